@@ -1,0 +1,1 @@
+"""heapster_stream."""

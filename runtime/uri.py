@@ -1,0 +1,106 @@
+"""`--source` and `--sink`: KEY:URI with options in the query, as Heapster read them.
+
+Source: Heapster's URI flags (docs/configuration.md, 1).
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, unquote_plus, urlsplit
+
+from runtime.errors import ConfigError
+
+_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_VARIABLE: Final = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedUri:
+    """One value of a URI flag: its key, and the URI if one was given."""
+
+    flag: str
+    key: str
+    uri: SplitResult | None
+
+    @property
+    def query(self) -> str:
+        """The options, as they were written."""
+        return self.uri.query if self.uri else ""
+
+
+def parse_keyed_uri(flag: str, value: str, environ: Mapping[str, str] = os.environ) -> KeyedUri:
+    """Take `KEY[:URI]` apart; `$VAR` and `${VAR}` in the URI are replaced first, an unknown one by nothing.
+
+    Raises ConfigError: no key, or a URI that cannot be parsed.
+    """
+    key, _, rest = value.partition(":")
+    if not key:
+        raise ConfigError(
+            f"{flag}: missing uri key in {value!r}: expected KEY:URI, as influxdb:http://host:8086?db=k8s"
+        )
+    if not rest:
+        return KeyedUri(flag, key, None)
+    expanded = _VARIABLE.sub(lambda found: environ.get(found[1] or found[2] or "", ""), rest)
+    if _BAD_ESCAPE.search(expanded):
+        raise ConfigError(f"{flag}: {value!r}: a percent sign that begins no escape like %20")
+    try:
+        uri = urlsplit(expanded)
+        _ = uri.port
+    except ValueError as error:
+        raise ConfigError(f"{flag}: {value!r}: {error}") from error
+    return KeyedUri(flag, key, uri)
+
+
+@dataclass(slots=True)
+class Options:
+    """The options of one URI: typed readers that name flag, option and value when they refuse one.
+
+    The first of a repeated option counts; names are case-sensitive. `unread()` tells what nobody asked for.
+    """
+
+    flag: str
+    values: Mapping[str, str]
+    _read: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, keyed: KeyedUri) -> "Options":
+        """Those of a URI's query."""
+        values: dict[str, str] = {}
+        for pair in filter(None, keyed.query.split("&")):
+            name, _, value = pair.partition("=")
+            values.setdefault(unquote_plus(name), unquote_plus(value))
+        return cls(f"{keyed.flag}={keyed.key}", values)
+
+    def text(self, name: str, default: str) -> str:
+        """An option that is any text."""
+        self._read.add(name)
+        return self.values.get(name, default)
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """An option that is `true` or `false` (also `1 t T TRUE True 0 f F FALSE False`)."""
+        text = self.text(name, "true" if default else "false")
+        if text not in _TRUE | _FALSE:
+            raise ConfigError(f"{self.flag}: failed to parse `{name}` flag - {text!r} is neither true nor false")
+        return text in _TRUE
+
+    def integer(self, name: str, default: int, *, at_least: int | None = None, at_most: int | None = None) -> int:
+        """An option that is a whole number within bounds, if there are any."""
+        text = self.text(name, str(default))
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
+            raise ConfigError(f"{self.flag}: failed to parse `{name}` flag - {text!r} is not a whole number")
+        number = int(text)
+        if at_least is not None and number < at_least:
+            if at_least == 1:
+                raise ConfigError(f"{self.flag}: `{name}` flag can only be positive, not {text}")
+            raise ConfigError(f"{self.flag}: `{name}` flag can only be {at_least} or more, not {text}")
+        if at_most is not None and number > at_most:
+            raise ConfigError(f"{self.flag}: `{name}` flag can only be {at_most} or less, not {text}")
+        return number
+
+    def unread(self) -> tuple[str, ...]:
+        """Options that were given but not asked for: misspelt, or of another version."""
+        return tuple(sorted(set(self.values) - self._read))

@@ -1,0 +1,122 @@
+"""Avro single-object encoding: a marker, the schema's fingerprint, the body.
+
+The fingerprint names the schema that wrote a record, so no registry has to run: every version ever
+published lies in `versions/` and an old topic stays readable. Format: Avro specification, "Single-object
+encoding"; fingerprint CRC-64-AVRO of the schema's parsing canonical form.
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Final, TypeAlias
+
+import fastavro
+from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
+
+MARKER: Final = b"\xc3\x01"
+_FINGERPRINT_BYTES: Final = 8
+_HEADER_BYTES: Final = len(MARKER) + _FINGERPRINT_BYTES
+
+Record: TypeAlias = dict[str, object]
+ParsedSchema: TypeAlias = dict[str, object]
+
+
+class UndecodableError(ValueError):
+    """Bytes that no published schema can read; the message says why. Whoever reads a topic dead-letters them."""
+
+
+def rabin_fingerprint(schema: Mapping[str, object]) -> bytes:
+    """The 64-bit fingerprint of a schema, in the byte order of the header (little-endian)."""
+    digest = fingerprint(to_parsing_canonical_form(dict(schema)), "CRC-64-AVRO")
+    return bytes.fromhex(digest)
+
+
+class Codec:
+    """Encodes with the newest version of one record's schema, decodes from any version.
+
+    `name` is the record's file name in `versions/`: `NAME-1.avsc`, `NAME-2.avsc`, …
+    """
+
+    def __init__(self, name: str) -> None:
+        """Read every published version of `name`."""
+        versions = [ParsedVersion.read(name, number) for number in range(1, _published(name) + 1)]
+        self.name = name
+        self.current = versions[-1]
+        self._by_fingerprint = {version.fingerprint: version for version in versions}
+        self._header = MARKER + self.current.fingerprint
+
+    def encode(self, record: Mapping[str, object]) -> bytes:
+        """The record's bytes, header first.
+
+        Raises:
+            ValueError: the record does not fit the schema (also: a number past 64 bits).
+        """
+        out = io.BytesIO()
+        out.write(self._header)
+        try:
+            fastavro.schemaless_writer(out, self.current.schema, dict(record))
+        except (TypeError, OverflowError, KeyError, AttributeError) as error:
+            raise ValueError(f"{self.name}: does not fit the schema: {error}") from error
+        return out.getvalue()
+
+    def decode(self, data: bytes | None) -> Record:
+        """The record in `data`, as the newest schema reads it.
+
+        Raises:
+            UndecodableError: no Avro single object, an unknown fingerprint, or a damaged body.
+        """
+        if data is None:
+            raise UndecodableError(f"{self.name}: empty: a record without value")
+        if len(data) < _HEADER_BYTES or data[: len(MARKER)] != MARKER:
+            raise UndecodableError(
+                f"{self.name}: not Avro single-object encoding: begins with {data[:10].hex() or '-'}"
+            )
+        written_with = self._by_fingerprint.get(data[len(MARKER) : _HEADER_BYTES])
+        if written_with is None:
+            raise UndecodableError(f"{self.name}: unknown schema fingerprint {data[len(MARKER) : _HEADER_BYTES].hex()}")
+        return self._read_body(data, written_with)
+
+    def _read_body(self, data: bytes, written_with: "ParsedVersion") -> Record:
+        body = io.BytesIO(data)
+        body.seek(_HEADER_BYTES)
+        reader = None if written_with is self.current else self.current.schema
+        try:
+            record = fastavro.schemaless_reader(body, written_with.schema, reader)
+        except Exception as error:  # fastavro raises whatever the damage leads to: all of it means damage
+            raise UndecodableError(f"{self.name}: damaged body: {type(error).__name__}: {error}") from error
+        if body.tell() != len(data):
+            raise UndecodableError(f"{self.name}: damaged body: {len(data) - body.tell()} bytes too many")
+        if not isinstance(record, dict):
+            raise UndecodableError(f"{self.name}: not a record")
+        return record
+
+
+class ParsedVersion:
+    """One published version of a schema."""
+
+    def __init__(self, schema: ParsedSchema) -> None:
+        """From the schema as JSON has it."""
+        self.fingerprint = rabin_fingerprint(schema)
+        parsed = parse_schema(schema, named_schemas={})
+        if not isinstance(parsed, dict):
+            raise TypeError("a record's schema is a JSON object")
+        self.schema: ParsedSchema = parsed
+
+    @classmethod
+    def read(cls, name: str, number: int) -> "ParsedVersion":
+        """Version `number` of `name` from the package's files."""
+        return cls(json.loads(_file(name, number).read_text("utf-8")))
+
+
+def _file(name: str, number: int) -> resources.abc.Traversable:
+    return resources.files("schemas").joinpath("versions", f"{name}-{number}.avsc")
+
+
+def _published(name: str) -> int:
+    number = 0
+    while _file(name, number + 1).is_file():
+        number += 1
+    if not number:
+        raise FileNotFoundError(f"no schema called {name} is published")
+    return number

@@ -1,0 +1,61 @@
+"""GroupSum: what one partition of `kubelet-stats` adds to one group in one window; the record of `group-sums`.
+
+A running total, not a difference: a later one replaces an earlier one of the same partition, a lost one is covered
+by the next.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+
+from schemas.catalogue import GROUP_METRICS
+from schemas.codec import Codec, UndecodableError
+
+CODEC: Final = Codec("group_sum")
+
+Sums: TypeAlias = tuple[int | None, ...]
+"""A value for each of `catalogue.GROUP_METRICS`, None where nothing had it."""
+
+NO_SUMS: Final[Sums] = (None,) * len(GROUP_METRICS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSum:
+    """The total of one source partition for one group and window."""
+
+    cluster: str
+    group: str
+    window_end_ns: int
+    resolution_ns: int
+    source_partition: int
+    source_offset: int  # the greatest one folded in
+    sums: Sums
+    nodes: int
+    nodes_expected: int
+    namespace_id: str = ""
+
+    @property
+    def key(self) -> str:
+        """Key of the record in `group-sums`, and of the group's batches in `derived-metrics`."""
+        return f"{self.cluster}/{self.group}"
+
+
+def encode_group_sum(total: GroupSum) -> bytes:
+    """The record's bytes. Raises ValueError: a field does not fit the schema."""
+    return CODEC.encode({name: getattr(total, name) for name in total.__slots__})
+
+
+def decode_group_sum(data: bytes | None) -> GroupSum:
+    """The total in `data`. Raises UndecodableError: no published version reads it."""
+    record = cast("dict[str, Any]", CODEC.decode(data))
+    record["sums"] = tuple(record["sums"])
+    if len(record["sums"]) != len(GROUP_METRICS):
+        raise UndecodableError(f"group_sum: {len(record['sums'])} sums, expected {len(GROUP_METRICS)}")
+    return GroupSum(**record)
+
+
+def add(left: Sums, right: Sums) -> Sums:
+    """Both sums together; what only one side has is that side's."""
+    return tuple(
+        theirs if ours is None else ours if theirs is None else ours + theirs
+        for ours, theirs in zip(left, right, strict=True)
+    )

@@ -60,6 +60,10 @@ class Codec:
             raise ValueError(f"{self.name}: does not fit the schema: {error}") from error
         return out.getvalue()
 
+    def recognises(self, data: bytes | None) -> bool:
+        """Whether the header names a version of this schema; several schemas may share a topic."""
+        return data is not None and data[len(MARKER) : _HEADER_BYTES] in self._by_fingerprint
+
     def decode(self, data: bytes | None) -> Record:
         """The record in `data`, as the newest schema reads it.
 

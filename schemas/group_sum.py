@@ -11,6 +11,7 @@ from schemas.catalogue import GROUP_METRICS
 from schemas.codec import Codec, UndecodableError
 
 CODEC: Final = Codec("group_sum")
+PROGRESS_CODEC: Final = Codec("source_progress")
 
 Sums: TypeAlias = tuple[int | None, ...]
 """A value for each of `catalogue.GROUP_METRICS`, None where nothing had it."""
@@ -51,6 +52,31 @@ def decode_group_sum(data: bytes | None) -> GroupSum:
     if len(record["sums"]) != len(GROUP_METRICS):
         raise UndecodableError(f"group_sum: {len(record['sums'])} sums, expected {len(GROUP_METRICS)}")
     return GroupSum(**record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceProgress:
+    """How far one partition of `kubelet-stats` has been processed; sent to every partition of `group-sums`.
+
+    Says which windows are over there, so that the state kept for them can go.
+    """
+
+    source_partition: int
+    position: int  # the next offset to be processed
+    watermark_ns: int | None  # the greatest window end so far
+    idle: bool  # read to its end: holds nothing back
+
+
+def encode_progress(progress: SourceProgress) -> bytes:
+    """The record's bytes."""
+    return PROGRESS_CODEC.encode({name: getattr(progress, name) for name in progress.__slots__})
+
+
+def decode_group_record(data: bytes | None) -> GroupSum | SourceProgress:
+    """Either record of `group-sums`. Raises UndecodableError: it is neither."""
+    if PROGRESS_CODEC.recognises(data):
+        return SourceProgress(**cast("dict[str, Any]", PROGRESS_CODEC.decode(data)))
+    return decode_group_sum(data)
 
 
 def add(left: Sums, right: Sums) -> Sums:

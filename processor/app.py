@@ -1,0 +1,237 @@
+"""The wiring: Kafka's topics and tables to the two agents, and the loop that makes their results durable."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import faust
+from faust.types import TP, EventT, TopicT
+
+from processor.assignment import Assignment, Position
+from processor.config import ProcessorConfig
+from processor.delivery import Sent
+from processor.group_agent import GroupAgent, total_offset
+from processor.node_agent import NodeAgent, sample_offset
+from processor.watchdog import Watchdog
+from processor.windows import CHANGELOG_SETTINGS, WindowTable
+from runtime.dead_letter import headers
+from runtime.duration import NS_PER_MS
+from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
+from schemas.group_sum import GroupSum, SourceProgress, encode_group_sum, encode_progress
+from schemas.metric_batch import MetricBatch, encode_batch
+from schemas.topics import MAX_RECORD_BYTES, Topic
+
+log = logging.getLogger(__name__)
+
+NODE_FLUSH_S: Final = 1.0
+GROUP_FLUSH_S: Final = 0.5
+COMMIT_INTERVAL_S: Final = 1.0
+
+
+class StalledError(RuntimeError):
+    """The reader has stopped although records wait; a new worker is to take over."""
+
+
+class App(faust.App):
+    """A Faust application without state on disk: tables live in memory and in their changelogs."""
+
+    def _create_directories(self) -> None:
+        """None are needed."""
+
+
+class FaustOutput:
+    """Sends to the pipeline's topics through Faust's producer."""
+
+    def __init__(self, app: App, config: ProcessorConfig, group_partitions: int) -> None:
+        """`group_partitions`: how many partitions `group-sums` has."""
+        self._batches = raw_topic(app, config.topics.derived_metrics)
+        self._totals = raw_topic(app, config.topics.group_sums)
+        self._dead_letters = raw_topic(app, config.topics.kubelet_stats_dead_letter)
+        self._group_partitions = group_partitions
+
+    async def batch(self, batch: MetricBatch) -> Sent:
+        """To `derived-metrics`, by entity; the window's end is the record's time."""
+        return await self._batches.send(
+            key=batch.key.encode(), value=encode_batch(batch), timestamp=_seconds(batch.window_end_ns)
+        )
+
+    async def total(self, total: GroupSum) -> Sent:
+        """To `group-sums`, by group."""
+        return await self._totals.send(
+            key=total.key.encode(), value=encode_group_sum(total), timestamp=_seconds(total.window_end_ns)
+        )
+
+    async def progress(self, progress: SourceProgress) -> list[Sent]:
+        """To every partition of `group-sums`."""
+        key = f"progress/{progress.source_partition}".encode()
+        value = encode_progress(progress)
+        return [
+            await self._totals.send(key=key, value=value, partition=partition)
+            for partition in range(self._group_partitions)
+        ]
+
+    async def reject(self, event: EventT[bytes], reason: str) -> Sent:
+        """The record, as it came, to the dead-letter topic."""
+        message = event.message
+        why = headers(reason, topic=message.topic, partition=message.partition, offset=message.offset, by="processor")
+        log.error(
+            "record rejected",
+            extra={"reason": reason, "topic": message.topic, "partition": message.partition, "offset": message.offset},
+        )
+        return await self._dead_letters.send(key=message.key, value=message.value or b"", headers=why)
+
+
+def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, "Processor"]:
+    """The application and its agents; `partitions` are those of the topics, by name."""
+    stats, sums = config.topics.kubelet_stats, config.topics.group_sums
+    app = App(
+        config.group,
+        broker=[f"kafka://{broker}" for broker in config.brokers.split(",")],
+        store="memory://",
+        web_enabled=False,
+        table_standby_replicas=0,
+        topic_partitions=partitions[sums.name],
+        topic_replication_factor=-1,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        broker_commit_interval=COMMIT_INTERVAL_S,
+        consumer_max_fetch_size=MAX_RECORD_BYTES,
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        producer_compression_type="lz4",
+        producer_max_request_size=MAX_RECORD_BYTES,
+    )
+    samples = _table(app, "samples", partitions[stats.name], sample_offset)
+    groups = _table(app, "groups", partitions[sums.name], total_offset)
+    output = FaustOutput(app, config, partitions[sums.name])
+    nodes = NodeAgent(samples=samples, output=output, rules=config.rules, span=config.span)
+    group_agent = GroupAgent(
+        groups=groups,
+        output=output,
+        sources=partitions[stats.name],
+        span=config.span,
+        session_s=SESSION_TIMEOUT_S,
+        clock_s=time.monotonic,
+    )
+    app.agent(raw_topic(app, stats), name="node-metrics")(nodes.run)
+    app.agent(raw_topic(app, sums), name="group-metrics")(group_agent.run)
+    processor = Processor(app, config, nodes, group_agent)
+    app.task(processor.flush_nodes)
+    app.task(processor.flush_groups)
+    return app, processor
+
+
+class Processor:
+    """The loops beside the agents: what they made becomes durable here, and a silent stop is noticed."""
+
+    def __init__(self, app: App, config: ProcessorConfig, nodes: NodeAgent, groups: GroupAgent) -> None:
+        """The agents of one application."""
+        self._app = app
+        self._config = config
+        self._nodes = nodes
+        self._groups = groups
+        self._starts: dict[TP, tuple[int, int | None]] = {}  # generation, and the offset reading began at
+        self._watchdog = Watchdog()
+
+    async def flush_nodes(self) -> None:
+        """Every second, or sooner when many records wait."""
+
+        async def flush() -> None:
+            await self._nodes.deliveries.until_crowded(NODE_FLUSH_S)
+            if self._settled():
+                assignment = await self._assignment(self._config.topics.kubelet_stats)
+                await self._nodes.flush(assignment, time.monotonic())
+                self._watch(assignment)
+
+        await self._forever(flush)
+
+    async def flush_groups(self) -> None:
+        """Twice a second, or sooner when many totals wait."""
+
+        async def flush() -> None:
+            await self._groups.deliveries.until_crowded(GROUP_FLUSH_S)
+            if self._settled():
+                await self._groups.flush(await self._assignment(self._config.topics.group_sums))
+
+        await self._forever(flush)
+
+    async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
+        while not self._app.should_stop:
+            try:
+                await step()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the worker ends with it
+                # what was not acknowledged is delivered again, to whoever starts next
+                log.critical("results could not be sent, the worker ends", extra={"error": repr(error)})
+                await self._app.crash(error)
+                return
+
+    def _watch(self, assignment: Assignment) -> None:
+        positions = {
+            partition: (reached, position.end_offset)
+            for partition, position in assignment.positions.items()
+            if (reached := self._nodes.position(partition)) is not None and position.end_offset is not None
+        }
+        stalled = self._watchdog.stalled(positions, time.monotonic())
+        if stalled:
+            raise StalledError(f"partitions {list(stalled)} of {self._config.topics.kubelet_stats.name} stand still")
+
+    def _settled(self) -> bool:
+        """Whether no rebalance or recovery is under way: only then tables and assignment belong together."""
+        return not (self._app.rebalancing or self._app.in_recovery or self._app.should_stop)
+
+    async def _assignment(self, topic: Topic) -> Assignment:
+        """The partitions of `topic` that are this worker's now."""
+        consumer = self._app.consumer
+        generation = self._app.consumer_generation_id or 0
+        positions = {}
+        for tp in consumer.assignment():
+            if tp.topic == topic.name:
+                start = await self._start(tp, generation)
+                positions[tp.partition] = Position(
+                    next_offset=start,
+                    end_offset=consumer.highwater(tp),
+                    committed_offset=self._app.monitor.tp_committed_offsets.get(tp),
+                )
+        return Assignment(generation, positions)
+
+    async def _start(self, tp: TP, generation: int) -> int | None:
+        known = self._starts.get(tp)
+        if known is None or known[0] != generation or known[1] is None:
+            known = self._starts[tp] = (generation, await self._app.consumer.position(tp))
+        return known[1]
+
+
+def raw_topic(app: App, topic: Topic) -> TopicT:
+    """A topic whose keys and values are bytes, as they are."""
+    return app.topic(
+        topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+    )
+
+
+def changelogs(config: ProcessorConfig) -> tuple[str, ...]:
+    """Names of the tables' changelog topics."""
+    return tuple(f"{config.group}-{table}-changelog" for table in ("samples", "groups"))
+
+
+def _table(app: App, name: str, partitions: int, row_offset: Callable[[bytes], int]) -> WindowTable:
+    table = WindowTable(
+        app,
+        name=name,
+        partitions=partitions,
+        row_offset=row_offset,
+        extra_topic_configs=dict(CHANGELOG_SETTINGS),
+        beacon=app.tables.beacon,
+    )
+    app.tables.add(table)
+    return table
+
+
+def _seconds(time_ns: int) -> float:
+    """A record's time for Faust, which counts in seconds: half a millisecond up, as it rounds down."""
+    return (time_ns // NS_PER_MS + 0.5) / 1000

@@ -1,0 +1,21 @@
+"""What a processor is told: brokers, topics, labels, and in a replay the stretch it is of."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from processor.assignment import Span
+from processor.labels import LabelRules
+from schemas.topics import Topics, topics
+
+GROUP: Final = "heapster-processor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessorConfig:
+    """One pipeline's processor; every worker with the same `group` shares its partitions."""
+
+    brokers: str
+    rules: LabelRules
+    group: str = GROUP  # consumer group, and prefix of the changelogs
+    topics: Topics = field(default_factory=topics)
+    span: Span = field(default_factory=Span)

@@ -1,0 +1,109 @@
+"""What has been sent for a record and is not acknowledged yet; a record is done when all of it is.
+
+Faust acknowledges a message when the loop asks for the next one, and only logs a send that failed. Here an event is
+held until Kafka has everything that was made of it; then events are acknowledged in their order, so that an offset is
+committed only behind a complete prefix. A send that failed ends the worker: its records are delivered again.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from faust.types import TP, EventT
+
+Sent: TypeAlias = Awaitable[Any]
+"""A send that has begun; done when Kafka has acknowledged it, failed as it failed."""
+
+
+@dataclass(slots=True)
+class Held:
+    """An event, what was sent for it, and whether that was all."""
+
+    event: EventT[bytes]
+    sends: list[Sent]
+    complete: bool
+
+
+class Deliveries:
+    """The events of one agent that are not acknowledged yet, by partition in the order of their offsets."""
+
+    def __init__(self, most: int) -> None:
+        """At most so many are held before `room` waits: a bound on the worker's memory."""
+        self._most = most
+        self._held: defaultdict[TP, deque[Held]] = defaultdict(deque)
+        self._count = 0
+        self._freed = asyncio.Event()
+        self._crowded = asyncio.Event()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether half of the room is taken: time to settle."""
+        return self._crowded.is_set()
+
+    async def room(self) -> None:
+        """Wait until another event may be held."""
+        while self._count >= self._most:
+            self._freed.clear()
+            await self._freed.wait()
+
+    async def until_crowded(self, longest_s: float) -> None:
+        """Wait for half of the room to be taken, at most so long."""
+        try:
+            await asyncio.wait_for(self._crowded.wait(), longest_s)
+        except TimeoutError:
+            return
+
+    def hold(self, event: EventT[bytes], sends: Iterable[Sent] = (), *, complete: bool = True) -> Held:
+        """Hold an event until its sends are done; one that is not `complete` will have more of them."""
+        held = Held(event, list(sends), complete)
+        self._held[event.message.tp].append(held)
+        self._counted(self._count + 1)
+        return held
+
+    def keep_generation(self, generation: int) -> None:
+        """Let go of events from before the last rebalance: whoever has their partitions now gets them again."""
+        for held in self._held.values():
+            stale = [each for each in held if each.event.message.generation_id != generation]
+            if stale:
+                current = [each for each in held if each.event.message.generation_id == generation]
+                held.clear()
+                held.extend(current)
+        self._counted(sum(map(len, self._held.values())))
+
+    def mark(self) -> dict[TP, int]:
+        """How many events are held by partition: where a settlement that begins now will end."""
+        return {tp: len(held) for tp, held in self._held.items()}
+
+    async def settle(self, until: dict[TP, int], also: Iterable[Sent] = ()) -> None:
+        """Wait for `also` and for what was sent for the events up to `until`, then acknowledge the complete prefix.
+
+        Raises:
+            Exception: whatever a send failed with.
+        """
+        for send in also:
+            await send
+        for tp, end in until.items():
+            await self._settle_partition(self._held[tp], end)
+        self._counted(sum(map(len, self._held.values())))
+
+    async def _settle_partition(self, held: deque[Held], end: int) -> None:
+        for _ in range(end):
+            if not held or not held[0].complete:
+                return
+            first = held[0]
+            for send in first.sends:
+                await send
+            if held and held[0] is first:  # else a rebalance has let go of it meanwhile
+                first.event.ack()
+                held.popleft()
+
+    def _counted(self, count: int) -> None:
+        self._count = count
+        if 2 * count >= self._most:
+            self._crowded.set()
+        else:
+            self._crowded.clear()
+        if count < self._most:
+            self._freed.set()

@@ -1,0 +1,158 @@
+"""From `group-sums`: each group's batch of each window, written again when a total behind it changes."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from faust import Stream
+from faust.types import EventT, StreamT
+
+from processor import telemetry
+from processor.assignment import Assignment, Span
+from processor.delivery import Deliveries, Held, Sent
+from processor.group import group_batch
+from processor.group_windows import QUIET_S, GroupWindows
+from processor.output import Output
+from processor.partition import GroupWindow
+from processor.windows import WindowTable
+from schemas.codec import UndecodableError
+from schemas.group_sum import GroupSum, SourceProgress, decode_group_record, decode_group_sum, encode_group_sum
+
+log = logging.getLogger(__name__)
+
+MOST_IN_FLIGHT: Final = 20_000
+"""Totals a worker has in hand at most; each is some hundred bytes."""
+
+
+@dataclass(slots=True)
+class _Assigned:
+    generation: int
+    windows: GroupWindows
+
+
+class GroupAgent:
+    """The agent's loop, and the flush that writes batches which are due."""
+
+    def __init__(
+        self,
+        *,
+        groups: WindowTable,
+        output: Output,
+        sources: int,
+        span: Span,
+        session_s: float,
+        clock_s: Callable[[], float],
+    ) -> None:
+        """`groups` is partitioned as `group-sums`; `sources` is the number of partitions of `kubelet-stats`."""
+        self._groups = groups
+        self._output = output
+        self._sources = sources
+        self._span = span
+        self._session_s = session_s
+        self._clock_s = clock_s
+        self._partitions: dict[int, _Assigned] = {}
+        self._waiting: defaultdict[GroupWindow, list[Held]] = defaultdict(list)
+        self._flushed_s: float | None = None
+        self.deliveries = Deliveries(MOST_IN_FLIGHT)
+
+    async def run(self, stream: StreamT[bytes]) -> None:
+        """Take in records; Faust calls it."""
+        event: EventT[bytes]
+        async for event in cast("Stream[bytes]", stream).noack().events():
+            await self.deliveries.room()
+            await self._record(event)
+
+    async def flush(self, assignment: Assignment) -> None:
+        """Write the batches that are due, wait for everything sent so far and acknowledge it; forget old windows.
+
+        Raises:
+            Exception: whatever a send failed with.
+        """
+        now_s = self._clock_s()
+        away = self._flushed_s is not None and now_s - self._flushed_s > self._session_s
+        self._flushed_s = now_s
+        self._assign(assignment)
+        until = self.deliveries.mark()
+        sends: list[Sent] = []
+        for assigned in list(self._partitions.values()):
+            due = assigned.windows.due(now_s, everything=self.deliveries.crowded)
+            if away:
+                # another worker may have these groups by now: if not, their turn comes again
+                assigned.windows.put_off(due, now_s + self._session_s)
+                continue
+            for slot in due:
+                sends += await self._write(slot, assigned.windows)
+        await self.deliveries.settle(until, sends)
+        for partition, assigned in self._partitions.items():
+            for total in assigned.windows.expire():
+                self._groups.remove(partition, row_key(total))
+        telemetry.held_windows.set(self.pending)
+
+    @property
+    def pending(self) -> int:
+        """How many batches are still to be written."""
+        return sum(assigned.windows.pending for assigned in self._partitions.values())
+
+    def _assign(self, assignment: Assignment) -> None:
+        self.deliveries.keep_generation(assignment.generation)
+        for gone in self._partitions.keys() - assignment.positions.keys():
+            del self._partitions[gone]
+        for partition in assignment.positions:
+            self._windows(partition, assignment.generation)
+
+    async def _record(self, event: EventT[bytes]) -> None:
+        message = event.message
+        windows = self._windows(message.partition, message.generation_id or 0)
+        try:
+            record = decode_group_record(event.value)
+        except UndecodableError as error:
+            telemetry.totals.labels("rejected").inc()
+            self.deliveries.hold(event, [await self._output.reject(event, str(error))])
+            return
+        if isinstance(record, SourceProgress):
+            windows.progressed(record)
+            self.deliveries.hold(event)
+            return
+        outcome = "late" if windows.expired(record) else "new" if windows.newer(record) else "stale"
+        telemetry.totals.labels(outcome).inc()
+        if outcome != "new":
+            self.deliveries.hold(event)
+            return
+        stored = self._groups.put(message.partition, row_key(record), encode_group_sum(record))
+        windows.fold(record, self._clock_s())
+        slot = (record.cluster, record.group, record.window_end_ns)
+        self._waiting[slot].append(self.deliveries.hold(event, [stored], complete=False))
+
+    async def _write(self, slot: GroupWindow, windows: GroupWindows) -> list[Sent]:
+        sends: list[Sent] = []
+        held = self._waiting.pop(slot, [])
+        if self._span.writes(slot[2]):
+            telemetry.batches.labels("group").inc()
+            sends.append(await self._output.batch(group_batch(windows.totals(slot))))
+        for each in held:
+            each.sends += sends
+            each.complete = True
+        return sends
+
+    def _windows(self, partition: int, generation: int) -> GroupWindows:
+        """The partition's state; built again from the table in each generation of the consumer group."""
+        assigned = self._partitions.get(partition)
+        if assigned is not None and assigned.generation == generation:
+            return assigned.windows
+        windows = GroupWindows(self._sources)
+        totals = (decode_group_sum(row) for row in self._groups.rows(partition).values())
+        windows.restore(totals, write_again_at_s=self._clock_s() + self._session_s - QUIET_S)
+        self._partitions[partition] = _Assigned(generation, windows)
+        return windows
+
+
+def row_key(total: GroupSum) -> bytes:
+    """Key of a row of `groups`."""
+    return f"{total.window_end_ns}/{total.source_partition}/{total.key}".encode()
+
+
+def total_offset(row: bytes) -> int:
+    """The offset that a row of `groups` reflects."""
+    return decode_group_sum(row).source_offset

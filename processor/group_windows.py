@@ -1,0 +1,125 @@
+"""The group totals of every source partition, and when a group's batch is to be written.
+
+For each source partition its total with the greatest offset counts, whatever the order of arrival. A group's batch
+is written when its totals have been quiet for a while, and now and then while they change, so that a dashboard rarely
+sees half a sum; a total that changes later has it written again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from processor.partition import GroupWindow
+from schemas.group_sum import GroupSum, SourceProgress
+
+QUIET_S: Final = 2.0
+LONGEST_WAIT_S: Final = 10.0
+KEPT_GROUP_WINDOWS: Final = 15
+KEPT_AT_LEAST_NS: Final = 15 * 60 * 1_000_000_000
+"""Groups keep as many windows as fill this time, at least `KEPT_GROUP_WINDOWS`: partitions may run that far apart."""
+
+
+@dataclass(slots=True)
+class _Change:
+    first_s: float
+    last_s: float
+
+
+class GroupWindows:
+    """The state of one partition of `group-sums`. Times in seconds are a monotonic clock's, passed in."""
+
+    def __init__(self, sources: int) -> None:
+        """`sources`: how many partitions `kubelet-stats` has."""
+        self._sources = sources
+        self._totals: dict[GroupWindow, dict[int, GroupSum]] = {}
+        self._changes: dict[GroupWindow, _Change] = {}
+        self._progress: dict[int, SourceProgress] = {}
+        self._horizon_ns = -(2**63)
+
+    def restore(self, totals: Iterable[GroupSum], *, write_again_at_s: float) -> None:
+        """Take over what another worker kept; every batch of it is due once more at that time.
+
+        The other one may have had a half sum in flight: one session timeout later it can write no more.
+        """
+        for total in totals:
+            slot = _slot(total)
+            self._totals.setdefault(slot, {})[total.source_partition] = total
+            self._changes[slot] = _Change(first_s=write_again_at_s, last_s=write_again_at_s)
+
+    def newer(self, total: GroupSum) -> bool:
+        """Whether this total says more than the one kept of its source partition."""
+        kept = self._totals.get(_slot(total), {}).get(total.source_partition)
+        return kept is None or total.source_offset > kept.source_offset
+
+    def expired(self, total: GroupSum) -> bool:
+        """Whether its window is no longer kept."""
+        return total.window_end_ns <= self._horizon_ns
+
+    def fold(self, total: GroupSum, now_s: float) -> None:
+        """Take in a newer total."""
+        slot = _slot(total)
+        self._totals.setdefault(slot, {})[total.source_partition] = total
+        change = self._changes.setdefault(slot, _Change(first_s=now_s, last_s=now_s))
+        change.last_s = max(change.last_s, now_s)
+
+    def due(self, now_s: float, *, everything: bool = False) -> list[GroupWindow]:
+        """The groups and windows whose batch is to be written now; they are no longer due then."""
+        due = [
+            slot
+            for slot, change in self._changes.items()
+            if everything or now_s - change.last_s >= QUIET_S or now_s - change.first_s >= LONGEST_WAIT_S
+        ]
+        for slot in due:
+            del self._changes[slot]
+        return due
+
+    def put_off(self, slots: Iterable[GroupWindow], until_s: float) -> None:
+        """Have batches written later after all."""
+        for slot in slots:
+            self._changes[slot] = _Change(first_s=until_s, last_s=until_s)
+
+    def totals(self, slot: GroupWindow) -> tuple[GroupSum, ...]:
+        """Each source partition's total of that group and window, in the order of the partitions."""
+        return tuple(total for _, total in sorted(self._totals.get(slot, {}).items()))
+
+    @property
+    def pending(self) -> int:
+        """How many batches are still to be written."""
+        return len(self._changes)
+
+    def progressed(self, progress: SourceProgress) -> None:
+        """Note how far a source partition is; a report that was overtaken by a later one says nothing."""
+        known = self._progress.get(progress.source_partition)
+        if known is None or progress.position >= known.position:
+            self._progress[progress.source_partition] = progress
+
+    def expire(self) -> list[GroupSum]:
+        """Forget windows that every source partition has left behind; which totals they had.
+
+        Partitions read to their end hold nothing back. Until all have reported, nothing goes.
+        """
+        if len(self._progress) < self._sources or not self._totals:
+            return []
+        reached_ns = self._reached_ns()
+        if reached_ns is None:
+            return []
+        gone: list[GroupSum] = []
+        for slot, totals in list(self._totals.items()):
+            resolution_ns = next(iter(totals.values())).resolution_ns
+            horizon_ns = reached_ns - max(KEPT_GROUP_WINDOWS * resolution_ns, KEPT_AT_LEAST_NS)
+            if slot[2] <= horizon_ns and slot not in self._changes:
+                self._horizon_ns = max(self._horizon_ns, slot[2])
+                gone.extend(self._totals.pop(slot).values())
+        return gone
+
+    def _reached_ns(self) -> int | None:
+        """The window that every partition has reached, as far as it is not idle."""
+        busy = [progress for progress in self._progress.values() if not progress.idle]
+        marks = [progress.watermark_ns for progress in busy or self._progress.values()]
+        if busy:
+            return None if None in marks else min(mark for mark in marks if mark is not None)
+        return max((mark for mark in marks if mark is not None), default=None)
+
+
+def _slot(total: GroupSum) -> GroupWindow:
+    return total.cluster, total.group, total.window_end_ns

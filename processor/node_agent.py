@@ -1,0 +1,199 @@
+"""From `kubelet-stats`, record by record: the metric sets of one node, and its partition's group totals.
+
+Whatever is sent is a function of the record and of what lower offsets left in the table, so a redelivered record
+yields the same again.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final, cast
+
+from faust import Stream
+from faust.types import EventT, StreamT
+
+from processor import telemetry
+from processor.assignment import Assignment, Position, Span
+from processor.delivery import Deliveries, Sent
+from processor.labels import LabelRules
+from processor.node import derive
+from processor.output import Output
+from processor.partition import PartitionState, Place
+from processor.windows import WindowTable
+from schemas.codec import UndecodableError
+from schemas.group_sum import SourceProgress
+from schemas.metric_batch import MetricBatch, MetricSet, Version
+from schemas.node_sample import NodeSample, decode_sample, encode_sample
+from schemas.node_scrape import NodeScrape, decode_scrape
+
+log = logging.getLogger(__name__)
+
+MOST_IN_FLIGHT: Final = 400
+"""Scrapes a worker has in hand at most; each may be 1.5 MB."""
+
+PROGRESS_EVERY_S: Final = 10.0
+
+
+@dataclass(slots=True)
+class _Assigned:
+    generation: int
+    state: PartitionState
+
+
+class NodeAgent:
+    """The agent's loop, and the flush that makes its results durable."""
+
+    def __init__(self, *, samples: WindowTable, output: Output, rules: LabelRules, span: Span) -> None:
+        """`samples` is partitioned as `kubelet-stats`."""
+        self._samples = samples
+        self._output = output
+        self._rules = rules
+        self._span = span
+        self._partitions: dict[int, _Assigned] = {}
+        self._told: dict[int, tuple[SourceProgress, float]] = {}
+        self.deliveries = Deliveries(MOST_IN_FLIGHT)
+
+    async def run(self, stream: StreamT[bytes]) -> None:
+        """Take in records; Faust calls it."""
+        event: EventT[bytes]
+        async for event in cast("Stream[bytes]", stream).noack().events():
+            await self.deliveries.room()
+            self.deliveries.hold(event, await self._record(event))
+
+    async def flush(self, assignment: Assignment, now_s: float) -> None:
+        """Send the totals that changed, wait for everything sent so far and acknowledge it; forget windows gone by.
+
+        Raises:
+            Exception: whatever a send failed with.
+        """
+        self._assign(assignment)
+        until = self.deliveries.mark()
+        sends: list[Sent] = []
+        for partition, assigned in list(self._partitions.items()):
+            sends += [await self._output.total(total) for total in assigned.state.changed_totals()]
+            sends += await self._progress(partition, assigned.state, assignment.positions.get(partition), now_s)
+        await self.deliveries.settle(until, sends)
+        for partition, assigned in self._partitions.items():
+            position = assignment.positions.get(partition)
+            if position is not None and position.committed_offset is not None:
+                for node, window_end_ns in assigned.state.expire(position.committed_offset):
+                    self._samples.remove(partition, row_key(node, window_end_ns))
+
+    def position(self, partition: int) -> int | None:
+        """The next offset of a partition, None if it is not this worker's."""
+        assigned = self._partitions.get(partition)
+        return None if assigned is None else assigned.state.position
+
+    def _assign(self, assignment: Assignment) -> None:
+        """Let go of what another worker has now; take over what is new, even where no record comes."""
+        self.deliveries.keep_generation(assignment.generation)
+        for gone in self._partitions.keys() - assignment.positions.keys():
+            del self._partitions[gone]
+            self._told.pop(gone, None)
+        for partition, position in assignment.positions.items():
+            assigned = self._partitions.get(partition)
+            if position.next_offset is not None and (assigned is None or assigned.generation != assignment.generation):
+                self._rebuild(partition, assignment.generation, position.next_offset)
+
+    async def _progress(
+        self, partition: int, state: PartitionState, position: Position | None, now_s: float
+    ) -> list[Sent]:
+        """Tell how far the partition is, when that changed and every now and then."""
+        end = None if position is None else position.end_offset
+        idle = (end is not None and state.position >= end) or self._span.ends_before(partition, state.position)
+        progress = state.progress(idle=idle)
+        told, told_s = self._told.get(partition, (None, 0.0))
+        if told == progress and now_s - told_s < PROGRESS_EVERY_S:
+            return []
+        self._told[partition] = (progress, now_s)
+        return await self._output.progress(progress)
+
+    async def _record(self, event: EventT[bytes]) -> list[Sent]:
+        message = event.message
+        if self._span.ends_before(message.partition, message.offset):
+            return []
+        state = self._state(event)
+        try:
+            return await self._scrape(decode_scrape(event.value), state, message.offset)
+        except UndecodableError as error:
+            return [await self._reject(event, str(error))]
+        except Exception as error:
+            # a record that breaks the core must not stop the ones behind it
+            position = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+            log.exception("a record broke the processing, it goes to the dead letters", extra=position)
+            return [await self._reject(event, f"processing failed: {type(error).__name__}: {error}")]
+        finally:
+            state.advance(message.offset)
+
+    async def _reject(self, event: EventT[bytes], reason: str) -> Sent:
+        telemetry.scrapes.labels("rejected").inc()
+        return await self._output.reject(event, reason)
+
+    async def _scrape(self, scrape: NodeScrape, state: PartitionState, offset: int) -> list[Sent]:
+        if scrape.document is None:
+            telemetry.scrapes.labels("failed").inc()
+            return []
+        place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+        telemetry.scrapes.labels(place.value).inc()
+        if place is Place.DUPLICATE:
+            return []
+        result = derive(scrape, self._earlier(scrape, state), self._rules)
+        telemetry.count_problems(result.problems)
+        sends: list[Sent] = []
+        if self._span.writes(scrape.window_end_ns):
+            telemetry.batches.labels("node").inc()
+            sends.append(await self._output.batch(_batch(scrape, result.sets, offset)))
+        if place is Place.NEW:
+            sample = NodeSample(
+                cluster=scrape.cluster,
+                node=scrape.node,
+                window_end_ns=scrape.window_end_ns,
+                resolution_ns=scrape.resolution_ns,
+                offset=offset,
+                contributions=result.contributions,
+                entities=result.entities,
+            )
+            row = row_key(scrape.key, scrape.window_end_ns)
+            sends.append(self._samples.put(state.partition, row, encode_sample(sample)))
+            state.fold(sample)
+        return sends
+
+    def _earlier(self, scrape: NodeScrape, state: PartitionState) -> NodeSample | None:
+        window_end_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+        if window_end_ns is None:
+            return None
+        return decode_sample(self._samples.rows(state.partition)[row_key(scrape.key, window_end_ns)])
+
+    def _state(self, event: EventT[bytes]) -> PartitionState:
+        """The state before this event: built again after a rebalance, or when the reader went back."""
+        message = event.message
+        assigned = self._partitions.get(message.partition)
+        if assigned and assigned.generation == message.generation_id and assigned.state.position <= message.offset:
+            return assigned.state
+        return self._rebuild(message.partition, message.generation_id or 0, message.offset)
+
+    def _rebuild(self, partition: int, generation: int, position: int) -> PartitionState:
+        kept = (decode_sample(row) for row in self._samples.rows(partition).values())
+        state = PartitionState.rebuilt(partition, kept, position)
+        self._partitions[partition] = _Assigned(generation, state)
+        return state
+
+
+def row_key(node: str, window_end_ns: int) -> bytes:
+    """Key of a row of `samples`."""
+    return f"{window_end_ns}/{node}".encode()
+
+
+def sample_offset(row: bytes) -> int:
+    """The offset that a row of `samples` reflects."""
+    return decode_sample(row).offset
+
+
+def _batch(scrape: NodeScrape, sets: tuple[MetricSet, ...], offset: int) -> MetricBatch:
+    return MetricBatch(
+        cluster=scrape.cluster,
+        entity=scrape.node,
+        window_end_ns=scrape.window_end_ns,
+        resolution_ns=scrape.resolution_ns,
+        sets=sets,
+        version=Version(nodes=1, offsets=offset),
+    )

@@ -1,0 +1,170 @@
+"""What one partition of `kubelet-stats` has said up to an offset: its last windows, and its running group totals.
+
+A function of the records up to there and nothing else: no clock, no other partition. So a redelivered record, a
+restarted worker or one that was thought dead arrives at the same state for the same offset.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple, TypeAlias
+
+from schemas.group_sum import NO_SUMS, GroupSum, SourceProgress, Sums, add
+from schemas.node_sample import Contribution, NodeSample
+
+KEPT_WINDOWS: Final = 6
+"""How many windows behind its partition's newest a scrape may come and still be summed, and be rated from."""
+
+GroupWindow: TypeAlias = tuple[str, str, int]
+"""A cluster, a group in it, and the end of a window."""
+
+
+class Place(Enum):
+    """What a scrape is to its partition."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"  # its node's window is taken by a lower offset
+    LATE = "late"  # its window is no longer kept: node-level data only
+
+
+class _Kept(NamedTuple):
+    window_end_ns: int
+    offset: int
+
+
+@dataclass(slots=True)
+class _Total:
+    resolution_ns: int
+    offset: int = -1
+    sums: Sums = NO_SUMS
+    nodes: int = 0
+    nodes_expected: int = 0
+    namespace_id: str = ""
+
+    def fold(self, offset: int, contribution: Contribution) -> None:
+        self.sums = add(self.sums, contribution.sums)
+        self.nodes += 1
+        if offset > self.offset:
+            self.offset = offset
+            self.nodes_expected = contribution.nodes_expected
+            self.namespace_id = contribution.namespace_id or self.namespace_id
+
+
+class PartitionState:
+    """One partition's state after all records below `position`."""
+
+    def __init__(self, partition: int, position: int = 0) -> None:
+        """Nothing said so far."""
+        self.partition = partition
+        self.position = position
+        self.watermark_ns: int | None = None
+        self._nodes: dict[str, list[_Kept]] = {}
+        self._totals: dict[GroupWindow, _Total] = {}
+        self._changed: set[GroupWindow] = set()
+        self._watermarks: deque[tuple[int, int]] = deque()  # offset, and the end of kept windows from there on
+
+    @classmethod
+    def rebuilt(cls, partition: int, samples: Iterable[NodeSample], position: int) -> "PartitionState":
+        """The state before the record at `position`, from the samples that were kept; later ones count for nothing."""
+        state = cls(partition, position)
+        for sample in sorted((each for each in samples if each.offset < position), key=lambda each: each.offset):
+            state._keep(sample)
+        state.position = position
+        return state
+
+    def place(self, node: str, window_end_ns: int, resolution_ns: int) -> Place:
+        """What a scrape of `node` (its key) for that window is to what was there before."""
+        if self._horizon_ns(resolution_ns) >= window_end_ns:
+            return Place.LATE
+        kept = self._nodes.get(node, [])
+        at = bisect_left(kept, (window_end_ns, -1))
+        if at < len(kept) and kept[at].window_end_ns == window_end_ns:
+            return Place.DUPLICATE
+        return Place.NEW
+
+    def earlier_window(self, node: str, window_end_ns: int, resolution_ns: int) -> int | None:
+        """The end of the node's newest kept window before that one: where its rates begin."""
+        kept = self._nodes.get(node, [])
+        at = bisect_left(kept, (window_end_ns, -1))
+        if at == 0 or kept[at - 1].window_end_ns <= self._horizon_ns(resolution_ns):
+            return None
+        return kept[at - 1].window_end_ns
+
+    def fold(self, sample: NodeSample) -> None:
+        """Take in a new scrape: `sample.offset` is the record's."""
+        self._keep(sample)
+        self._changed.update(
+            (sample.cluster, contribution.group, sample.window_end_ns) for contribution in sample.contributions
+        )
+
+    def advance(self, offset: int) -> None:
+        """The record at `offset` is done, whatever it was."""
+        self.position = offset + 1
+
+    def changed_totals(self) -> list[GroupSum]:
+        """The totals that changed since the last call."""
+        changed = [self._group_sum(slot) for slot in sorted(self._changed) if slot in self._totals]
+        self._changed.clear()
+        return changed
+
+    def progress(self, *, idle: bool) -> SourceProgress:
+        """How far this partition is."""
+        return SourceProgress(
+            source_partition=self.partition, position=self.position, watermark_ns=self.watermark_ns, idle=idle
+        )
+
+    def expire(self, committed: int) -> list[tuple[str, int]]:
+        """Forget windows that no record from offset `committed` on can need; which (node, window end) they were.
+
+        Records below `committed` are never delivered again, so the horizon there is what counts, not today's.
+        """
+        horizon_ns = None
+        while self._watermarks and self._watermarks[0][0] < committed:
+            _, horizon_ns = self._watermarks.popleft()
+        if horizon_ns is None:
+            return []
+        gone: list[tuple[str, int]] = []
+        for node, kept in list(self._nodes.items()):
+            at = bisect_left(kept, (horizon_ns + 1, -1))
+            gone.extend((node, each.window_end_ns) for each in kept[:at])
+            del kept[:at]
+            if not kept:
+                del self._nodes[node]
+        for slot in [slot for slot in self._totals if slot[2] <= horizon_ns]:
+            del self._totals[slot]
+        return gone
+
+    def _keep(self, sample: NodeSample) -> None:
+        insort(self._nodes.setdefault(sample.key, []), _Kept(sample.window_end_ns, sample.offset))
+        for contribution in sample.contributions:
+            slot = (sample.cluster, contribution.group, sample.window_end_ns)
+            total = self._totals.setdefault(slot, _Total(sample.resolution_ns))
+            total.fold(sample.offset, contribution)
+        if self.watermark_ns is None or sample.window_end_ns > self.watermark_ns:
+            self.watermark_ns = sample.window_end_ns
+            self._watermarks.append((sample.offset, self._horizon_ns(sample.resolution_ns)))
+        self.advance(sample.offset)
+
+    def _horizon_ns(self, resolution_ns: int) -> int:
+        """The newest window end that is no longer kept."""
+        if self.watermark_ns is None:
+            return -(2**63)
+        return self.watermark_ns - KEPT_WINDOWS * resolution_ns
+
+    def _group_sum(self, slot: GroupWindow) -> GroupSum:
+        cluster, group, window_end_ns = slot
+        total = self._totals[slot]
+        return GroupSum(
+            cluster=cluster,
+            group=group,
+            window_end_ns=window_end_ns,
+            resolution_ns=total.resolution_ns,
+            source_partition=self.partition,
+            source_offset=total.offset,
+            sums=total.sums,
+            nodes=total.nodes,
+            nodes_expected=total.nodes_expected,
+            namespace_id=total.namespace_id,
+        )

@@ -1,0 +1,23 @@
+"""Dead letters: records that no retry would mend, kept as they came, with headers that say why and where from."""
+
+import time
+
+REASON = "reason"
+TOPIC = "topic"
+PARTITION = "partition"
+OFFSET = "offset"
+REJECTED_BY = "rejected-by"
+REJECTED_AT = "rejected-at"
+_LONGEST_REASON = 2000
+
+
+def headers(reason: str, *, topic: str, partition: int, offset: int, by: str) -> dict[str, bytes]:
+    """Headers of a dead letter: why, from which record, by which service and when (RFC 3339)."""
+    return {
+        REASON: reason[:_LONGEST_REASON].encode(),
+        TOPIC: topic.encode(),
+        PARTITION: str(partition).encode(),
+        OFFSET: str(offset).encode(),
+        REJECTED_BY: by.encode(),
+        REJECTED_AT: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode(),
+    }

@@ -1,0 +1,82 @@
+import pytest
+
+from runtime.errors import ConfigError
+from runtime.uri import Options, parse_keyed_uri
+
+
+@pytest.mark.parametrize("value", ["", ":", ":foo"])
+def test_a_value_without_key_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"--sink: missing uri key in"):
+        parse_keyed_uri("--sink", value)
+
+
+@pytest.mark.parametrize("value", ["key:incorrecturl/%gh&%ij", "key:http://h:port", "key:http://[::1"])
+def test_a_value_that_is_no_uri_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match="--sink"):
+        parse_keyed_uri("--sink", value)
+
+
+@pytest.mark.parametrize("value", ["gcm", "gcm:"])
+def test_a_key_may_stand_alone(value: str) -> None:
+    keyed = parse_keyed_uri("--sink", value)
+    assert (keyed.key, keyed.uri) == ("gcm", None)
+
+
+def test_options_are_the_query() -> None:
+    keyed = parse_keyed_uri("--sink", "influxdb:http://h:8086?key=val&key2=val2")
+    assert keyed.key == "influxdb"
+    assert keyed.uri is not None
+    assert (keyed.uri.scheme, keyed.uri.netloc) == ("http", "h:8086")
+    assert Options.of(keyed).values == {"key": "val", "key2": "val2"}
+
+
+def test_the_first_of_a_repeated_option_counts_and_values_are_unescaped() -> None:
+    options = Options.of(parse_keyed_uri("--sink", "k:?a=1%26+2&a=3"))
+    assert options.text("a", "") == "1& 2"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("k:http://$HOST:1", "http://h:1"), ("k:http://${HOST}:1", "http://h:1"), ("k:http://a$NO:1", "http://a:1")],
+)
+def test_environment_variables_are_replaced_first(value: str, expected: str) -> None:
+    keyed = parse_keyed_uri("--sink", value, {"HOST": "h"})
+    assert keyed.uri is not None
+    assert keyed.uri.geturl() == expected
+
+
+@pytest.mark.parametrize("text", ["1", "t", "T", "TRUE", "true", "True"])
+def test_true_is_spelt_so(text: str) -> None:
+    assert Options("--sink", {"x": text}).boolean("x", default=False)
+
+
+@pytest.mark.parametrize("text", ["0", "f", "F", "FALSE", "false", "False"])
+def test_false_is_spelt_so(text: str) -> None:
+    assert not Options("--sink", {"x": text}).boolean("x", default=True)
+
+
+@pytest.mark.parametrize("text", ["", "yes", "tRUE", "2"])
+def test_anything_else_is_no_truth_value(text: str) -> None:
+    with pytest.raises(ConfigError, match="--sink=influxdb: failed to parse `secure` flag"):
+        Options("--sink=influxdb", {"secure": text}).boolean("secure", default=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x", "failed to parse"),
+        ("", "failed to parse"),
+        ("1.5", "failed to parse"),
+        ("0", "can only be positive"),
+        ("-1", "can only be positive"),
+    ],
+)
+def test_numbers_are_checked(text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        Options("--sink=influxdb", {"concurrency": text}).integer("concurrency", 1, at_least=1)
+
+
+def test_an_option_nobody_read_is_told() -> None:
+    options = Options("--sink", {"db": "a", "witfields": "true"})
+    options.text("db", "k8s")
+    assert options.unread() == ("witfields",)

@@ -1,0 +1,159 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.catalogue import GROUP_METRICS, METRICS, RATED_COUNTERS
+from schemas.group_sum import (
+    GroupSum,
+    SourceProgress,
+    decode_group_record,
+    decode_group_sum,
+    encode_group_sum,
+    encode_progress,
+)
+from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
+from schemas.node_sample import Contribution, EntitySample, NodeSample, decode_sample, encode_sample
+from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod, NodeScrape, decode_scrape, encode_scrape
+
+longs = st.integers(-(2**63), 2**63 - 1)
+counts = st.integers(0, 2**63 - 1)
+texts = st.text(max_size=20)
+labels = st.dictionaries(texts, texts, max_size=4)
+ints = st.dictionaries(
+    st.sampled_from([metric.name for metric in METRICS if metric.value == "int"]) | texts.map("custom/x/".__add__),
+    longs,
+    max_size=5,
+)
+floats = st.dictionaries(
+    st.sampled_from([metric.name for metric in METRICS if metric.value == "float"]) | texts.map("custom/y/".__add__),
+    st.floats(allow_nan=False),
+    max_size=5,
+)
+values = st.builds(lambda left, right: {**left, **right}, ints, floats)
+
+containers = st.builds(ApiContainer, name=texts, image=texts, requests=labels, limits=labels)
+pods = st.builds(
+    ApiPod,
+    namespace=texts,
+    name=texts,
+    uid=texts,
+    node=texts,
+    phase=texts,
+    start_time_ns=st.none() | longs,
+    owner_kind=texts,
+    owner_name=texts,
+    labels=labels,
+    restarts=st.dictionaries(texts, counts, max_size=3),
+    containers=st.lists(containers, max_size=2).map(tuple),
+)
+scrapes = st.builds(
+    NodeScrape,
+    cluster=texts,
+    node=texts,
+    window_end_ns=longs,
+    resolution_ns=counts,
+    scraped_at_ns=longs,
+    duration_ns=counts,
+    clock_offset_ns=st.none() | longs,
+    document=st.none() | st.binary(max_size=50),
+    error=st.none() | texts,
+    cluster_nodes=counts,
+    hostname=texts,
+    labels=labels,
+    capacity=labels,
+    allocatable=labels,
+    pods=st.lists(pods, max_size=2).map(tuple),
+    namespaces=st.lists(st.builds(ApiNamespace, name=texts, uid=texts, nodes=counts, labels=labels), max_size=2).map(
+        tuple
+    ),
+)
+sets = st.builds(
+    MetricSet,
+    key=texts,
+    type=st.sampled_from(["cluster", "ns", "node", "pod", "pod_container", "sys_container"]),
+    labels=labels,
+    values=values,
+    labeled=st.lists(st.builds(LabeledValues, labels, values), max_size=2).map(tuple),
+    collection_start_ns=st.none() | longs,
+    entity_create_ns=st.none() | longs,
+    scrape_ns=st.none() | longs,
+)
+batches = st.builds(
+    MetricBatch,
+    cluster=texts,
+    entity=texts,
+    window_end_ns=longs,
+    resolution_ns=counts,
+    sets=st.lists(sets, max_size=3).map(tuple),
+    version=st.builds(Version, counts, counts),
+    nodes_counted=counts,
+    nodes_expected=counts,
+)
+sums = st.tuples(*[st.none() | longs] * len(GROUP_METRICS))
+group_sums = st.builds(
+    GroupSum,
+    cluster=texts,
+    group=texts,
+    window_end_ns=longs,
+    resolution_ns=counts,
+    source_partition=st.integers(0, 1000),
+    source_offset=counts,
+    sums=sums,
+    nodes=counts,
+    nodes_expected=counts,
+    namespace_id=texts,
+)
+entities = st.builds(
+    EntitySample,
+    texts,
+    longs,
+    st.none() | longs,
+    st.dictionaries(st.sampled_from(sorted(RATED_COUNTERS)), counts, max_size=4),
+)
+samples = st.builds(
+    NodeSample,
+    cluster=texts,
+    node=texts,
+    window_end_ns=longs,
+    resolution_ns=counts,
+    offset=counts,
+    contributions=st.lists(
+        st.builds(Contribution, group=texts, sums=sums, nodes_expected=counts, namespace_id=texts), max_size=3
+    ).map(tuple),
+    entities=st.lists(entities, max_size=3).map(lambda found: {each.key: each for each in found}),
+)
+
+
+@given(scrapes)
+def test_a_scrape_survives_the_topic(scrape: NodeScrape) -> None:
+    assert decode_scrape(encode_scrape(scrape)) == scrape
+
+
+@given(batches)
+def test_a_batch_survives_the_topic_with_the_type_of_every_value(batch: MetricBatch) -> None:
+    found = decode_batch(encode_batch(batch))
+    assert found == batch
+    assert _types(found) == _types(batch)
+
+
+@given(group_sums)
+def test_a_total_survives_the_topic(total: GroupSum) -> None:
+    assert decode_group_sum(encode_group_sum(total)) == total
+    assert decode_group_record(encode_group_sum(total)) == total
+
+
+@given(samples)
+def test_a_sample_survives_the_changelog(sample: NodeSample) -> None:
+    assert decode_sample(encode_sample(sample)) == sample
+
+
+def test_progress_and_totals_share_a_topic() -> None:
+    progress = SourceProgress(source_partition=3, position=7, watermark_ns=None, idle=True)
+    assert decode_group_record(encode_progress(progress)) == progress
+
+
+def _types(batch: MetricBatch) -> list[dict[str, type]]:
+    return [
+        {name: type(value) for name, value in found.items()}
+        for metric_set in batch.sets
+        for found in (metric_set.values, *(labeled.values for labeled in metric_set.labeled))
+    ]

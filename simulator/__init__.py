@@ -1,1 +1,1 @@
-"""simulator."""
+"""A simulated cluster: the Kubernetes API and the kubelets' statistics, for the demo and the tests."""

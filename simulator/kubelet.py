@@ -1,0 +1,61 @@
+"""One kubelet over HTTP: `/stats/summary` of its node, well or with a fault."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from simulator.faults import HEALTHY, Fault, shifted
+from simulator.world import World
+
+_NS_PER_S: Final = 1_000_000_000
+
+
+class Kubelet:
+    """The kubelet of one node. Set `fault` at any time; `requests` counts what it was asked."""
+
+    def __init__(self, node: str, world: World, clock: Callable[[], int]) -> None:
+        """Of this node of the world; the clock gives nanoseconds since the epoch."""
+        self.node = node
+        self.fault: Fault = HEALTHY
+        self.requests = 0
+        self._world = world
+        self._clock = clock
+
+    def application(self) -> web.Application:
+        """The server, to be run in one event loop."""
+        app = web.Application()
+        app.router.add_get("/stats/summary", self._summary, allow_head=False)
+        app.router.add_get("/stats/summary/", self._summary, allow_head=False)
+        return app
+
+    async def _summary(self, request: web.Request) -> web.StreamResponse:
+        self.requests += 1
+        fault = self.fault
+        if fault.hang:
+            await asyncio.Event().wait()
+        await asyncio.sleep(fault.delay_s)
+        if fault.status is not None:
+            return web.Response(status=fault.status, text=f"kubelet of {self.node}: HTTP {fault.status}\n")
+        now_ns = self._clock()
+        body = fault.body if fault.body is not None else self._world.summary(self.node, now_ns)
+        if body is None:
+            return web.Response(status=404, text=f"kubelet of {self.node}: no statistics\n")
+        if fault.clock_offset_s:
+            body = shifted(body, fault.clock_offset_s)
+        date = formatdate(now_ns // _NS_PER_S + fault.clock_offset_s, usegmt=True)
+        headers: Mapping[str, str] = {hdrs.DATE: date, hdrs.CONTENT_TYPE: "application/json"}
+        if fault.cut:
+            return await _cut(request, body, headers)
+        return web.Response(body=body, headers=headers)
+
+
+async def _cut(request: web.Request, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={**headers, hdrs.CONTENT_LENGTH: str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response

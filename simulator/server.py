@@ -1,0 +1,196 @@
+"""The simulated cluster as running servers: the API and every node's kubelet, in one event loop."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from ipaddress import IPv6Address, ip_address
+from socket import socket
+from types import TracebackType
+from typing import Final, Self
+
+import orjson
+from aiohttp import web
+
+from simulator.kubelet import Kubelet
+from simulator.kubernetes_api import BOOKMARK_INTERVAL_S, KubernetesApi
+from simulator.objects import Endpoint
+from simulator.sockets import bound, bound_on_each, endpoint
+from simulator.world import FixedWorld, World, internal_addresses
+
+LOOPBACK: Final = "127.0.0.1"
+_TICK_S: Final = 1.0
+_GRACE_S: Final = 1.0
+
+
+class SimulatedCluster:
+    """Serves a world while it is entered: `async with`, or `with`, which runs it in a thread of its own."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        api_socket: socket,
+        kubelet_sockets: Mapping[str, socket],
+        clock: Callable[[], int] = time.time_ns,
+        bookmark_interval_s: float = BOOKMARK_INTERVAL_S,
+    ) -> None:
+        """Of sockets that listen already, the kubelets' by node name; the clock gives nanoseconds since the epoch."""
+        self.world = world
+        self.api = KubernetesApi(world.api, bookmark_interval_s=bookmark_interval_s)
+        self.kubelets = {node: Kubelet(node, world, clock) for node in kubelet_sockets}
+        self._api_socket = api_socket
+        self._kubelet_sockets = dict(kubelet_sockets)
+        self._api_endpoint = endpoint(api_socket)
+        self._endpoints = {node: endpoint(listening) for node, listening in kubelet_sockets.items()}
+        self._clock = clock
+        self._running = AsyncExitStack()
+        self._runners: list[web.AppRunner] = []
+        self._ticking: asyncio.Task[None] | None = None
+        self._thread: _LoopThread | None = None
+
+    @classmethod
+    def fixed(
+        cls,
+        world: FixedWorld,
+        *,
+        addresses: Mapping[str, str] | None = None,
+        api_port: int = 0,
+        kubelet_port: int = 0,
+        bookmark_interval_s: float = BOOKMARK_INTERVAL_S,
+    ) -> Self:
+        """A fixed world on loopback; port 0 is any free one.
+
+        `addresses` tells where the kubelet of each node listens, all on one port; without, on the InternalIP of each
+        node that the world shows now. A node that is to appear later must be named here.
+        """
+        if addresses is None:
+            addresses = internal_addresses(orjson.loads(body) for body in world.api.listing("nodes").bodies)
+        sockets = bound_on_each(addresses.values(), kubelet_port, "kubelet_port")
+        return cls(
+            world,
+            api_socket=bound(LOOPBACK, api_port, "api_port"),
+            kubelet_sockets=dict(zip(addresses, sockets, strict=True)),
+            bookmark_interval_s=bookmark_interval_s,
+        )
+
+    @property
+    def api_url(self) -> str:
+        """Of the Kubernetes API, as `http://127.0.0.1:8001`."""
+        return f"http://{url_host(self._api_endpoint.address)}:{self._api_endpoint.port}"
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Where the kubelet of each node listens."""
+        return self._endpoints
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each node's kubelet."""
+        return {node: where.address for node, where in self._endpoints.items()}
+
+    @property
+    def kubelet_port(self) -> int:
+        """The kubelets' common port. Raises ValueError: they have none."""
+        ports = {where.port for where in self._endpoints.values()}
+        if len(ports) != 1:
+            raise ValueError(f"{len(self._endpoints)} kubelets on {len(ports)} ports: ask for endpoints")
+        return ports.pop()
+
+    async def __aenter__(self) -> Self:
+        """Start serving; returns once every server answers."""
+        self.world.advance(self._clock())
+        self._running.push_async_callback(self._stop_serving)
+        await self._serve(self.api.application(), self._api_socket)
+        for node, kubelet in self.kubelets.items():
+            await self._serve(kubelet.application(), self._kubelet_sockets[node])
+        self._ticking = asyncio.create_task(self._tick(), name="simulated time")
+        self._running.push_async_callback(_cancelled, self._ticking)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving: within about a second, whatever is still being answered."""
+        await self._running.aclose()
+
+    def __enter__(self) -> Self:
+        """The same, in a thread of its own."""
+        self._thread = _LoopThread(self)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving and wait for the thread."""
+        if self._thread is not None:
+            self._thread.stop()
+
+    async def serve_until(self, stopped: asyncio.Event) -> None:
+        """Wait for `stopped`, or for time to stand still, which is an error that is raised on leaving."""
+        waiting = asyncio.create_task(stopped.wait())
+        await asyncio.wait({waiting, *filter(None, [self._ticking])}, return_when=asyncio.FIRST_COMPLETED)
+        await _cancelled(waiting)
+
+    async def _serve(self, app: web.Application, listening: socket) -> None:
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_S)
+        self._runners.append(runner)
+        await runner.setup()
+        await web.SockSite(runner, listening).start()
+
+    async def _stop_serving(self) -> None:
+        await asyncio.gather(*(runner.cleanup() for runner in self._runners))  # each may take its time of grace
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self.world.advance(self._clock())
+
+
+class _LoopThread:
+    """A thread with an event loop that serves a cluster until it is told to stop."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+        self._ready = threading.Event()
+        self._stopped = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool = ThreadPoolExecutor(1, "simulated-cluster")
+        self._serving: Future[None] | None = None
+
+    def start(self) -> None:
+        self._serving = self._pool.submit(asyncio.run, self._serve())
+        self._serving.add_done_callback(lambda _: self._ready.set())
+        self._ready.wait()
+        if self._serving.done():
+            self._serving.result()
+
+    def stop(self) -> None:
+        if self._loop is not None and self._serving is not None and not self._serving.done():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+        if self._serving is not None:
+            self._serving.result()
+        self._pool.shutdown()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with self._cluster:
+            self._ready.set()
+            await self._cluster.serve_until(self._stopped)
+
+
+async def _cancelled(task: asyncio.Task[object]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def url_host(address: str) -> str:
+    """An address as it stands in a URL: IPv6 in brackets."""
+    try:
+        return f"[{address}]" if isinstance(ip_address(address), IPv6Address) else address
+    except ValueError:
+        return address

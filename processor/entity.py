@@ -1,0 +1,70 @@
+"""Entities: nodes, pods and containers of one scrape while their metric sets are being worked out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from schemas.catalogue import EntityType, Number
+from schemas.metric_batch import LabeledValues, MetricSet, namespace_group
+
+
+@dataclass(slots=True, kw_only=True)
+class Entity:
+    """One entity; every step adds to it. Times are nanoseconds since the epoch, None where there is none.
+
+    Who it is, its namespace, pod and container, is kept beside the labels: a stored label may overwrite one of those.
+    """
+
+    key: str
+    type: EntityType
+    labels: dict[str, str]
+    namespace: str = ""
+    pod: str = ""
+    container: str = ""
+    values: dict[str, Number] = field(default_factory=dict)  # by metric name
+    labeled: list[LabeledValues] = field(default_factory=list)
+    collection_start_ns: int | None = None  # the kubelet's startTime
+    entity_create_ns: int | None = None  # the API's startTime of the pod: it survives restarts
+    scrape_ns: int | None = None  # the kubelet's own sample time
+
+    def metric_set(self) -> MetricSet:
+        """The finished metric set."""
+        return MetricSet(
+            key=self.key,
+            type=self.type,
+            labels=self.labels,
+            values=self.values,
+            labeled=tuple(self.labeled),
+            collection_start_ns=self.collection_start_ns,
+            entity_create_ns=self.entity_create_ns,
+            scrape_ns=self.scrape_ns,
+        )
+
+
+Entities: TypeAlias = dict[str, Entity]
+"""The entities of one scrape, by key."""
+
+
+def node_key(node: str) -> str:
+    """Key of a node's metric set."""
+    return f"node:{node}"
+
+
+def sys_container_key(node: str, container: str) -> str:
+    """Key of a system container's metric set."""
+    return f"{node_key(node)}/container:{container}"
+
+
+def pod_key(namespace: str, pod: str) -> str:
+    """Key of a pod's metric set."""
+    return f"{namespace_group(namespace)}/pod:{pod}"
+
+
+def pod_container_key(namespace: str, pod: str, container: str) -> str:
+    """Key of a pod container's metric set."""
+    return f"{pod_key(namespace, pod)}/container:{container}"
+
+
+def of_type(entities: Mapping[str, Entity], wanted: EntityType) -> list[Entity]:
+    """The entities of one type, in their order; a list of its own, so that entities may be added meanwhile."""
+    return [entity for entity in entities.values() if entity.type == wanted]

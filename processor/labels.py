@@ -1,0 +1,89 @@
+"""Labels: their names, and how a Kubernetes object's own labels come onto its entity.
+
+Source: Heapster's label copier (docs/labels.md, 3 and 4).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+TYPE: Final = "type"
+NODENAME: Final = "nodename"
+HOSTNAME: Final = "hostname"
+HOST_ID: Final = "host_id"
+NAMESPACE_NAME: Final = "namespace_name"
+NAMESPACE_ID: Final = "namespace_id"
+POD_NAME: Final = "pod_name"
+POD_ID: Final = "pod_id"
+CONTAINER_NAME: Final = "container_name"
+CONTAINER_BASE_IMAGE: Final = "container_base_image"
+LABELS: Final = "labels"
+RESOURCE_ID: Final = "resource_id"
+MAKE: Final = "make"
+MODEL: Final = "model"
+ACCELERATOR_ID: Final = "accelerator_id"
+
+NODE_LABELS: Final = (NODENAME, HOSTNAME, HOST_ID)
+"""Where an entity runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRules:
+    """Which labels of an object are kept, and how; the defaults are Heapster's."""
+
+    separator: str = ","
+    store: Mapping[str, str] = field(default_factory=dict)  # label name -> the entity's label it becomes
+    ignore: frozenset[str] = frozenset()
+
+    def entity_labels(self, object_labels: Mapping[str, str]) -> dict[str, str]:
+        """What an object with these labels gives its entity: each stored one, and all of them joined as `labels`.
+
+        They overwrite the entity's own of the same name; `labels` comes last. An ignored label is left out of
+        `labels` only.
+        """
+        copied = {mapped: object_labels[name] for name, mapped in self.store.items() if name in object_labels}
+        # the joined text is sorted, not the names: `.` and `/` come before `:`
+        pairs = sorted(f"{name}:{value}" for name, value in object_labels.items() if name not in self.ignore)
+        copied[LABELS] = self.separator.join(pairs)
+        return copied
+
+
+def stored_labels(values: Iterable[str]) -> dict[str, str]:
+    """`--store-label` values, each `name` or `newName=name`, or several with commas: label name -> new name.
+
+    Raises:
+        ValueError: a name is missing, or one label is to be stored under two names.
+    """
+    store: dict[str, str] = {}
+    for item in _items(values):
+        mapped, equals, name = item.partition("=")
+        if not equals:
+            name = mapped
+        if not mapped or not name or "=" in name:
+            raise ValueError(f"{item!r} is neither a label's name nor newName=name")
+        if store.setdefault(name, mapped) != mapped:
+            raise ValueError(f"label {name!r} cannot be stored both as {store[name]!r} and as {mapped!r}")
+    return store
+
+
+def ignored_labels(values: Iterable[str]) -> frozenset[str]:
+    """`--ignore-label` values, each a label's name, or several with commas.
+
+    Raises:
+        ValueError: a name is missing, or no label can be called so.
+    """
+    names = frozenset(_items(values))
+    for name in sorted(names):
+        if "=" in name:
+            raise ValueError(f"{name!r} is not a label's name")
+    return names
+
+
+def _items(values: Iterable[str]) -> list[str]:
+    items = []
+    for value in values:
+        for item in value.split(","):
+            if not item.strip():
+                raise ValueError(f"{value!r} has an empty label name")
+            items.append(item.strip())
+    return items

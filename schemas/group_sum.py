@@ -7,7 +7,7 @@ by the next.
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
-from schemas.catalogue import GROUP_METRICS
+from schemas.catalogue import GROUP_METRICS, MAX_INT
 from schemas.codec import Codec, UndecodableError
 
 CODEC: Final = Codec("group_sum")
@@ -80,8 +80,11 @@ def decode_group_record(data: bytes | None) -> GroupSum | SourceProgress:
 
 
 def add(left: Sums, right: Sums) -> Sums:
-    """Both sums together; what only one side has is that side's."""
+    """Both sums together; what only one side has is that side's.
+
+    A sum of what is not negative stops at 2^63 - 1, so that it stays encodable whatever the order of adding.
+    """
     return tuple(
-        theirs if ours is None else ours if theirs is None else ours + theirs
+        theirs if ours is None else ours if theirs is None else min(ours + theirs, MAX_INT)
         for ours, theirs in zip(left, right, strict=True)
     )

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import threading
+from collections.abc import Mapping
 
 import click
 import faust
@@ -34,11 +36,23 @@ def run(config: ProcessorConfig) -> None:
     """Run one worker until it is told to stop; ends the process."""
     stopped = stop_on_signals()
     partitions = wait_for_topics(config.brokers, config.topics.all, stopped)
-    if partitions is None:
+    if partitions is None or not _changelogs(config, partitions, stopped):
         return
     app, _ = build(config, partitions)
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, loglevel="WARNING", quiet=True)
     worker.execute_from_commandline()
+
+
+def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped: threading.Event) -> bool:
+    """Create the tables' changelogs where they are missing; False if the process is to stop before that."""
+    wanted = (
+        (config.samples_changelog, config.topics.kubelet_stats),
+        (config.groups_changelog, config.topics.group_sums),
+    )
+    return all(
+        wait_for_topics(config.brokers, [changelog], stopped, partitions=partitions[source.name]) is not None
+        for changelog, source in wanted
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from processor.delivery import Sent
 from processor.group_agent import GroupAgent, total_offset
 from processor.node_agent import NodeAgent, sample_offset
 from processor.watchdog import Watchdog
-from processor.windows import CHANGELOG_SETTINGS, WindowTable
+from processor.windows import WindowTable
 from runtime.dead_letter import headers
 from runtime.duration import NS_PER_MS
 from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
@@ -93,7 +93,7 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, 
         web_enabled=False,
         table_standby_replicas=0,
         topic_partitions=partitions[sums.name],
-        topic_replication_factor=-1,
+        topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
         broker_session_timeout=SESSION_TIMEOUT_S,
@@ -214,18 +214,12 @@ def raw_topic(app: App, topic: Topic) -> TopicT:
     )
 
 
-def changelogs(config: ProcessorConfig) -> tuple[str, ...]:
-    """Names of the tables' changelog topics."""
-    return tuple(f"{config.group}-{table}-changelog" for table in ("samples", "groups"))
-
-
 def _table(app: App, name: str, partitions: int, row_offset: Callable[[bytes], int]) -> WindowTable:
     table = WindowTable(
         app,
         name=name,
         partitions=partitions,
         row_offset=row_offset,
-        extra_topic_configs=dict(CHANGELOG_SETTINGS),
         beacon=app.tables.beacon,
     )
     app.tables.add(table)

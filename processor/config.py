@@ -5,7 +5,7 @@ from typing import Final
 
 from processor.assignment import Span
 from processor.labels import LabelRules
-from schemas.topics import Topics, topics
+from schemas.topics import Topic, Topics, changelog, topics
 
 GROUP: Final = "heapster-processor"
 
@@ -19,3 +19,13 @@ class ProcessorConfig:
     group: str = GROUP  # consumer group, and prefix of the changelogs
     topics: Topics = field(default_factory=topics)
     span: Span = field(default_factory=Span)
+
+    @property
+    def samples_changelog(self) -> Topic:
+        """Changelog of the table `samples`, partitioned as `kubelet-stats`; named as Faust does."""
+        return changelog(f"{self.group}-samples-changelog")
+
+    @property
+    def groups_changelog(self) -> Topic:
+        """Changelog of the table `groups`, partitioned as `group-sums`."""
+        return changelog(f"{self.group}-groups-changelog")

@@ -7,19 +7,10 @@ reflects the greater offset stays, while running and when a changelog is read ba
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import faust
 from faust.types import TP, EventT, FutureMessage
-
-CHANGELOG_SETTINGS: Final[Mapping[str, str]] = {
-    "cleanup.policy": "compact",
-    "segment.ms": str(60 * 60 * 1000),
-    "segment.bytes": str(64 * 1024 * 1024),
-    # compaction keeps what was written last: it must not come between a late write and the greater offset
-    "min.compaction.lag.ms": str(60 * 60 * 1000),
-    "delete.retention.ms": str(60 * 60 * 1000),
-}
 
 
 class WindowTable(faust.Table[bytes, bytes]):

@@ -75,13 +75,15 @@ def ensure_topics(
     return {name: found.get(name, partitions) for name in wanted}
 
 
-def wait_for_topics(brokers: str, topics: Iterable[Topic], stopped: threading.Event) -> Mapping[str, int] | None:
+def wait_for_topics(
+    brokers: str, topics: Iterable[Topic], stopped: threading.Event, *, partitions: int = DEFAULT_PARTITIONS
+) -> Mapping[str, int] | None:
     """`ensure_topics` until Kafka answers; None if the process is to stop before that."""
     wanted = tuple(topics)
     pause_s = _FIRST_PAUSE_S
     while not stopped.is_set():
         try:
-            return ensure_topics(brokers, wanted)
+            return ensure_topics(brokers, wanted, partitions=partitions)
         except UnavailableError as error:
             log.warning("waiting for Kafka", extra={"error": str(error), "again_in_s": pause_s})
         stopped.wait(pause_s)
@@ -117,4 +119,5 @@ def _settings(topic: Topic) -> dict[str, str]:
         "cleanup.policy": topic.cleanup,
         "retention.ms": str(topic.retention_ms),
         "max.message.bytes": str(MAX_RECORD_BYTES),
+        **topic.settings,
     }

@@ -1,20 +1,23 @@
 """Every topic: its name, cleanup and retention. No other place names one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 DEFAULT_PARTITIONS: Final = 12
 MAX_RECORD_BYTES: Final = 8 * 1024 * 1024  # a node of 250 pods answers about 1.5 MB, derived records are smaller
-_DAY_MS: Final = 24 * 60 * 60 * 1000
+_HOUR_MS: Final = 60 * 60 * 1000
+_DAY_MS: Final = 24 * _HOUR_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic as it is created; `retention_ms` -1 keeps for ever."""
+    """A topic as it is created; `retention_ms` -1 keeps for ever, `settings` are further ones of Kafka's."""
 
     name: str
     retention_ms: int
     cleanup: Literal["delete", "compact"] = "delete"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,22 @@ class Topics:
             self.kubelet_stats_dead_letter,
             self.derived_metrics_dead_letter,
         )
+
+
+def changelog(name: str) -> Topic:
+    """A table's changelog: the last value of each row is kept."""
+    return Topic(
+        name=name,
+        retention_ms=-1,
+        cleanup="compact",
+        settings={
+            "segment.ms": str(_HOUR_MS),
+            "segment.bytes": str(64 * 1024 * 1024),
+            # compaction keeps what was written last: it must not come between a late write and the greater offset
+            "min.compaction.lag.ms": str(_HOUR_MS),
+            "delete.retention.ms": str(_HOUR_MS),
+        },
+    )
 
 
 def topics() -> Topics:

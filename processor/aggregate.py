@@ -12,7 +12,7 @@ from typing import Final
 from processor import labels
 from processor.entity import Entities, Entity, of_type, pod_key
 from processor.problems import Problem, Problems
-from schemas.catalogue import GROUP_METRICS, MAX_INT, METRICS, POD, POD_CONTAINER, Number
+from schemas.catalogue import GROUP_METRICS, MAX_INT, METRICS, MIN_INT, POD, POD_CONTAINER, Number
 
 PER_ENTITY: Final = frozenset(metric.name for metric in METRICS if metric.kind == "cumulative") - {"restart_count"}
 """Counters of one cgroup: their sum over several would say nothing. Restarts are added up all the same."""
@@ -85,7 +85,7 @@ def add_up(
 
 
 def _fits(value: Number) -> bool:
-    return math.isfinite(value) if isinstance(value, float) else value <= MAX_INT
+    return math.isfinite(value) if isinstance(value, float) else MIN_INT <= value <= MAX_INT
 
 
 def _only(values: Mapping[str, Number], wanted: Collection[str]) -> dict[str, Number]:

@@ -77,7 +77,7 @@ class Block:
         value = self._value(name)
         if value is None:
             return None
-        if type(value) in {int, float} and isinstance(value, int | float) and math.isfinite(value):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
         self._problems[Problem.NOT_A_NUMBER] += 1
         return None

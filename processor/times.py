@@ -14,12 +14,12 @@ _RFC3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_ZERO: Final = datetime(1, 1, 1, tzinfo=UTC)
+_ZERO_NS: Final = -62_135_596_800 * NS_PER_S  # the beginning of the year 1
 
 
 @lru_cache(maxsize=8192)  # a document repeats the same few times for all its containers
 def parse_time_ns(text: str) -> int | None:
-    """Nanoseconds of an RFC 3339 time, with a fraction or an offset if it has one.
+    """Nanoseconds of an RFC 3339 time, with a fraction or an offset if it has one; digits past the ninth are cut off.
 
     None for Go's zero time, the year 1: it stands for no time at all.
 
@@ -30,12 +30,11 @@ def parse_time_ns(text: str) -> int | None:
     if match is None:
         raise ValueError(f"{text!r} is not an RFC 3339 time")
     date_time, fraction, sign, hours, minutes = match.groups()
-    moment = datetime.fromisoformat(date_time).replace(tzinfo=UTC)
-    since_epoch = moment - _EPOCH
+    since_epoch = datetime.fromisoformat(date_time).replace(tzinfo=UTC) - _EPOCH
     offset_s = 0 if sign is None else int(f"{sign}1") * (int(hours) * 3600 + int(minutes) * 60)
     seconds = since_epoch.days * 86_400 + since_epoch.seconds - offset_s
     time_ns = seconds * NS_PER_S + int((fraction or "0")[:9].ljust(9, "0"))
-    if moment == _ZERO and time_ns == seconds * NS_PER_S and not offset_s:
+    if time_ns == _ZERO_NS:
         return None
     if not MIN_INT <= time_ns <= MAX_INT:
         raise ValueError(f"{text!r} is too far from 1970")

@@ -1,0 +1,109 @@
+"""Scrapes as a test needs them: from the API's JSON and a kubelet's document, as a scraper would put them together."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from processor.node import NodeResult
+from processor.times import parse_time_ns
+from schemas.node_sample import NodeSample
+from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod, NodeScrape
+
+MINUTE_NS = 60_000_000_000
+Json = Mapping[str, Any]
+
+
+def time_ns(text: str) -> int:
+    found = parse_time_ns(text)
+    assert found is not None
+    return found
+
+
+def scrape_of(
+    node: Json,
+    document: bytes,
+    *,
+    pods: Iterable[Json] = (),
+    namespaces: Iterable[Json] = (),
+    window_end_ns: int,
+) -> NodeScrape:
+    """A scrape answered five seconds behind its window's end, as Heapster asks then."""
+    name = node["metadata"]["name"]
+    return NodeScrape(
+        cluster="default",
+        node=name,
+        window_end_ns=window_end_ns,
+        resolution_ns=MINUTE_NS,
+        scraped_at_ns=window_end_ns + 5_000_000_000,
+        document=document,
+        hostname=hostname(node),
+        host_id=node["spec"].get("externalID", ""),
+        labels=node["metadata"].get("labels", {}),
+        capacity=node["status"].get("capacity", {}),
+        allocatable=node["status"].get("allocatable", {}),
+        pods=tuple(api_pod(pod) for pod in pods if pod["spec"].get("nodeName") == name),
+        namespaces=tuple(api_namespace(namespace) for namespace in namespaces),
+    )
+
+
+def summary_scrape(document: object = None, **fields: Any) -> NodeScrape:
+    """A scrape of node n1 at 2017-08-13T10:51:00Z with that Summary (JSON, or bytes as they are)."""
+    plain = {
+        "cluster": "default",
+        "node": "n1",
+        "window_end_ns": time_ns("2017-08-13T10:51:00Z"),
+        "resolution_ns": MINUTE_NS,
+        "scraped_at_ns": time_ns("2017-08-13T10:51:05Z"),
+        "document": document if isinstance(document, bytes) else json.dumps(document).encode(),
+        "hostname": "h1",
+        "host_id": "i-1",
+    }
+    return NodeScrape(**{**plain, **fields})
+
+
+def sample_of(scrape: NodeScrape, result: NodeResult, offset: int = 0) -> NodeSample:
+    """What is kept of a scrape for the next one, as the processor's agent keeps it."""
+    return NodeSample(
+        cluster=scrape.cluster,
+        node=scrape.node,
+        window_end_ns=scrape.window_end_ns,
+        resolution_ns=scrape.resolution_ns,
+        offset=offset,
+        contributions=result.contributions,
+        entities=result.entities,
+    )
+
+
+def hostname(node: Json) -> str:
+    named = [each["address"] for each in node["status"].get("addresses", ()) if each["type"] == "Hostname"]
+    return str(named[-1] if named else node["metadata"]["name"])
+
+
+def api_pod(pod: Json) -> ApiPod:
+    status = pod["status"]
+    started = status.get("startTime")
+    return ApiPod(
+        namespace=pod["metadata"]["namespace"],
+        name=pod["metadata"]["name"],
+        uid=pod["metadata"]["uid"],
+        node=pod["spec"].get("nodeName", ""),
+        phase=status.get("phase", ""),
+        start_time_ns=None if started is None else parse_time_ns(started),
+        labels=pod["metadata"].get("labels", {}),
+        restarts={each["name"]: each["restartCount"] for each in status.get("containerStatuses", ())},
+        containers=tuple(api_container(each) for each in pod["spec"]["containers"]),
+    )
+
+
+def api_container(container: Json) -> ApiContainer:
+    resources = container.get("resources", {})
+    return ApiContainer(
+        name=container["name"],
+        image=container["image"],
+        requests=resources.get("requests", {}),
+        limits=resources.get("limits", {}),
+    )
+
+
+def api_namespace(namespace: Json) -> ApiNamespace:
+    return ApiNamespace(name=namespace["metadata"]["name"], uid=namespace["metadata"]["uid"], nodes=1)

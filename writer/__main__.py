@@ -1,0 +1,123 @@
+"""`heapster-stream writer`: from derived-metrics into InfluxDB."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from typing import Final
+
+import click
+
+from runtime import flags
+from runtime.errors import ConfigError
+from runtime.kafka import wait_for_topics
+from runtime.logs import start_logging
+from runtime.stopping import stop_on_signals
+from runtime.uri import Options, parse_keyed_uri
+from writer.config import INFLUXDB, LOG, SINKS, InfluxConfig, ignored_parts
+from writer.consume import SinkWorker, WriterConfig
+from writer.influx import Influx
+from writer.log_sink import LogSink
+from writer.sink import Sink
+
+log = logging.getLogger(__name__)
+
+_STOP_WITHIN_S: Final = 8.0
+_LOOK_EVERY_S: Final = 0.2
+_FLAG: Final = "--sink"
+
+
+@click.command("writer", context_settings=flags.CONTEXT)
+@flags.kafka_brokers
+@flags.flag(
+    _FLAG,
+    multiple=True,
+    required=True,
+    metavar="KEY[:URI]",
+    help="Where points go: influxdb:http://HOST:PORT?OPTION=VALUE&…, or log. May be repeated; in the environment"
+    " variable separated by spaces. InfluxDB 1.x: db=k8s, user=root, pw=root, retention=0 (as 7d; 0 keeps for ever)."
+    " 2.x: org, token or token_file, bucket=<db>/default. Both: withfields=false, cluster_name=<of the record>,"
+    " tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1, secure=<by the scheme>,"
+    " insecuressl=false.",
+)
+@flags.log_level
+def writer(kafka_brokers: str, sink: tuple[str, ...], log_level: str) -> None:
+    """Write derived-metrics to InfluxDB, retrying until it takes the points; what it refuses becomes a dead letter.
+
+    Start as many as you like: those with the same sink share its partitions.
+    """
+    start_logging(log_level)
+    sinks = build(sink)
+    sys.exit(run(WriterConfig(brokers=kafka_brokers), sinks))
+
+
+def build(values: tuple[str, ...]) -> list[Sink]:
+    """The sinks of the command line. Raises ConfigError: one cannot be used, or is given twice."""
+    sinks: dict[str, Sink] = {}
+    for value in values:
+        sink = _sink(value)
+        if sink.name in sinks:
+            raise ConfigError(f"{_FLAG}: the same points would go to {sink.name} twice: give each sink once")
+        sinks[sink.name] = sink
+    return list(sinks.values())
+
+
+def run(config: WriterConfig, sinks: list[Sink]) -> int:
+    """Write until told to stop; the exit status."""
+    stopped = stop_on_signals()
+    if wait_for_topics(config.brokers, (config.source, config.dead_letter), stopped) is None:
+        return 0
+    workers = [_Worker(SinkWorker(config, sink, stopped), sink.name) for sink in sinks]
+    for worker in workers:
+        worker.start()
+        log.info("writing", extra={"sink": worker.name, "topic": config.source.name})
+    while not stopped.wait(_LOOK_EVERY_S):
+        if not all(worker.is_alive() for worker in workers):
+            stopped.set()
+    ends_at = time.monotonic() + _STOP_WITHIN_S
+    for worker in workers:
+        worker.join(max(0.0, ends_at - time.monotonic()))
+    if any(worker.is_alive() for worker in workers):
+        log.warning("stopped in the middle of a write: its records are not committed and will be written again")
+        logging.shutdown()
+        os._exit(_status(workers))  # a thread that hangs in a library must not keep us
+    return _status(workers)
+
+
+class _Worker(threading.Thread):
+    """One sink's thread; remembers whether it died."""
+
+    def __init__(self, worker: SinkWorker, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.died = False
+        self._worker = worker
+
+    def run(self) -> None:
+        self.died = True
+        self._worker.run()
+        self.died = False
+
+
+def _status(workers: list[_Worker]) -> int:
+    return int(any(worker.died and not worker.is_alive() for worker in workers))
+
+
+def _sink(value: str) -> Sink:
+    keyed = parse_keyed_uri(_FLAG, value)
+    option = Options.of(keyed)
+    sink: Sink
+    if keyed.key == INFLUXDB:
+        sink = Influx(InfluxConfig.parse(keyed, option))
+    elif keyed.key == LOG:
+        sink = LogSink()
+    else:
+        raise ConfigError(f"{_FLAG}={keyed.key}: no such sink: there are {' and '.join(SINKS)}")
+    ignored = (*(f"the option {name}" for name in option.unread()), *ignored_parts(keyed))
+    if ignored:
+        log.warning("ignored: unknown, or of no use for this sink", extra={"sink": sink.name, "ignored": ignored})
+    return sink
+
+
+if __name__ == "__main__":
+    flags.run(writer)

@@ -1,0 +1,106 @@
+"""Storage: the database and policy of an InfluxDB 1.x, the bucket of a 2.x, made where they are missing.
+
+Source: docs/influxdb.md, 3. Heapster's retention never took effect; here the policy gets the duration it is to have.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+from influxdb_client.client.bucket_api import BucketsApi
+from influxdb_client.domain.bucket import Bucket
+from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
+
+from runtime.duration import NS_PER_S, go_duration_ns
+from runtime.errors import UnavailableError
+from writer.config import POLICY, Version1, Version2
+
+Query: TypeAlias = Callable[[str], Sequence[dict[str, Any]]]
+"""Runs a statement; its rows by column. Raises UnavailableError: it failed."""
+
+_HOUR_NS: Final = 3600 * NS_PER_S
+_DAY_NS: Final = 24 * _HOUR_NS
+
+
+def quoted(name: str) -> str:
+    """A name as InfluxQL has it, whatever characters are in it."""
+    escaped = name.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
+
+
+def shard_ns(retention_ns: int) -> int:
+    """How much time one group of shards covers, as InfluxDB chooses it: it may not exceed the retention."""
+    if 0 < retention_ns < 2 * _DAY_NS:
+        return _HOUR_NS
+    if 0 < retention_ns < 180 * _DAY_NS:
+        return _DAY_NS
+    return 7 * _DAY_NS
+
+
+def prepare_database(target: Version1, retention_ns: int | None, query: Query) -> None:
+    """Create the database and its policy `default`; give the policy the wanted retention if it has another."""
+    database = quoted(target.database)
+    query(f"CREATE DATABASE {database}")
+    policy = _policy(query(f"SHOW RETENTION POLICIES ON {database}"))
+    if policy is None:
+        query(_policy_statement("CREATE", database, retention_ns or 0))
+    elif retention_ns is not None and (policy["duration"], policy["default"]) != (retention_ns, True):
+        query(_policy_statement("ALTER", database, retention_ns))
+
+
+def prepare_bucket(target: Version2, retention_ns: int | None, buckets: BucketsApi) -> None:
+    """Create the bucket; give it the wanted retention if it has another.
+
+    Raises:
+        UnavailableError: there is no such organisation.
+    """
+    found = buckets.find_buckets(name=target.bucket, org=target.org).buckets or []
+    bucket = next((each for each in found if each.name == target.bucket), None)
+    if bucket is None:
+        buckets.create_bucket(bucket_name=target.bucket, org=target.org, retention_rules=_rules(retention_ns or 0))
+    elif retention_ns is not None and _bucket_retention_s(bucket) != retention_ns // NS_PER_S:
+        bucket.retention_rules = _rules(retention_ns)
+        buckets.update_bucket(bucket)
+
+
+def _policy(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    for row in rows:
+        if row.get("name") == POLICY:
+            try:
+                return {"duration": go_duration_ns(str(row["duration"])), "default": bool(row["default"])}
+            except (KeyError, ValueError) as error:
+                raise UnavailableError(f"a retention policy that cannot be read: {row}") from error
+    return None
+
+
+def _policy_statement(verb: str, database: str, retention_ns: int) -> str:
+    duration = f"{retention_ns}ns" if retention_ns else "INF"
+    return (
+        f"{verb} RETENTION POLICY {quoted(POLICY)} ON {database} DURATION {duration}"
+        f" REPLICATION 1 SHARD DURATION {shard_ns(retention_ns)}ns DEFAULT"
+    )
+
+
+def _rules(retention_ns: int) -> list[BucketRetentionRules]:
+    return [
+        BucketRetentionRules(
+            type="expire",
+            every_seconds=retention_ns // NS_PER_S,
+            shard_group_duration_seconds=shard_ns(retention_ns) // NS_PER_S,
+        )
+    ]
+
+
+def _bucket_retention_s(bucket: Bucket) -> int:
+    return next((int(rule.every_seconds or 0) for rule in bucket.retention_rules or []), 0)
+
+
+def rows_of(answer: object) -> Iterator[dict[str, Any]]:
+    """The rows of an answer to /query. Raises UnavailableError: it reports an error, or is not one."""
+    if not isinstance(answer, dict):
+        raise UnavailableError("an answer to /query that is not InfluxDB's")
+    for result in answer.get("results", []):
+        if "error" in result:
+            raise UnavailableError(str(result["error"]))
+        for series in result.get("series", []):
+            for values in series.get("values", []):
+                yield dict(zip(series["columns"], values, strict=True))

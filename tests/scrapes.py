@@ -1,12 +1,16 @@
 """Scrapes as a test needs them: from the API's JSON and a kubelet's document, as a scraper would put them together."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from processor.node import NodeResult
+from processor.group import group_batch
+from processor.labels import LabelRules
+from processor.node import NodeResult, derive
 from processor.times import parse_time_ns
-from schemas.node_sample import NodeSample
+from schemas.group_sum import GroupSum
+from schemas.metric_batch import MetricBatch, Version
+from schemas.node_sample import Contribution, NodeSample
 from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod, NodeScrape
 
 MINUTE_NS = 60_000_000_000
@@ -71,6 +75,51 @@ def sample_of(scrape: NodeScrape, result: NodeResult, offset: int = 0) -> NodeSa
         offset=offset,
         contributions=result.contributions,
         entities=result.entities,
+    )
+
+
+def processed(windows: Iterable[Iterable[NodeScrape]], rules: LabelRules | None = None) -> Iterator[list[MetricBatch]]:
+    """Each window's batches: one per node and one per group, rates since the window before.
+
+    Every node is in a partition of its own, as far as the groups' sums are concerned.
+    """
+    previous: dict[str, NodeSample] = {}
+    for window in windows:
+        batches: list[MetricBatch] = []
+        totals: dict[str, list[GroupSum]] = {}
+        for partition, scrape in enumerate(window):
+            result = derive(scrape, previous.get(scrape.node), rules or LabelRules())
+            previous[scrape.node] = sample_of(scrape, result)
+            batches.append(node_batch(scrape, result))
+            for contribution in result.contributions:
+                totals.setdefault(contribution.group, []).append(total_of(scrape, contribution, partition))
+        yield batches + [group_batch(each) for each in totals.values()]
+
+
+def node_batch(scrape: NodeScrape, result: NodeResult) -> MetricBatch:
+    return MetricBatch(
+        cluster=scrape.cluster,
+        entity=scrape.node,
+        window_end_ns=scrape.window_end_ns,
+        resolution_ns=scrape.resolution_ns,
+        sets=result.sets,
+        version=Version(nodes=1, offsets=0),
+    )
+
+
+def total_of(scrape: NodeScrape, contribution: Contribution, partition: int) -> GroupSum:
+    """A partition's total after this one scrape."""
+    return GroupSum(
+        cluster=scrape.cluster,
+        group=contribution.group,
+        window_end_ns=scrape.window_end_ns,
+        resolution_ns=scrape.resolution_ns,
+        source_partition=partition,
+        source_offset=0,
+        sums=contribution.sums,
+        nodes=1,
+        nodes_expected=contribution.nodes_expected,
+        namespace_id=contribution.namespace_id,
     )
 
 

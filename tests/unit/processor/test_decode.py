@@ -37,7 +37,7 @@ def decoded(document: object, **fields: Any) -> tuple[Entities, Problems]:
     return decode(summary_scrape(document, **fields), problems), problems
 
 
-def pod(*containers: object, name: str = "web-1", **fields: Any) -> dict[str, object]:
+def pod(*containers: object, name: str = "web-1", **fields: object) -> dict[str, object]:
     return {"podRef": {"name": name, "namespace": "default", "uid": "p-uid"}, "containers": containers, **fields}
 
 
@@ -144,7 +144,9 @@ def test_scrape_time_of_a_node(times: dict[str, int], expected: int | None) -> N
 
 
 def test_scrape_time_of_a_pod_is_the_networks_alone() -> None:
-    parts = {part: {"time": f"1970-01-01T00:00:0{at}Z"} for at, part in enumerate(("cpu", "memory", "network"))}
+    parts: dict[str, Any] = {
+        part: {"time": f"1970-01-01T00:00:0{at}Z"} for at, part in enumerate(("cpu", "memory", "network"))
+    }
     entities, _ = decoded({"pods": [pod(**parts)]})
     assert entities[POD].scrape_ns == 2 * 10**9
     parts.pop("network")
@@ -214,7 +216,7 @@ def test_all_fields_of_a_node() -> None:
 
 
 def test_all_fields_of_a_pod() -> None:
-    parts = {
+    parts: dict[str, Any] = {
         "cpu": {"usageCoreNanoSeconds": 1},
         "memory": {"usageBytes": 2},
         "network": {"rxBytes": 3},

@@ -1,0 +1,270 @@
+"""Documents of real kubelets: nothing about them is odd, and other readers find the same numbers in them."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import yaml
+
+from processor.labels import LabelRules
+from processor.node import NodeResult, derive
+from schemas.catalogue import Number
+from schemas.metric_batch import MetricSet
+from schemas.node_scrape import ApiContainer, ApiPod
+from tests.scrapes import scrape_of, summary_scrape, time_ns
+
+CAPTURES = Path(__file__).parents[1] / "fixtures" / "captures"
+NEWRELIC, OTEL, TELEGRAF = CAPTURES / "newrelic-nri-kubernetes", CAPTURES / "otel-kubeletstats", CAPTURES / "telegraf"
+
+Values: TypeAlias = Mapping[tuple[str, str], Number]
+"""By metric name and `resource_id`, empty where it has none."""
+
+
+def result_of(document: Path, *pods: ApiPod) -> NodeResult:
+    name = json.loads(document.read_bytes())["node"]["nodeName"]
+    return derive(summary_scrape(document.read_bytes(), node=name, pods=pods), None, LabelRules())
+
+
+def values(result: NodeResult) -> dict[str, Values]:
+    return {metric_set.key: values_of(metric_set) for metric_set in result.sets}
+
+
+def values_of(metric_set: MetricSet) -> Values:
+    plain = {(name, ""): value for name, value in metric_set.values.items()}
+    labeled = {
+        (name, own.labels["resource_id"]): value for own in metric_set.labeled for name, value in own.values.items()
+    }
+    return {**plain, **labeled}
+
+
+@pytest.mark.parametrize(
+    ("document", "entities"),
+    [
+        pytest.param(
+            NEWRELIC / "1_31" / "stats_summary.json",
+            {"node": 1, "sys_container": 2, "pod": 17, "pod_container": 17},
+            id="Kubernetes 1.31",
+        ),
+        pytest.param(
+            NEWRELIC / "1_33" / "stats_summary.json",
+            {"node": 1, "sys_container": 2, "pod": 17, "pod_container": 17},
+            id="Kubernetes 1.33",
+        ),
+        pytest.param(
+            NEWRELIC / "legacy" / "kubelet_stats_summary_payload.json",
+            {"node": 1, "sys_container": 2, "pod": 8, "pod_container": 12},
+            id="Kubernetes 1.9 with Docker",
+        ),
+        pytest.param(
+            NEWRELIC / "legacy" / "kubelet_summary_response_ok.json",
+            {"node": 1, "pod": 2, "pod_container": 3},
+            id="made up, with parts missing",
+        ),
+        pytest.param(
+            OTEL / "stats-summary.json",
+            {"node": 1, "sys_container": 3, "pod": 9, "pod_container": 9},
+            id="Kubernetes 1.18",
+        ),
+        pytest.param(
+            TELEGRAF / "stats_summary.json",
+            {"node": 1, "sys_container": 2, "pod": 2, "pod_container": 2},
+            id="Kubernetes of 2016",
+        ),
+    ],
+)
+def test_nothing_is_odd_about_a_real_document(document: Path, entities: dict[str, int]) -> None:
+    result = result_of(document)
+    assert result.problems == {}
+    assert Counter(metric_set.type for metric_set in result.sets) == entities
+
+
+@pytest.mark.parametrize("version", ["1_31", "1_33"])
+def test_a_whole_minikube_node_with_what_its_api_server_says(version: str) -> None:
+    folder = NEWRELIC / version
+    [node] = _yaml(folder / "nodes.yaml")["items"]
+    pods = json.loads((folder / "pods.json").read_text())["items"]
+    scrape = scrape_of(
+        node,
+        (folder / "stats_summary.json").read_bytes(),
+        pods=pods,
+        namespaces=_yaml(folder / "namespaces.yaml")["items"],
+        window_end_ns=time_ns("2025-11-04T19:30:00Z"),
+    )
+    result = derive(scrape, None, LabelRules())
+    assert result.problems == {}
+    found = {metric_set.key: metric_set for metric_set in result.sets}
+    assert all(metric_set.labels["labels"] for metric_set in result.sets if metric_set.type == "node")
+    assert all(metric_set.labels["namespace_id"] for metric_set in result.sets if metric_set.type == "pod")
+    node_values = found[f"node:{scrape.node}"].values
+    assert node_values["cpu/node_capacity"] == 10_000.0
+    assert node_values["memory/node_allocatable"] == 1024.0 * int(scrape.allocatable["memory"].removesuffix("Ki"))
+    measured = {key for key, metric_set in found.items() if metric_set.type == "pod"}
+    requested = sum(millicores_requested(pod) for pod in pods if pod_key(pod) in measured)
+    assert node_values["cpu/request"] == requested
+    assert result.contributions[-1].sums[1] == requested
+
+
+def pod_key(pod: Any) -> str:
+    return f"namespace:{pod['metadata']['namespace']}/pod:{pod['metadata']['name']}"
+
+
+def millicores_requested(pod: Any) -> int:
+    requests = (container["resources"].get("requests", {}).get("cpu", "0m") for container in pod["spec"]["containers"])
+    return sum(int(quantity.removesuffix("m")) for quantity in requests)
+
+
+# what OpenTelemetry's kubeletstats receiver calls the same numbers, and what ours have to be divided by
+OTEL_METRICS = {
+    "cpu.time": (("cpu/usage", ""), 10**9),
+    "memory.usage": (("memory/usage", ""), 1),
+    "memory.working_set": (("memory/working_set", ""), 1),
+    "memory.rss": (("memory/rss", ""), 1),
+    "memory.page_faults": (("memory/page_faults", ""), 1),
+    "memory.major_page_faults": (("memory/major_page_faults", ""), 1),
+    "network.io receive": (("network/rx", ""), 1),
+    "network.io transmit": (("network/tx", ""), 1),
+    "network.errors receive": (("network/rx_errors", ""), 1),
+    "network.errors transmit": (("network/tx_errors", ""), 1),
+}
+OTEL_DISKS = {
+    "filesystem.usage": "filesystem/usage",
+    "filesystem.capacity": "filesystem/limit",
+    "filesystem.available": "filesystem/available",
+    "available": "filesystem/available",
+    "capacity": "filesystem/limit",
+    "inodes": "filesystem/inodes",
+    "inodes.free": "filesystem/inodes_free",
+}
+
+
+def test_opentelemetry_finds_the_same_numbers() -> None:
+    found = values(result_of(OTEL / "stats-summary.json"))
+    compared: Counter[str] = Counter()
+    for attributes, metric, expected in otel_points(OTEL / "expected_test_scraper_expected.yaml"):
+        kind, name = metric.removeprefix("k8s.").split(".", 1)
+        ours, unit = otel_counterpart(kind, name, attributes)
+        if ours is not None:
+            assert found[otel_key(attributes)][ours] / unit == expected, (attributes, metric)
+            compared[kind] += 1
+    assert compared == {"node": 13, "pod": 9 * 11, "container": 9 * 9, "volume": 8 * 4}
+
+
+def otel_counterpart(kind: str, name: str, attributes: Mapping[str, str]) -> tuple[tuple[str, str] | None, int]:
+    if name in OTEL_METRICS:
+        return OTEL_METRICS[name]
+    if kind == "pod" and name == "filesystem.usage":
+        return ("ephemeral_storage/usage", ""), 1
+    if kind == "pod" or name not in OTEL_DISKS:
+        return None, 1
+    resource_id = f"Volume:{attributes['k8s.volume.name']}" if kind == "volume" else "/"
+    return (OTEL_DISKS[name], resource_id), 1
+
+
+def otel_key(attributes: Mapping[str, str]) -> str:
+    if "k8s.pod.name" not in attributes:
+        return f"node:{attributes['k8s.node.name']}"
+    key = f"namespace:{attributes['k8s.namespace.name']}/pod:{attributes['k8s.pod.name']}"
+    name = attributes.get("k8s.container.name")
+    return key if name is None else f"{key}/container:{name}"
+
+
+def otel_points(path: Path) -> Iterator[tuple[dict[str, str], str, float]]:
+    """Each number with its resource's attributes; a direction goes with the metric's name."""
+    for resource in _yaml(path)["resourceMetrics"]:
+        attributes = {each["key"]: each["value"]["stringValue"] for each in resource["resource"]["attributes"]}
+        for metric in resource["scopeMetrics"][0]["metrics"]:
+            for point in (metric.get("sum") or metric["gauge"])["dataPoints"]:
+                own = {each["key"]: each["value"]["stringValue"] for each in point.get("attributes", ())}
+                name = " ".join([metric["name"], *([own["direction"]] if "direction" in own else [])])
+                yield attributes, name, float(point["asInt"]) if "asInt" in point else point["asDouble"]
+
+
+@pytest.mark.parametrize("kind", ["pod", "container"])
+@pytest.mark.parametrize("bound", ["limit", "request"])
+def test_opentelemetry_finds_the_same_share_of_requests_and_limits(kind: str, bound: str) -> None:
+    scheduler = ApiPod(
+        namespace="kube-system",
+        name="kube-scheduler-minikube",
+        uid="5795d0c442cb997ff93c49feeb9f6386",
+        containers=(
+            ApiContainer(
+                name="kube-scheduler",
+                image="",
+                requests={"cpu": "2m", "memory": "10M"},
+                limits={"cpu": "4m", "memory": "100M"},
+            ),
+        ),
+    )
+    found = values(result_of(OTEL / "stats-summary.json", scheduler))
+    [(attributes, _, expected)] = [
+        point
+        for point in otel_points(OTEL / "expected_test_scraper_with_percent_expected.yaml")
+        if point[1] == f"k8s.{kind}.memory_{bound}_utilization"
+    ]
+    ours = found[otel_key(attributes)]
+    assert ours["memory/usage", ""] / ours[f"memory/{bound}", ""] == pytest.approx(expected)
+
+
+TELEGRAF_METRICS = {
+    "cpu_usage_core_nanoseconds": ("cpu/usage", ""),
+    "memory_usage_bytes": ("memory/usage", ""),
+    "memory_working_set_bytes": ("memory/working_set", ""),
+    "memory_rss_bytes": ("memory/rss", ""),
+    "memory_page_faults": ("memory/page_faults", ""),
+    "memory_major_page_faults": ("memory/major_page_faults", ""),
+    "network_rx_bytes": ("network/rx", ""),
+    "network_rx_errors": ("network/rx_errors", ""),
+    "network_tx_bytes": ("network/tx", ""),
+    "network_tx_errors": ("network/tx_errors", ""),
+    "rx_bytes": ("network/rx", ""),
+    "rx_errors": ("network/rx_errors", ""),
+    "tx_bytes": ("network/tx", ""),
+    "tx_errors": ("network/tx_errors", ""),
+    "fs_available_bytes": ("filesystem/available", "/"),
+    "fs_capacity_bytes": ("filesystem/limit", "/"),
+    "fs_used_bytes": ("filesystem/usage", "/"),
+    "rootfs_available_bytes": ("filesystem/available", "/"),
+    "rootfs_capacity_bytes": ("filesystem/limit", "/"),
+    "rootfs_used_bytes": ("filesystem/usage", "/"),
+    "logsfs_available_bytes": ("filesystem/available", "logs"),
+    "logsfs_capacity_bytes": ("filesystem/limit", "logs"),
+    "logsfs_used_bytes": ("filesystem/usage", "logs"),
+    "available_bytes": ("filesystem/available", "Volume:volume1"),
+    "capacity_bytes": ("filesystem/limit", "Volume:volume1"),
+    "used_bytes": ("filesystem/usage", "Volume:volume1"),
+}
+TELEGRAF_ONLY = {
+    "cpu_usage_nanocores",
+    "memory_available_bytes",
+    "runtime_image_fs_available_bytes",
+    "runtime_image_fs_capacity_bytes",
+    "runtime_image_fs_used_bytes",
+}
+
+
+@pytest.mark.parametrize(
+    "point",
+    json.loads((TELEGRAF / "expected_points.json").read_text()),
+    ids=lambda point: f"{point['measurement']} {point['tags'].get('container_name', '')}".strip(),
+)
+def test_telegraf_finds_the_same_numbers(point: Any) -> None:
+    found = values(result_of(TELEGRAF / "stats_summary.json"))[telegraf_key(point["tags"])]
+    numbers = {name: value for name, value in point["fields"].items() if name not in TELEGRAF_ONLY}
+    # what the kubelet does not say is 0 there and absent here
+    assert numbers == {name: found.get(TELEGRAF_METRICS[name], 0) for name in numbers}
+
+
+def telegraf_key(tags: Mapping[str, str]) -> str:
+    name = f"/container:{tags['container_name']}" if "container_name" in tags else ""
+    if "pod_name" in tags:
+        return f"namespace:{tags['namespace']}/pod:{tags['pod_name']}{name}"
+    return f"node:{tags['node_name']}{name}"
+
+
+@cache
+def _yaml(path: Path) -> Any:
+    return yaml.load(path.read_text(), Loader=yaml.CSafeLoader)

@@ -52,7 +52,7 @@ class Hand:
         self._pieces: dict[tuple[str, int], Piece] = {}  # by key and window end
         self._letters: list[Letter] = []
         self._offsets: dict[int, int] = {}
-        self._points = self._characters = self._bytes = 0
+        self._points = self._last_points = self._characters = self._bytes = 0
 
     def __len__(self) -> int:
         """How many records it has."""
@@ -60,9 +60,9 @@ class Hand:
 
     @property
     def full(self) -> bool:
-        """Whether it should be written before more is taken."""
+        """Whether it should be written before more is taken: one more like the last would be too much."""
         return (
-            self._points >= self._max_points
+            self._points + self._last_points > self._max_points
             or len(self._records) >= MAX_RECORDS
             or max(self._bytes, self._characters) >= MAX_BYTES
         )
@@ -98,6 +98,7 @@ class Hand:
         lines, problems = self._render(batch)
         self.problems.update(problems)
         self._points += len(lines)
+        self._last_points = len(lines)
         self._characters += sum(map(len, lines))
         superseded = self._pieces.pop((batch.key, batch.window_end_ns), None)
         self.stale += superseded is not None

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 QUEUE_KBYTES: Final = 16 * 1024  # fetched ahead, all partitions together
 FETCH_BYTES: Final = 4 * 1024 * 1024  # one answer of a broker, compressed; a greater record still passes
 PARTITION_FETCH_BYTES: Final = 1024 * 1024
+_LEARN_TIMEOUT_S: Final = 2.0
 
 
 class Intake:
@@ -37,6 +38,7 @@ class Intake:
         self._topic = topic
         self._revoked = revoked
         self._paused = False
+        self._starts: dict[int, int] = {}  # by partition
         self._held: deque[Message] = deque()
         self._consumer = Consumer(settings, logger=log)
         self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
@@ -86,8 +88,9 @@ class Intake:
         """Records of our partitions that have not been taken yet, as far as the last answers of Kafka tell."""
         records = 0
         for position in self._consumer.position(self._consumer.assignment()):
-            _, end = self._consumer.get_watermark_offsets(position, cached=True) or (0, 0)
-            records += max(0, end - position.offset) if position.offset >= 0 else 0
+            begin, end = self._consumer.get_watermark_offsets(position, cached=True) or (0, 0)
+            taken = position.offset if position.offset >= 0 else self._starts.get(position.partition, begin)
+            records += max(0, end - max(taken, begin))
         return records
 
     def _poll(self, timeout_s: float) -> Message | None:
@@ -101,10 +104,20 @@ class Intake:
         return None
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._learn_ends(consumer, partitions)
         consumer.incremental_assign(partitions)
         if self._paused and partitions:
             consumer.pause(partitions)
         log.info("partitions assigned", extra={"partitions": sorted(each.partition for each in partitions)})
+
+    def _learn_ends(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Where partitions begin for us and end now, for the lag: fetching tells it of each only bit by bit."""
+        try:
+            for committed in consumer.committed(partitions, timeout=_LEARN_TIMEOUT_S):
+                self._starts[committed.partition] = max(0, committed.offset)
+                consumer.get_watermark_offsets(committed, timeout=_LEARN_TIMEOUT_S)
+        except KafkaException as error:
+            log.debug("lag not known yet", extra={"error": error.args[0].str()})
 
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = frozenset(each.partition for each in partitions)

@@ -8,10 +8,10 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from simulator import status
+from simulator import api_bodies, status
 from simulator.api_query import ApiQuery
 from simulator.objects import KINDS, Resource
-from simulator.pages import Page, Pages
+from simulator.pages import Pages
 from simulator.store import Change, Changes, GoneError, Store
 
 BOOKMARK_INTERVAL_S: Final = 60.0
@@ -113,7 +113,7 @@ class KubernetesApi:
             page = self._pages.next(resource, query.continued, query.limit)
         else:
             page = self._pages.first(resource, self._store.listing(resource), query.limit)
-        return web.Response(body=_list_body(resource, page), content_type="application/json")
+        return web.Response(body=api_bodies.list_body(resource, page), content_type="application/json")
 
     async def _watch(self, request: web.Request, resource: Resource, query: ApiQuery) -> web.StreamResponse:
         try:
@@ -121,7 +121,7 @@ class KubernetesApi:
         except GoneError as error:
             if self.gone_as_status:
                 raise status.RequestError(410, str(error)) from error
-            return web.Response(body=_gone_event(error), content_type="application/json")
+            return web.Response(body=api_bodies.gone_event(error), content_type="application/json")
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         with suppress(ConnectionError), self._cuttable(request.transport):  # the watcher may go at any time
@@ -150,10 +150,10 @@ class KubernetesApi:
         bookmark_at = loop.time() + self._bookmark_interval_s
         while True:
             if news.changes:
-                await response.write(b"".join(_event(resource, change) for change in news.changes))
+                await response.write(b"".join(api_bodies.event(resource, change) for change in news.changes))
             over = loop.time() >= deadline or self._stopping
             if query.bookmarks and (over or loop.time() >= bookmark_at):
-                await response.write(_bookmark(resource, news.version))
+                await response.write(api_bodies.bookmark(resource, news.version))
                 bookmark_at = loop.time() + self._bookmark_interval_s
             if over:
                 return
@@ -161,7 +161,7 @@ class KubernetesApi:
             try:
                 news = self._store.changes(resource, news.version)
             except GoneError as error:
-                await response.write(_gone_event(error))
+                await response.write(api_bodies.gone_event(error))
                 return
             if not news.changes:
                 await _wait(changed, min(deadline, bookmark_at) - loop.time())
@@ -179,26 +179,3 @@ async def _version(_request: web.Request) -> web.Response:
 
 async def _healthz(_request: web.Request) -> web.Response:
     return web.Response(text="ok")
-
-
-def _list_body(resource: Resource, page: Page) -> bytes:
-    metadata: dict[str, object] = {"resourceVersion": str(page.listing.version)}
-    if page.continued:
-        metadata |= {"continue": page.continued, "remainingItemCount": page.remaining}
-    head = orjson.dumps({"kind": KINDS[resource] + "List", "apiVersion": "v1", "metadata": metadata})
-    return head[:-1] + b',"items":[' + b",".join(page.listing.bodies) + b"]}\n"
-
-
-def _event(resource: Resource, change: Change) -> bytes:
-    kind = f'{{"type":"{change.type}","object":{{"kind":"{KINDS[resource]}","apiVersion":"v1",'
-    return kind.encode() + change.body[1:] + b"}\n"
-
-
-def _bookmark(resource: Resource, version: int) -> bytes:
-    metadata = {"resourceVersion": str(version), "creationTimestamp": None}
-    marked = {"kind": KINDS[resource], "apiVersion": "v1", "metadata": metadata}
-    return orjson.dumps({"type": "BOOKMARK", "object": marked}) + b"\n"
-
-
-def _gone_event(error: GoneError) -> bytes:
-    return b'{"type":"ERROR","object":' + status.failure(410, str(error)) + b"}\n"

@@ -3,10 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from ipaddress import IPv6Address, ip_address
 from socket import socket
 from types import TracebackType
 from typing import Final, Self
@@ -14,13 +13,15 @@ from typing import Final, Self
 import orjson
 from aiohttp import web
 
+from simulator.cluster import Cluster, Shape
 from simulator.kubelet import Kubelet
 from simulator.kubernetes_api import BOOKMARK_INTERVAL_S, KubernetesApi
-from simulator.objects import Endpoint
+from simulator.listening import LOOPBACK, Layout, Listening, listen, url
+from simulator.live_world import LiveWorld
 from simulator.sockets import bound, bound_on_each, endpoint
 from simulator.world import FixedWorld, World, internal_addresses
 
-LOOPBACK: Final = "127.0.0.1"
+FREE_PORTS: Final = Layout()
 _TICK_S: Final = 1.0
 _GRACE_S: Final = 1.0
 
@@ -31,20 +32,19 @@ class SimulatedCluster:
     def __init__(
         self,
         world: World,
+        nodes: Iterable[str],
+        listening: Listening,
         *,
-        api_socket: socket,
-        kubelet_sockets: Mapping[str, socket],
         clock: Callable[[], int] = time.time_ns,
         bookmark_interval_s: float = BOOKMARK_INTERVAL_S,
     ) -> None:
-        """Of sockets that listen already, the kubelets' by node name; the clock gives nanoseconds since the epoch."""
+        """Of sockets that listen already, one for each of the nodes; the clock gives nanoseconds since the epoch."""
         self.world = world
         self.api = KubernetesApi(world.api, bookmark_interval_s=bookmark_interval_s)
-        self.kubelets = {node: Kubelet(node, world, clock) for node in kubelet_sockets}
-        self._api_socket = api_socket
-        self._kubelet_sockets = dict(kubelet_sockets)
-        self._api_endpoint = endpoint(api_socket)
-        self._endpoints = {node: endpoint(listening) for node, listening in kubelet_sockets.items()}
+        self.api_url = listening.api_url
+        self.kubelets = {node: Kubelet(node, world, clock) for node in nodes}
+        self.endpoints = dict(zip(self.kubelets, listening.endpoints, strict=True))
+        self._listening = listening
         self._clock = clock
         self._running = AsyncExitStack()
         self._runners: list[web.AppRunner] = []
@@ -68,44 +68,43 @@ class SimulatedCluster:
         """
         if addresses is None:
             addresses = internal_addresses(orjson.loads(body) for body in world.api.listing("nodes").bodies)
-        sockets = bound_on_each(addresses.values(), kubelet_port, "kubelet_port")
-        return cls(
-            world,
-            api_socket=bound(LOOPBACK, api_port, "api_port"),
-            kubelet_sockets=dict(zip(addresses, sockets, strict=True)),
-            bookmark_interval_s=bookmark_interval_s,
+        kubelets = bound_on_each(addresses.values(), kubelet_port, "kubelet_port")
+        api = bound(LOOPBACK, api_port, "api_port")
+        listening = Listening(
+            api=api,
+            api_url=url(LOOPBACK, endpoint(api).port),
+            kubelets=kubelets,
+            endpoints=[endpoint(one) for one in kubelets],
         )
+        return cls(world, addresses, listening, bookmark_interval_s=bookmark_interval_s)
 
-    @property
-    def api_url(self) -> str:
-        """Of the Kubernetes API, as `http://127.0.0.1:8001`."""
-        return f"http://{url_host(self._api_endpoint.address)}:{self._api_endpoint.port}"
-
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        """Where the kubelet of each node listens."""
-        return self._endpoints
+    @classmethod
+    def generated(cls, shape: Shape, layout: Layout = FREE_PORTS, *, clock: Callable[[], int] = time.time_ns) -> Self:
+        """The cluster of that shape, moving with the clock."""
+        listening = listen(layout, shape.nodes)
+        cluster = Cluster(shape, listening.endpoints)
+        return cls(LiveWorld(cluster, clock()), cluster.nodes, listening, clock=clock)
 
     @property
     def addresses(self) -> Mapping[str, str]:
         """The address of each node's kubelet."""
-        return {node: where.address for node, where in self._endpoints.items()}
+        return {node: where.address for node, where in self.endpoints.items()}
 
     @property
     def kubelet_port(self) -> int:
         """The kubelets' common port. Raises ValueError: they have none."""
-        ports = {where.port for where in self._endpoints.values()}
+        ports = {where.port for where in self.endpoints.values()}
         if len(ports) != 1:
-            raise ValueError(f"{len(self._endpoints)} kubelets on {len(ports)} ports: ask for endpoints")
+            raise ValueError(f"{len(self.endpoints)} kubelets on {len(ports)} ports: ask for endpoints")
         return ports.pop()
 
     async def __aenter__(self) -> Self:
         """Start serving; returns once every server answers."""
         self.world.advance(self._clock())
         self._running.push_async_callback(self._stop_serving)
-        await self._serve(self.api.application(), self._api_socket)
-        for node, kubelet in self.kubelets.items():
-            await self._serve(kubelet.application(), self._kubelet_sockets[node])
+        await self._serve(self.api.application(), self._listening.api)
+        for kubelet, listening in zip(self.kubelets.values(), self._listening.kubelets, strict=True):
+            await self._serve(kubelet.application(), listening)
         self._ticking = asyncio.create_task(self._tick(), name="simulated time")
         self._running.push_async_callback(_cancelled, self._ticking)
         return self
@@ -186,11 +185,3 @@ async def _cancelled(task: asyncio.Task[object]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-def url_host(address: str) -> str:
-    """An address as it stands in a URL: IPv6 in brackets."""
-    try:
-        return f"[{address}]" if isinstance(ip_address(address), IPv6Address) else address
-    except ValueError:
-        return address

@@ -29,7 +29,7 @@ def requests(pieces: Iterable[Piece], *, points: int = MAX_POINTS, characters: i
     made: list[Request] = []
     begun: list[Piece] = []
     begun_points = begun_characters = 0
-    for piece in pieces:
+    for piece in filter(lambda each: each.lines, pieces):
         for part in _bounded(piece, points, characters):
             length = _characters(part)
             if begun and (begun_points + len(part.lines) > points or begun_characters + length > characters):

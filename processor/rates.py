@@ -4,7 +4,7 @@ cpu/usage (ns) becomes cpu/usage_rate (millicores, int); every other counter a f
 rate calculator (docs/processing.md, 5), but a counter that ran backwards is a reset, not a negative rate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from schemas.catalogue import BY_NAME, RATED_COUNTERS, Number
@@ -31,6 +31,12 @@ def per_second(growth: int, elapsed_ns: int) -> float:
     return 1e9 * growth / elapsed_ns
 
 
+RATES: Final[Mapping[str, tuple[str, Callable[[int, int], Number]]]] = {
+    counter: (rate, millicores if BY_NAME[rate].value == "int" else per_second)
+    for counter, rate in RATED_COUNTERS.items()
+}
+
+
 def rates(previous: EntitySample, current: EntitySample) -> Rates:
     """Rates of `current` since `previous`, an earlier sample of the same entity.
 
@@ -51,8 +57,7 @@ def rates(previous: EntitySample, current: EntitySample) -> Rates:
         if growth < 0:
             resets.append(counter)
         else:
-            rate = RATED_COUNTERS[counter]
-            formula = millicores if BY_NAME[rate].value == "int" else per_second
+            rate, formula = RATES[counter]
             values[rate] = formula(growth, elapsed_ns)
     return Rates(values, tuple(resets))
 

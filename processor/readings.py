@@ -107,15 +107,16 @@ def custom(entity: Entity, blocks: Iterable[Block], problems: Problems) -> None:
 
 
 def _read(entity: Entity, block: Block, fields: Mapping[str, str]) -> None:
-    for metric, field in fields.items():
-        value = block.number(field)
-        if value is not None:
-            entity.values[metric] = value
+    entity.values.update(_values(block, fields))
 
 
 def _values(block: Block, fields: Mapping[str, str], missing: int | None = None) -> dict[str, int]:
-    numbers = ((metric, block.number(field, missing)) for metric, field in fields.items())
-    return {metric: value for metric, value in numbers if value is not None}
+    values: dict[str, int] = {}
+    for metric, field in fields.items():
+        value = block.number(field, missing)
+        if value is not None:
+            values[metric] = value
+    return values
 
 
 def _label(entity: Entity, own: Mapping[str, str], values: Mapping[str, Number]) -> None:

@@ -266,6 +266,7 @@ def test_an_ephemeral_sum_past_64_bits_is_absent_its_parts_are_not() -> None:
         pytest.param([{"name": "a", "type": "delta", "value": 3}], {"custom/a": 3.0}, id="delta"),
         pytest.param([{"name": "a", "type": "histogram", "value": 4}], {}, id="unknown type"),
         pytest.param([{"name": "a", "type": "gauge"}], {}, id="no value"),
+        pytest.param([{"type": "gauge", "value": 4}], {}, id="no name"),
         pytest.param(
             [{"name": "a", "type": "gauge", "value": 5}, {"name": "a", "type": "gauge", "value": 6}],
             {"custom/a": 6.0},

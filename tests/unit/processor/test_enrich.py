@@ -234,7 +234,7 @@ def test_a_stored_label_replaces_the_label_of_that_name_and_nothing_else() -> No
                     "hugepages-2Mi": "4Mi",
                     "example.com/x": "1500m",
                 },
-                limits={"cpu": "0.1", "memory": "123Mi", "ephemeral-storage": "1k", "nvidia.com/gpu": "1"},
+                limits={"cpu": "0.1", "memory": "123Mi", "ephemeral-storage": "1k", "example.com/y": "1"},
             ),
             {
                 "cpu/request": 2,

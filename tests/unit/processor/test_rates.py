@@ -53,6 +53,7 @@ def test_rates_since_a_minute_before(now: EntitySample, expected: Rates) -> None
         pytest.param(CPU, 5, 95_200_000_005, 59_500_000_000, 1600, id="millicores"),
         pytest.param(RX, 5, 123_461, 59_500_000_000, 2074.890756302521, id="bytes per second"),
         pytest.param("memory/page_faults", 5, 3_002, 59_500_000_000, 50.36974789915966, id="faults per second"),
+        pytest.param(RX, 0, 98_419, 59_123_456_789, 1664.6354145231744, id="to the last digit"),
         pytest.param("disk/io_read_bytes", 100, 160, 60_000_000_000, 1.0, id="reads of sda"),
         pytest.param("disk/io_read_bytes", 1000, 1300, 60_000_000_000, 5.0, id="reads of sdb"),
     ],

@@ -40,19 +40,25 @@ def parse_keyed_uri(flag: str, value: str, environ: Mapping[str, str] = os.envir
     key, _, rest = value.partition(":")
     if not key:
         raise ConfigError(
-            f"{flag}: missing uri key in {value!r}: expected KEY:URI, as influxdb:http://host:8086?db=k8s"
+            f"{flag}: missing uri key in {without_secrets(value)!r}: expected KEY:URI, as influxdb:http://host:8086?db=k8s"
         )
     if not rest:
         return KeyedUri(flag, key, None)
     expanded = _VARIABLE.sub(lambda found: environ.get(found[1] or found[2] or "", ""), rest)
     if _BAD_ESCAPE.search(expanded):
-        raise ConfigError(f"{flag}: {value!r}: a percent sign that begins no escape like %20")
+        raise ConfigError(f"{flag}: {without_secrets(value)!r}: a percent sign that begins no escape like %20")
     try:
         uri = urlsplit(expanded)
         _ = uri.port
     except ValueError as error:
-        raise ConfigError(f"{flag}: {value!r}: {error}") from error
+        raise ConfigError(f"{flag}: {without_secrets(value)!r}: {error}") from None
     return KeyedUri(flag, key, uri)
+
+
+def without_secrets(value: str) -> str:
+    """A URI as it may be shown: no options, no user and password, for those may be secret."""
+    shown = re.sub(r"//.*@", "//…@", value.partition("?")[0])
+    return f"{shown}?…" if "?" in value else shown
 
 
 @dataclass(slots=True)

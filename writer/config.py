@@ -132,6 +132,8 @@ def _target(option: Options) -> Version1 | Version2:
         raise ConfigError(f"{option.flag}: `org` is missing: InfluxDB 2.x needs org, and token or token_file")
     if bool(token) == bool(token_file):
         raise ConfigError(f"{option.flag}: InfluxDB 2.x needs one of `token` and `token_file`")
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigError(f"{option.flag}: `token` has characters that no token has")
     bucket = option.text("bucket", f"{database}/{POLICY}")
     if not bucket or bucket.startswith("_") or '"' in bucket:
         raise ConfigError(f"{option.flag}: `bucket` {bucket!r} is no name that InfluxDB takes")

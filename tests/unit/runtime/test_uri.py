@@ -80,3 +80,19 @@ def test_an_option_nobody_read_is_told() -> None:
     options = Options("--sink", {"db": "a", "witfields": "true"})
     options.text("db", "k8s")
     assert options.unread() == ("witfields",)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("influxdb:http://h:8086?user=me&pw=se%cret", "influxdb:http://h:8086?…", id="options"),
+        pytest.param("influxdb:http://me:se%cret@h:8086", "influxdb:http://…@h:8086", id="user and password"),
+        pytest.param("influxdb:http://me:se@cr%et@h:port", "influxdb:http://…@h:port", id="a password with an @"),
+        pytest.param(":http://h?pw=secret", ":http://h?…", id="no key"),
+        pytest.param("influxdb:http://h:port?pw=secret", "influxdb:http://h:port?…", id="no port"),
+    ],
+)
+def test_an_error_shows_no_secret(value: str, shown: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_keyed_uri("--sink", value, {})
+    assert repr(shown) in str(raised.value)

@@ -59,6 +59,11 @@ class Outage:
                 self._began_at = None
 
 
+def random_pause_s(failures: int, retry_after_s: float | None) -> float:
+    """How long to wait after so many failures in a row."""
+    return pause_s(failures, retry_after_s, random.random())  # noqa: S311 - nothing secret
+
+
 class Delivery:
     """Sends requests from threads of its own, so that whoever waits can go on serving Kafka.
 
@@ -66,7 +71,13 @@ class Delivery:
     """
 
     def __init__(
-        self, requests: Iterable[Request], sink: Sink, outage: Outage, *, may_send: Callable[[], bool] = lambda: True
+        self,
+        requests: Iterable[Request],
+        sink: Sink,
+        outage: Outage,
+        *,
+        may_send: Callable[[], bool] = lambda: True,
+        pause_s: Callable[[int, float | None], float] = random_pause_s,
     ) -> None:
         """Begin. `may_send` is asked before each try: False ends the delivery, nothing more is sent."""
         self.points = 0
@@ -75,6 +86,7 @@ class Delivery:
         self._sink = sink
         self._outage = outage
         self._may_send = may_send
+        self._pause_s = pause_s
         self._change = threading.Condition()
         self._dropped: frozenset[int] = frozenset()
         self._sending: dict[int, Request] = {}  # by thread
@@ -155,7 +167,7 @@ class Delivery:
                 return
             finally:
                 self._end()
-            self._abandoned.wait(pause_s(failures, asked_s, random.random()))  # noqa: S311 - nothing secret
+            self._abandoned.wait(self._pause_s(failures, asked_s))
 
     def _begin(self, request: Request) -> Request | None:
         with self._change:

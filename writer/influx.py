@@ -140,15 +140,17 @@ class Influx:
 
     def _reason(self, error: Exception) -> str:
         """In words that are the same each time, so that an outage is told once."""
-        if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-            return f"no connection within {CONNECT_TIMEOUT_S:g} s"
-        if isinstance(error, urllib3.exceptions.TimeoutError):
-            return f"no answer within {self._answer_timeout_s:g} s"
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, OSError) and cause.strerror:
                 return cause.strerror
             cause = cause.__cause__ or cause.__context__
+        if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+            return f"no connection within {CONNECT_TIMEOUT_S:g} s"
+        if isinstance(error, urllib3.exceptions.TimeoutError):
+            return f"no answer within {self._answer_timeout_s:g} s"
+        if isinstance(error, urllib3.exceptions.ProtocolError):
+            return "the connection was cut"
         return type(error).__name__
 
 

@@ -1,0 +1,233 @@
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from runtime.errors import UnavailableError
+from runtime.uri import Options, parse_keyed_uri
+from writer.config import InfluxConfig
+from writer.influx import Influx
+from writer.sink import RefusedError
+
+LINES = b"cpu/usage_rate,type=node value=1i 60\nuptime,type=node value=2i 60\n"
+NOT_FOUND = '{"error":"database not found: \\"k8s\\""}'
+
+Made: TypeAlias = Callable[..., Influx]
+
+
+@pytest.fixture
+def influx(server: Any) -> Iterator[Made]:
+    """Makes a sink from the options of its URI."""
+    made: list[Influx] = []
+
+    def make(query: str = "", url: str = "") -> Influx:
+        keyed = parse_keyed_uri("--sink", f"influxdb:{url or server.url}?{query}", {})
+        made.append(Influx(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=0.3))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def test_lines_go_compressed_to_the_policy_default_of_a_1_x(server: Any, influx: Made) -> None:
+    influx("user=me&pw=my+secret:1&db=zone-1").write(LINES)
+    (write,) = server.writes
+    assert (write.method, write.query) == ("POST", {"org": "-", "bucket": "zone-1/default", "precision": "ns"})
+    assert write.body == LINES
+    assert write.headers["Content-Encoding"] == "gzip"
+    assert write.headers["Content-Type"].startswith("text/plain")
+    assert write.headers["Authorization"] == "Basic bWU6bXkgc2VjcmV0OjE="
+    assert write.headers["User-Agent"].startswith("heapster-stream/")
+
+
+def test_without_a_user_there_are_no_credentials(server: Any, influx: Made) -> None:
+    influx("user=").write(LINES)
+    assert all("Authorization" not in request.headers for request in server.requests)
+
+
+def test_database_and_policy_are_created_once(server: Any, influx: Made) -> None:
+    sink = influx("retention=7d")
+    sink.write(LINES)
+    sink.write(LINES)
+    assert server.statements == [
+        'CREATE DATABASE "k8s"',
+        'SHOW RETENTION POLICIES ON "k8s"',
+        (
+            'CREATE RETENTION POLICY "default" ON "k8s" DURATION 604800000000000ns REPLICATION 1'
+            " SHARD DURATION 86400000000000ns DEFAULT"
+        ),
+    ]
+    assert len(server.writes) == 2
+
+
+def test_a_database_dropped_meanwhile_is_created_again_and_the_lines_are_kept(server: Any, influx: Made) -> None:
+    sink = influx()
+    sink.write(b"a 1\n")
+    server.script = [(404, NOT_FOUND)]
+    sink.write(LINES)
+    assert [write.body for write in server.writes] == [b"a 1\n", LINES, LINES]
+    assert server.statements.count('CREATE DATABASE "k8s"') == 2
+
+
+def test_a_user_that_may_only_write_is_enough(server: Any, influx: Made) -> None:
+    refusal = '{"error":"error authorizing query: me not authorized to execute statement \'CREATE DATABASE k8s\'"}'
+    server.other["POST", "/query"] = (403, refusal)
+    sink = influx("user=me")
+    sink.write(LINES)
+    sink.write(LINES)
+    assert len(server.statements) == 1
+    assert [write.body for write in server.writes] == [LINES, LINES]
+
+
+def test_a_user_that_may_only_write_to_a_database_that_is_missing(server: Any, influx: Made) -> None:
+    server.other["POST", "/query"] = (403, '{"error":"not authorized"}')
+    server.script = [(404, NOT_FOUND)] * 2
+    with pytest.raises(UnavailableError, match="database not found"):
+        influx("user=me").write(LINES)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (400, '{"error":"partial write: … dropped=1"}', "partial write: … dropped=1"),
+        (422, '{"message":"failure writing points"}', "failure writing points"),
+        (413, '{"error":"Request Entity Too Large"}', "Request Entity Too Large"),
+    ],
+)
+def test_refused_lines(server: Any, influx: Made, status: int, body: str, message: str) -> None:
+    server.script = [(status, body)]
+    with pytest.raises(RefusedError) as raised:
+        influx().write(LINES)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_when_it_wants(server: Any, influx: Made, status: int) -> None:
+    server.script = [(status, '{"message":"busy"}', {"Retry-After": "17"})]
+    with pytest.raises(UnavailableError, match=f"HTTP {status}: busy") as raised:
+        influx().write(LINES)
+    assert raised.value.retry_after_s == 17
+    assert len(server.writes) == 1
+
+
+def test_a_wrong_password_is_clear_and_not_shown(server: Any, influx: Made) -> None:
+    server.other["POST", "/query"] = (401, '{"error":"authorization failed"}')
+    with pytest.raises(UnavailableError) as raised:
+        influx("user=me&pw=hunter2").write(LINES)
+    expected = f"InfluxDB at {server.url}: HTTP 401: authorization failed (check user and pw, or the token)"
+    assert str(raised.value) == expected
+    assert server.writes == []
+
+
+def test_a_server_that_hangs(server: Any, influx: Made) -> None:
+    server.script = ["hang"]
+    with pytest.raises(UnavailableError, match=r"no answer within 0\.3 s$"):
+        influx().write(LINES)
+
+
+def test_a_connection_that_is_cut(server: Any, influx: Made) -> None:
+    server.script = ["cut"]
+    sink = influx()
+    with pytest.raises(UnavailableError, match="the connection was cut"):
+        sink.write(LINES)
+    sink.write(LINES)
+    assert len(server.writes) == 2
+
+
+def test_nobody_listens(influx: Made) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        with pytest.raises(UnavailableError) as raised:
+            influx(url=f"http://127.0.0.1:{port}").write(LINES)
+    assert str(raised.value) == f"InfluxDB at http://127.0.0.1:{port}: Connection refused"
+
+
+@pytest.mark.usefixtures("server")
+def test_tls_to_a_server_without(influx: Made) -> None:
+    with pytest.raises(UnavailableError) as raised:
+        influx("secure=true").write(LINES)
+    assert "SSL" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        pytest.param((200, "<html>"), "an answer to /query that is not InfluxDB's", id="not InfluxDB"),
+        pytest.param((301, "", {"Location": "http://elsewhere/"}), "HTTP 301", id="moved"),
+        pytest.param(
+            (200, '{"results":[{"error":"shards are on fire"}]}'),
+            'CREATE DATABASE "k8s": shards are on fire',
+            id="an error in the answer",
+        ),
+        pytest.param((200, "\xff" * 3), "an answer to /query that is not InfluxDB's", id="no JSON"),
+    ],
+)
+def test_odd_answers_to_a_statement(server: Any, influx: Made, answer: tuple[int, str], message: str) -> None:
+    server.other["POST", "/query"] = answer
+    with pytest.raises(UnavailableError) as raised:
+        influx().write(LINES)
+    assert message in str(raised.value)
+
+
+BUCKET = {"id": "b1", "orgID": "o1", "type": "user", "name": "k8s/default"}
+ORGS = json.dumps({"orgs": [{"id": "o1", "name": "my org"}]})
+
+
+def bucket(every_seconds: int) -> str:
+    rules = [{"type": "expire", "everySeconds": every_seconds}] if every_seconds else []
+    return json.dumps({"buckets": [BUCKET | {"retentionRules": rules}]})
+
+
+def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(server: Any, influx: Made) -> None:
+    server.other["GET", "/api/v2/buckets"] = (200, '{"buckets":[]}')
+    server.other["GET", "/api/v2/orgs"] = (200, ORGS)
+    server.other["POST", "/api/v2/buckets"] = (201, json.dumps(BUCKET | {"retentionRules": []}))
+    influx("org=my+org&token=t0k&retention=7d").write(LINES)
+    looked, _, created = (request for request in server.requests if request.path != "/api/v2/write")
+    assert looked.query == {"name": "k8s/default", "org": "my org"}
+    assert json.loads(created.body) == {
+        "name": "k8s/default",
+        "orgID": "o1",
+        "rp": "0",
+        "retentionRules": [{"type": "expire", "everySeconds": 604800, "shardGroupDurationSeconds": 86400}],
+    }
+    (write,) = server.writes
+    assert (write.query["org"], write.query["bucket"], write.body) == ("my org", "k8s/default", LINES)
+    assert write.headers["Authorization"] == "Token t0k"
+
+
+@pytest.mark.parametrize(
+    ("had", "options", "changes"),
+    [
+        pytest.param(3600, "&retention=7d", [604800], id="another retention is changed"),
+        pytest.param(604800, "&retention=7d", [], id="the same is not"),
+        pytest.param(3600, "", [], id="nor without the option"),
+        pytest.param(0, "&retention=0", [], id="for ever already"),
+    ],
+)
+def test_retention_of_a_bucket(server: Any, influx: Made, had: int, options: str, changes: list[int]) -> None:
+    server.other["GET", "/api/v2/buckets"] = (200, bucket(had))
+    server.other["PATCH", "/api/v2/buckets/b1"] = (200, json.dumps(BUCKET | {"retentionRules": []}))
+    influx(f"org=my+org&token=t{options}").write(LINES)
+    patches = [json.loads(request.body) for request in server.requests if request.method == "PATCH"]
+    assert [patch["retentionRules"][0]["everySeconds"] for patch in patches] == changes
+    assert len(server.writes) == 1
+
+
+def test_a_token_in_a_file_is_read_again_when_it_is_refused(server: Any, influx: Made, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old")
+    server.other["GET", "/api/v2/buckets"] = (200, bucket(0))
+    sink = influx(f"org=my+org&token_file={file}")
+    sink.write(LINES)
+    server.script = [(401, '{"message":"unauthorized access"}')]
+    file.write_text("new")
+    with pytest.raises(UnavailableError, match="HTTP 401: unauthorized access"):
+        sink.write(LINES)
+    sink.write(LINES)
+    assert [write.headers["Authorization"] for write in server.writes] == ["Token old", "Token old", "Token new"]

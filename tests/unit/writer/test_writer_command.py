@@ -1,0 +1,88 @@
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from runtime.errors import ConfigError
+from writer.__main__ import build, writer
+
+
+def test_sinks_are_built_in_their_order() -> None:
+    sinks = build(("influxdb:http://h:8086?db=a", "log", "influxdb:http://h:8086?db=a&withfields=true"))
+    assert [sink.name for sink in sinks] == ["influxdb-h:8086-a-values", "log", "influxdb-h:8086-a-fields"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (("gcm",), "--sink=gcm: no such sink: there are influxdb and log"),
+        (("log", "Influxdb:http://h"), "--sink=Influxdb: no such sink: there are influxdb and log"),
+        (("",), "--sink: missing uri key in ''"),
+        (("influxdb:http://h?secure=2",), "--sink=influxdb: failed to parse `secure` flag - '2'"),
+        (
+            ("influxdb:http://h:8086?cluster_name=a", "influxdb:http://h:8086?cluster_name=b"),
+            "--sink: the same points would go to influxdb-h:8086-k8s-values twice: give each sink once",
+        ),
+    ],
+)
+def test_a_sink_that_cannot_be_used(values: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        build(values)
+    assert str(raised.value).startswith(message)
+
+
+def test_what_is_ignored_is_told_without_its_value(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t")
+    with caplog.at_level(logging.WARNING):
+        build(("influxdb:http://me@h:8086/x?with_fields=true&Db=secret",))
+        build((f"influxdb:http://h:8086?org=o&token_file={tmp_path}/token&user=u&pw=secret",))
+    assert [vars(record)["ignored"] for record in caplog.records] == [
+        (
+            "the option Db",
+            "the option with_fields",
+            "user and password before the @ (use the options user and pw)",
+            "the path /x",
+        ),
+        ("the option pw", "the option user"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kafka-brokers=k:9092"], "Missing option '--sink'"),
+        (["--sink=log"], "Missing option '--kafka-brokers'"),
+        (["--sink=log", "--kafka-brokers=k"], "'k' is not HOST:PORT"),
+        (["--sink=log", "--kafka-brokers=k:9092", "--log-level=loud"], "'loud' is not one of"),
+        (["--sink=log", "--kafka-brokers=k:9092", "--sinc=log"], "No such option: --sinc"),
+    ],
+)
+def test_bad_flags_end_with_status_2(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(writer, arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_help_names_every_option_of_the_sink() -> None:
+    text = CliRunner().invoke(writer, ["--help"]).output
+    both = {"withfields", "cluster_name", "tags", "disable_counter_metrics", "concurrency", "secure", "insecuressl"}
+    for option in {"db", "user", "pw", "retention", "org", "token", "token_file", "bucket"} | both:
+        assert option in text
+
+
+@pytest.fixture
+def _loggers_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("_loggers_as_before")
+def test_several_sinks_in_the_environment_are_separated_by_spaces() -> None:
+    environment = {"HEAPSTER_SINK": "log gcm", "HEAPSTER_KAFKA_BROKERS": "127.0.0.1:9"}
+    result = CliRunner().invoke(writer, [], env=environment)
+    assert str(result.exception) == "--sink=gcm: no such sink: there are influxdb and log"

@@ -1,35 +1,69 @@
 """`heapster-stream processor`: rates, labels and sums, from kubelet-stats to derived-metrics."""
 
 import logging
+import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from typing import Final
 
 import click
 import faust
 
 from processor.app import build
 from processor.config import ProcessorConfig
-from processor.labels import LabelRules
+from processor.labels import LabelRules, ignored_labels, stored_labels
 from runtime import flags
+from runtime.errors import ConfigError
 from runtime.kafka import wait_for_topics
 from runtime.logs import start_logging
 from runtime.stopping import stop_on_signals
 
 log = logging.getLogger(__name__)
 
+_LOOK_EVERY_S: Final = 0.5
+_LONGEST_STOP_S: Final = 6.0
+
 
 @click.command("processor", context_settings=flags.CONTEXT)
 @flags.kafka_brokers
+@flags.flag("--label-separator", default=",", help="Text between the labels of a pod or node in the label `labels`.")
+@flags.flag(
+    "--store-label",
+    multiple=True,
+    metavar="[NEW=]NAME",
+    help="Kubernetes label that also becomes a label of its own, under its name or as NEW; repeatable, or with commas.",
+)
+@flags.flag(
+    "--ignore-label",
+    multiple=True,
+    metavar="NAME",
+    help="Kubernetes label that is left out of `labels`; repeatable, or with commas.",
+)
 @flags.log_level
-def processor(kafka_brokers: str, log_level: str) -> None:
+def processor(
+    kafka_brokers: str,
+    label_separator: str,
+    store_label: tuple[str, ...],
+    ignore_label: tuple[str, ...],
+    log_level: str,
+) -> None:
     """Compute rates, utilization and sums, attach labels: kubelet-stats in, derived-metrics out.
 
     Start as many as you like: they share the partitions. State lives in memory and in Kafka, none on disk.
     """
     start_logging(log_level)
-    config = ProcessorConfig(brokers=kafka_brokers, rules=LabelRules())
-    run(config)
+    try:
+        store = stored_labels(store_label)
+    except ValueError as error:
+        raise ConfigError(f"--store-label: {error}") from error
+    try:
+        ignore = ignored_labels(ignore_label)
+    except ValueError as error:
+        raise ConfigError(f"--ignore-label: {error}") from error
+    rules = LabelRules(separator=label_separator, store=store, ignore=ignore)
+    run(ProcessorConfig(brokers=kafka_brokers, rules=rules))
 
 
 def run(config: ProcessorConfig) -> None:
@@ -39,8 +73,21 @@ def run(config: ProcessorConfig) -> None:
     if partitions is None or not _changelogs(config, partitions, stopped):
         return
     app, _ = build(config, partitions)
+    threading.Thread(target=_end_in_time, args=(app,), daemon=True).start()
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, loglevel="WARNING", quiet=True)
     worker.execute_from_commandline()
+
+
+def _end_in_time(app: faust.App) -> None:
+    """End the process if Faust does not manage to, once it was told to stop or has failed.
+
+    Nothing is lost by that: what is not acknowledged is delivered again.
+    """
+    while not app.should_stop:
+        time.sleep(_LOOK_EVERY_S)
+    time.sleep(_LONGEST_STOP_S)
+    log.warning("stopping took too long, leaving")
+    os._exit(1 if app.crashed else 0)
 
 
 def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped: threading.Event) -> bool:

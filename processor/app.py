@@ -8,9 +8,11 @@ from typing import Final
 
 import faust
 from faust.types import TP, EventT, TopicT
+from faust.types.transports import ConsumerT
 
 from processor.assignment import Assignment, Position
 from processor.config import ProcessorConfig
+from processor.consumer import OrderedConsumer
 from processor.delivery import Sent
 from processor.group_agent import GroupAgent, total_offset
 from processor.node_agent import NodeAgent, sample_offset
@@ -39,6 +41,16 @@ class App(faust.App):
 
     def _create_directories(self) -> None:
         """None are needed."""
+
+    def _new_consumer(self) -> ConsumerT:
+        """One that keeps the order of records."""
+        return OrderedConsumer(
+            self.transport,
+            callback=self.topics.on_message,
+            on_partitions_revoked=self._on_partitions_revoked,
+            on_partitions_assigned=self._on_partitions_assigned,
+            beacon=self.beacon,
+        )
 
 
 class FaustOutput:

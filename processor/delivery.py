@@ -34,6 +34,7 @@ class Deliveries:
         self._most = most
         self._held: defaultdict[TP, deque[Held]] = defaultdict(deque)
         self._count = 0
+        self._generation = -1
         self._freed = asyncio.Event()
         self._crowded = asyncio.Event()
 
@@ -64,13 +65,10 @@ class Deliveries:
 
     def keep_generation(self, generation: int) -> None:
         """Let go of events from before the last rebalance: whoever has their partitions now gets them again."""
-        for held in self._held.values():
-            stale = [each for each in held if each.event.message.generation_id != generation]
-            if stale:
-                current = [each for each in held if each.event.message.generation_id == generation]
-                held.clear()
-                held.extend(current)
-        self._counted(sum(map(len, self._held.values())))
+        if generation > self._generation:
+            self._generation = generation
+            self._held.clear()
+            self._counted(0)
 
     def mark(self) -> dict[TP, int]:
         """How many events are held by partition: where a settlement that begins now will end."""
@@ -84,20 +82,19 @@ class Deliveries:
         """
         for send in also:
             await send
+        generation = self._generation
         for tp, end in until.items():
-            await self._settle_partition(self._held[tp], end)
-        self._counted(sum(map(len, self._held.values())))
-
-    async def _settle_partition(self, held: deque[Held], end: int) -> None:
-        for _ in range(end):
-            if not held or not held[0].complete:
-                return
-            first = held[0]
-            for send in first.sends:
-                await send
-            if held and held[0] is first:  # else a rebalance has let go of it meanwhile
+            for _ in range(end):
+                first = self._held[tp][0] if self._held.get(tp) else None
+                if first is None or not first.complete:
+                    break
+                for send in first.sends:
+                    await send
+                if generation != self._generation:
+                    return
                 first.event.ack()
-                held.popleft()
+                self._held[tp].popleft()
+        self._counted(sum(map(len, self._held.values())))
 
     def _counted(self, count: int) -> None:
         self._count = count

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from schemas.group_sum import NO_SUMS, GroupSum, SourceProgress, Sums, add
 from schemas.node_sample import Contribution, NodeSample
 
-KEPT_WINDOWS: Final = 6
+KEPT_WINDOWS: Final = 5
 """How many windows behind its partition's newest a scrape may come and still be summed, and be rated from."""
 
 GroupWindow: TypeAlias = tuple[str, str, int]
@@ -144,7 +144,9 @@ class PartitionState:
             total.fold(sample.offset, contribution)
         if self.watermark_ns is None or sample.window_end_ns > self.watermark_ns:
             self.watermark_ns = sample.window_end_ns
-            self._watermarks.append((sample.offset, self._horizon_ns(sample.resolution_ns)))
+            # twice as far back: a worker that was thought dead may be that far ahead of the one that counts
+            over_ns = sample.window_end_ns - 2 * KEPT_WINDOWS * sample.resolution_ns
+            self._watermarks.append((sample.offset, over_ns))
         self.advance(sample.offset)
 
     def _horizon_ns(self, resolution_ns: int) -> int:

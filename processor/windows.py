@@ -24,6 +24,7 @@ class WindowTable(faust.Table[bytes, bytes]):
         super().__init__(app, key_type=bytes, value_type=bytes, **settings)
         self._row_offset = row_offset
         self._rows: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
+        self._restored: dict[int, int] = {}  # by partition, the changelog offset up to which the rows are complete
 
     def rows(self, partition: int) -> Mapping[bytes, bytes]:
         """What is kept for a source partition."""
@@ -44,18 +45,29 @@ class WindowTable(faust.Table[bytes, bytes]):
         """Restore rows from the changelog, in whatever order workers wrote them."""
         for event in batch:
             message = event.message
-            if message.key is None:
-                continue
+            if message.key is None or message.topic != self.changelog_topic_name:
+                continue  # of another table: in a rebalance Faust mistakes what is left of a former assignment
+            self._restored[message.partition] = message.offset
             if message.value is None:
                 self._rows[message.partition].pop(message.key, None)
             else:
                 self._merge(message.partition, message.key, message.value)
 
+    def persisted_offset(self, tp: TP) -> int:
+        """Up to where the changelog need not be read again.
+
+        Faust remembers offsets of its own, also of partitions that were another worker's meanwhile and whose rows are
+        gone: it is told which rows there are. What this worker wrote itself does not count, others may have written
+        between.
+        """
+        return self._restored.get(tp.partition, -1)
+
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Forget partitions that are another worker's now."""
         mine = {tp.partition for tp in active_tps}
-        for partition in self._rows.keys() - mine:
-            del self._rows[partition]
+        for partition in (self._rows.keys() | self._restored.keys()) - mine:
+            self._rows.pop(partition, None)
+            self._restored.pop(partition, None)
         await super().on_recovery_completed(active_tps, standby_tps)
 
     def _merge(self, partition: int, key: bytes, value: bytes) -> None:

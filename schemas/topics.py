@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 DEFAULT_PARTITIONS: Final = 12
 MAX_RECORD_BYTES: Final = 8 * 1024 * 1024  # a node of 250 pods answers about 1.5 MB, derived records are smaller
-_HOUR_MS: Final = 60 * 60 * 1000
-_DAY_MS: Final = 24 * _HOUR_MS
+_MINUTE_MS: Final = 60 * 1000
+_DAY_MS: Final = 24 * 60 * _MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,12 @@ def changelog(name: str) -> Topic:
         retention_ms=-1,
         cleanup="compact",
         settings={
-            "segment.ms": str(_HOUR_MS),
-            "segment.bytes": str(64 * 1024 * 1024),
-            # compaction keeps what was written last: it must not come between a late write and the greater offset
-            "min.compaction.lag.ms": str(_HOUR_MS),
-            "delete.retention.ms": str(_HOUR_MS),
+            # small segments, compacted soon: a worker that takes over reads less
+            "segment.ms": str(10 * _MINUTE_MS),
+            "segment.bytes": str(16 * 1024 * 1024),
+            # not at once: compaction keeps what was written last, which may be a late write of a lower offset
+            "min.compaction.lag.ms": str(10 * _MINUTE_MS),
+            "delete.retention.ms": str(10 * _MINUTE_MS),
         },
     )
 

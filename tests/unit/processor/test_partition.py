@@ -106,15 +106,15 @@ def test_state_built_again_ignores_what_lies_behind_its_position() -> None:
 
 
 def test_windows_go_once_a_committed_record_has_left_them_behind() -> None:
-    state = state_of(sample(window=1, offset=0), sample(window=1 + KEPT_WINDOWS, offset=1))
+    state = state_of(sample(window=1, offset=0), sample(window=1 + 2 * KEPT_WINDOWS, offset=1))
     assert state.expire(committed=1) == []
     assert state.expire(committed=2) == [(N1, R)]
-    assert [memory(total)[0] for total in state.changed_totals()] == [1 + KEPT_WINDOWS]
+    assert [memory(total)[0] for total in state.changed_totals()] == [1 + 2 * KEPT_WINDOWS]
 
 
 def test_an_expired_window_stays_late() -> None:
-    state = state_of(sample(window=1, offset=0), sample(window=1 + KEPT_WINDOWS, offset=1))
-    state.expire(committed=2)
+    state = state_of(sample(window=1, offset=0), sample(window=1 + 2 * KEPT_WINDOWS, offset=1))
+    assert state.expire(committed=2) == [(N1, R)]
     assert state.place(N1, R, R) is Place.LATE
 
 

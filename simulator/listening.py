@@ -1,14 +1,15 @@
 """Where the servers listen: each kubelet on an address of its own, or all on one address with a port each."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from runtime.errors import ConfigError
 from simulator.objects import Endpoint
-from simulator.sockets import bound, bound_in_a_row, bound_on_each, endpoint
+from simulator.sockets import AskedBy, bound, bound_in_a_row, bound_on_each, endpoint
 
 LOOPBACK: Final = "127.0.0.1"
 FIRST_KUBELET_IP: Final = "127.0.1.1"
@@ -44,17 +45,27 @@ class Listening:
 def listen(layout: Layout, nodes: int) -> Listening:
     """Bind all sockets. Raises ConfigError: a port is taken, an address is not this machine's or not one at all."""
     address = ip_of(layout.listen_ip, "--listen-ip")
-    if layout.one_address:
-        host = _advertised(layout)
-        _check_last_port(layout, nodes)
-        kubelets = bound_in_a_row(address, layout.kubelet_port, nodes, "--kubelet-port")
-        endpoints = [Endpoint(host, endpoint(one).port) for one in kubelets]
-    else:
-        kubelets = bound_on_each(_addresses(layout.first_kubelet_ip, nodes), layout.kubelet_port, "--kubelet-port")
-        endpoints = [endpoint(one) for one in kubelets]
-    api = bound(address, layout.api_port, "--api-port")
+    with ExitStack() as opened:
+        api = opened.enter_context(bound(address, layout.api_port, AskedBy("--listen-ip", "--api-port")))
+        if layout.one_address:
+            kubelets, endpoints = _on_one_address(layout, address, nodes)
+        else:
+            addresses = _addresses(layout.first_kubelet_ip, nodes)
+            kubelets = bound_on_each(addresses, layout.kubelet_port, AskedBy("--first-kubelet-ip", "--kubelet-port"))
+            endpoints = [endpoint(one) for one in kubelets]
+        opened.pop_all()
     api_host = _advertised(layout) if ip_address(address).is_unspecified else address
     return Listening(api=api, api_url=url(api_host, endpoint(api).port), kubelets=kubelets, endpoints=endpoints)
+
+
+def listen_on_each(addresses: Iterable[str], *, api_port: int, kubelet_port: int) -> Listening:
+    """Bind the API's socket on loopback, and a kubelet's on each of the addresses. Raises ConfigError, as `listen`."""
+    with ExitStack() as opened:
+        api = opened.enter_context(bound(LOOPBACK, api_port, AskedBy("api_port", "api_port")))
+        kubelets = bound_on_each(addresses, kubelet_port, AskedBy("addresses", "kubelet_port"))
+        opened.pop_all()
+    endpoints = [endpoint(one) for one in kubelets]
+    return Listening(api=api, api_url=url(LOOPBACK, endpoint(api).port), kubelets=kubelets, endpoints=endpoints)
 
 
 def url(host: str, port: int) -> str:
@@ -75,6 +86,14 @@ def ip_of(name: str, option: str) -> str:
     return str(min(found)[4][0])  # IPv4 before IPv6
 
 
+def _on_one_address(layout: Layout, address: str, nodes: int) -> tuple[list[socket.socket], list[Endpoint]]:
+    if layout.kubelet_port and layout.kubelet_port + nodes - 1 > _LAST_PORT:
+        raise ConfigError(f"--kubelet-port: there are no {nodes} ports from {layout.kubelet_port} on")
+    host = _advertised(layout)
+    kubelets = bound_in_a_row(address, layout.kubelet_port, nodes, AskedBy("--listen-ip", "--kubelet-port"))
+    return kubelets, [Endpoint(host, endpoint(one).port) for one in kubelets]
+
+
 def _advertised(layout: Layout) -> str:
     if layout.kubelet_host:
         return ip_of(layout.kubelet_host, "--kubelet-host")
@@ -90,8 +109,3 @@ def _addresses(first: str, count: int) -> list[str]:
         raise ConfigError(f"--first-kubelet-ip: there are no {count} addresses from {first} on") from error
     except ValueError as error:
         raise ConfigError(f"--first-kubelet-ip: {first!r} is not an IP address") from error
-
-
-def _check_last_port(layout: Layout, nodes: int) -> None:
-    if layout.kubelet_port and layout.kubelet_port + nodes - 1 > _LAST_PORT:
-        raise ConfigError(f"--kubelet-port: there are no {nodes} ports from {layout.kubelet_port} on")

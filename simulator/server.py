@@ -16,9 +16,8 @@ from aiohttp import web
 from simulator.cluster import Cluster, Shape
 from simulator.kubelet import Kubelet
 from simulator.kubernetes_api import BOOKMARK_INTERVAL_S, KubernetesApi
-from simulator.listening import LOOPBACK, Layout, Listening, listen, url
+from simulator.listening import Layout, Listening, listen, listen_on_each
 from simulator.live_world import LiveWorld
-from simulator.sockets import bound, bound_on_each, endpoint
 from simulator.world import FixedWorld, World, internal_addresses
 
 FREE_PORTS: Final = Layout()
@@ -68,14 +67,7 @@ class SimulatedCluster:
         """
         if addresses is None:
             addresses = internal_addresses(orjson.loads(body) for body in world.api.listing("nodes").bodies)
-        kubelets = bound_on_each(addresses.values(), kubelet_port, "kubelet_port")
-        api = bound(LOOPBACK, api_port, "api_port")
-        listening = Listening(
-            api=api,
-            api_url=url(LOOPBACK, endpoint(api).port),
-            kubelets=kubelets,
-            endpoints=[endpoint(one) for one in kubelets],
-        )
+        listening = listen_on_each(addresses.values(), api_port=api_port, kubelet_port=kubelet_port)
         return cls(world, addresses, listening, bookmark_interval_s=bookmark_interval_s)
 
     @classmethod
@@ -100,7 +92,6 @@ class SimulatedCluster:
 
     async def __aenter__(self) -> Self:
         """Start serving; returns once every server answers."""
-        self.world.advance(self._clock())
         self._running.push_async_callback(self._stop_serving)
         await self._serve(self.api.application(), self._listening.api)
         for kubelet, listening in zip(self.kubelets.values(), self._listening.kubelets, strict=True):
@@ -145,8 +136,8 @@ class SimulatedCluster:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(_TICK_S)
             self.world.advance(self._clock())
+            await asyncio.sleep(_TICK_S)
 
 
 class _LoopThread:

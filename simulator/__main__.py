@@ -20,8 +20,8 @@ _PORT: Final = click.IntRange(0, 65535)
 @flags.flag("--pods-per-node", type=click.IntRange(1), default=10, help="How many pods each node has room for.")
 @flags.flag("--seed", type=int, default=1, help="Which cluster of that size: the same seed gives the same one.")
 @flags.flag(
-    "--unready-nodes/--no-unready-nodes",
-    default=False,
+    "--unready-nodes",
+    is_flag=True,
     help="Let every node be not ready for a minute now and then.",
 )
 @flags.flag("--listen-ip", default=LOOPBACK, help="Address that the API listens on; 0.0.0.0 is every one.")
@@ -38,8 +38,8 @@ _PORT: Final = click.IntRange(0, 65535)
     help="Address of the first node's kubelet; the other nodes' are the ones after it.",
 )
 @flags.flag(
-    "--one-address/--own-addresses",
-    default=False,
+    "--one-address",
+    is_flag=True,
     help="All kubelets on --listen-ip, a port each, as the node's status says: for use across containers.",
 )
 @flags.flag(

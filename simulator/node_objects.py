@@ -55,7 +55,7 @@ def node_object(state: NodeState) -> KubernetesObject:
                 {"type": "Hostname", "address": node.name},
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": node.endpoint.port}},
-            "nodeInfo": {"kubeletVersion": _VERSION, "operatingSystem": "linux", "architecture": "amd64"},
+            "nodeInfo": _node_info(node),
         },
     }
 
@@ -68,6 +68,21 @@ def _node_labels(node: Node) -> Mapping[str, str]:
         "node.kubernetes.io/instance-type": f"simulated-{node.cores}",
         "topology.kubernetes.io/zone": "abc"[node.number % 3],
         **({"accelerator": "nvidia-tesla-t4"} if node.has_accelerators else {}),
+    }
+
+
+def _node_info(node: Node) -> Mapping[str, str]:
+    return {
+        "architecture": "amd64",
+        "bootID": chance.uid(*node.path, "boot"),
+        "containerRuntimeVersion": "containerd://1.7.20",
+        "kernelVersion": "6.1.0",
+        "kubeProxyVersion": _VERSION,
+        "kubeletVersion": _VERSION,
+        "machineID": chance.hexadecimal(*node.path, "machine"),
+        "operatingSystem": "linux",
+        "osImage": "Debian GNU/Linux 12 (bookworm)",
+        "systemUUID": chance.uid(*node.path, "system"),
     }
 
 

@@ -81,6 +81,7 @@ def _container_status(state: PodState, container: ContainerLife, restarts: int) 
     status: dict[str, object] = {
         "name": container.spec.name,
         "image": container.spec.image,
+        "imageID": f"sha256:{chance.hexadecimal(container.spec.image)}",
         "ready": state.phase == "Running" and not container.spec.crash_loops,
         "restartCount": restarts,
         "state": _container_state(state, container, restarts),
@@ -107,13 +108,26 @@ def _container_state(state: PodState, container: ContainerLife, restarts: int) -
 
 def _init_containers(life: PodLife) -> KubernetesObject:
     name = life.workload.init_container
-    return {"initContainers": [{"name": name, "image": f"registry.example/{name}:1"}]} if name else {}
+    return {"initContainers": [{"name": name, "image": _init_image(name)}]} if name else {}
 
 
 def _init_statuses(life: PodLife) -> KubernetesObject:
     name = life.workload.init_container
-    done = {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": rfc3339(life.created_s + 1)}}
-    return {"initContainerStatuses": [{"name": name, "ready": True, "restartCount": 0, "state": done}]} if name else {}
+    if name is None:
+        return {}
+    status = {
+        "name": name,
+        "image": _init_image(name),
+        "imageID": f"sha256:{chance.hexadecimal(name)}",
+        "ready": True,
+        "restartCount": 0,
+        "state": {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": rfc3339(life.created_s + 1)}},
+    }
+    return {"initContainerStatuses": [status]}
+
+
+def _init_image(name: str) -> str:
+    return f"registry.example/{name}:1"
 
 
 def _volumes(life: PodLife) -> KubernetesObject:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import requests
+from kubernetes import client
 
 from simulator.cluster import Shape
 from simulator.listening import Layout
@@ -145,6 +146,17 @@ def test_a_generated_cluster_changes_as_time_goes_by() -> None:
     ):
         now_s[0] += 3600
         assert next(events)["type"] in {"ADDED", "MODIFIED", "DELETED"}
+
+
+def test_the_official_client_reads_a_generated_cluster() -> None:
+    shape, layout = Shape(nodes=1, pods_per_node=9), Layout(first_kubelet_ip="127.0.3.9")
+    with (
+        SimulatedCluster.generated(shape, layout) as cluster,
+        client.ApiClient(client.Configuration(host=cluster.api_url)) as connection,
+    ):
+        api = client.CoreV1Api(connection)
+        lists = (api.list_node(), api.list_namespace(), api.list_pod_for_all_namespaces())
+        assert [len(found.items) for found in lists] == [1, 6, 10]
 
 
 def test_bookmarks_tell_how_far_a_watch_has_come(world: FixedWorld) -> None:

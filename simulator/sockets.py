@@ -64,7 +64,7 @@ def _all_of(wanted: list[tuple[str, int]], asked_by: AskedBy, *, first_port_deci
 def _message(error: OSError, address: str, port: int, asked_by: AskedBy) -> str:
     where = f"cannot listen on {address}:{port}"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{asked_by.address}: {where}: this machine has no such address"
+        return f"{asked_by.address}: {where}: this machine has no such address; choose one that it has"
     if error.errno == errno.EADDRINUSE:
         return f"{asked_by.port}: {where}: the port is taken; choose another, or 0 for any free one"
     return f"{asked_by.port}: {where}: {error.strerror or error}"

@@ -7,7 +7,7 @@ from typing import Protocol
 import orjson
 
 from simulator.objects import KubernetesObject, Resource, key
-from simulator.store import Store
+from simulator.store import KEPT_CHANGES, Store
 
 
 class World(Protocol):
@@ -30,7 +30,7 @@ class FixedWorld:
     Objects are served as they are, odd ones included; the changes from one step to the next go out as watch events.
     """
 
-    def __init__(self, *, kept_changes: int = 5000) -> None:
+    def __init__(self, *, kept_changes: int = KEPT_CHANGES) -> None:
         """An empty one."""
         self._api = Store(kept_changes=kept_changes)
         self._summaries: dict[str, bytes] = {}

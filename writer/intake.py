@@ -108,7 +108,8 @@ class Intake:
         consumer.incremental_assign(partitions)
         if self._paused and partitions:
             consumer.pause(partitions)
-        log.info("partitions assigned", extra={"partitions": sorted(each.partition for each in partitions)})
+        if partitions:
+            log.info("partitions assigned", extra={"partitions": sorted(each.partition for each in partitions)})
 
     def _learn_ends(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Where partitions begin for us and end now, for the lag: fetching tells it of each only bit by bit."""

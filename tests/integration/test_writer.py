@@ -1,0 +1,555 @@
+"""The writer as processes, between a real Kafka and a real InfluxDB."""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import pytest
+import requests
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from runtime.kafka import consumer_settings, ensure_topics, producer_settings
+from schemas.catalogue import EntityType, Number
+from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
+from schemas.topics import Topic, topics
+
+MINUTE_NS: Final = 60_000_000_000
+FIRST_WINDOW_NS: Final = 1_704_067_200_000_000_000
+DEADLINE_S: Final = 60.0
+PARTITIONS: Final = 4
+RUN: Final = """
+import sys
+from runtime.logs import start_logging
+from schemas.topics import Topic
+from writer.__main__ import WriterConfig, build, run
+brokers, source, dead_letter, *sinks = sys.argv[1:]
+start_logging()
+config = WriterConfig(
+    brokers=brokers, source=Topic(name=source, retention_ms=-1), dead_letter=Topic(name=dead_letter, retention_ms=-1)
+)
+sys.exit(run(config, build(tuple(sinks))))
+"""
+
+
+class Point(NamedTuple):
+    measurement: str
+    tags: frozenset[tuple[str, str]]
+    field: str
+    time_ns: int
+    value: Number
+
+
+class Letter(NamedTuple):
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+
+def until(reached: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    ends_at = time.monotonic() + deadline_s
+    while not reached():
+        assert time.monotonic() < ends_at, f"not within {deadline_s:g} s: {what}"
+        time.sleep(0.05)
+
+
+# --- what is written ---------------------------------------------------------------------------------------------
+
+
+def batch(
+    entity: str,
+    window: int = 0,
+    *,
+    nodes: int = 1,
+    kind: EntityType = "node",
+    values: Mapping[str, Number] | None = None,
+) -> MetricBatch:
+    """A node with a file system, or a group."""
+    own = {"type": kind, "labels": "zone:a b,disk=x"} if kind == "node" else {"type": kind}
+    usual = {"cpu/usage_rate": 100 + window, "cpu/node_utilization": 0.25 + window, "uptime": window}
+    disk = LabeledValues({"resource_id": "/"}, {"filesystem/usage": 7 + window})
+    return MetricBatch(
+        cluster="testing",
+        entity=entity,
+        window_end_ns=FIRST_WINDOW_NS + window * MINUTE_NS,
+        resolution_ns=MINUTE_NS,
+        sets=(
+            MetricSet(
+                key=f"node:{entity}",
+                type=kind,
+                labels=own | {"nodename": entity, "hostname": "left-out"},
+                values=usual if values is None else values,
+                labeled=(disk,) if kind == "node" else (),
+            ),
+        ),
+        version=Version(nodes, 0),
+    )
+
+
+def points_of(batches: Iterable[MetricBatch], *, with_fields: bool = False, cluster: str = "testing") -> set[Point]:
+    """What is to be found in InfluxDB, told from the batches and not from lines."""
+    found: set[Point] = set()
+    for each in batches:
+        for metric_set in each.sets:
+            for labels, values in ((dict[str, str](), metric_set.values), *metric_set.labeled):
+                tags = {**metric_set.labels, **labels, "cluster_name": cluster}
+                del tags["hostname"]
+                for name, value in values.items():
+                    group, slash, field = name.partition("/")
+                    split = with_fields and slash
+                    found.add(
+                        Point(
+                            group if split else name,
+                            frozenset(tags.items()),
+                            field if split else "value",
+                            each.window_end_ns,
+                            value,
+                        )
+                    )
+    return found
+
+
+# --- InfluxDB ----------------------------------------------------------------------------------------------------
+
+
+def query(influx: Any, statement: str, database: str = "", credentials: tuple[str, str] | None = None) -> Any:
+    user, password = credentials or (influx.user, influx.password)
+    answer = requests.post(
+        f"{influx.url}/query",
+        data={"q": statement, "db": database, "epoch": "ns"},
+        auth=(user, password) if user else None,
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()["results"][0]
+
+
+def points_in(influx: Any, database: str) -> set[Point]:
+    result = query(influx, f'SELECT * FROM "{database}"."default"./.*/ GROUP BY *', database)
+    found: set[Point] = set()
+    for series in result.get("series", []):
+        tags = frozenset((name, value) for name, value in series["tags"].items() if value)
+        for row in series["values"]:
+            for field, value in zip(series["columns"][1:], row[1:], strict=True):
+                if value is not None:
+                    found.add(Point(series["name"], tags, field, row[0], value))
+    return found
+
+
+def sink(influx: Any, database: str, options: str = "") -> str:
+    return f"influxdb:{influx.url}?db={database}&user={influx.user}&pw={influx.password}{options}"
+
+
+# --- Kafka -------------------------------------------------------------------------------------------------------
+
+
+class Pipeline:
+    """Topics of one test's own, and what is in them."""
+
+    def __init__(self, brokers: str) -> None:
+        suffix = uuid.uuid4().hex[:8]
+        self.brokers = brokers
+        self.source = self._named(topics().derived_metrics, suffix)
+        self.dead_letter = self._named(topics().derived_metrics_dead_letter, suffix)
+        ensure_topics(brokers, (self.source, self.dead_letter), partitions=PARTITIONS)
+        self._producer = Producer(producer_settings(brokers, "test"))
+
+    @staticmethod
+    def _named(topic: Topic, suffix: str) -> Topic:
+        return dataclasses.replace(topic, name=f"{topic.name}-{suffix}", retention_ms=-1)
+
+    def send(self, *batches: MetricBatch) -> None:
+        for each in batches:
+            self.send_bytes(each.key.encode(), encode_batch(each))
+        assert self._producer.flush(DEADLINE_S) == 0
+
+    def send_bytes(self, key: bytes, value: bytes) -> None:
+        while True:
+            try:
+                self._producer.produce(self.source.name, key=key, value=value)
+            except BufferError:
+                self._producer.poll(1)
+            else:
+                return
+
+    def flush(self) -> None:
+        assert self._producer.flush(DEADLINE_S) == 0
+
+    def committed(self, name: str) -> int:
+        """Records that the group of a sink has committed."""
+        admin = AdminClient({"bootstrap.servers": self.brokers})
+        partitions = [TopicPartition(self.source.name, number) for number in range(PARTITIONS)]
+        asked = [ConsumerGroupTopicPartitions(f"heapster-writer-{name}", partitions)]
+        (future,) = admin.list_consumer_group_offsets(asked).values()
+        return sum(max(0, each.offset) for each in future.result(DEADLINE_S).topic_partitions)
+
+    def letters(self, count: int) -> list[Letter]:
+        """The first dead letters."""
+        consumer = Consumer(consumer_settings(self.brokers, "test", f"letters-{uuid.uuid4()}"))
+        consumer.assign([TopicPartition(self.dead_letter.name, number, 0) for number in range(PARTITIONS)])
+        found: list[Letter] = []
+
+        def enough() -> bool:
+            message = consumer.poll(0.2)
+            if message is not None and message.error() is None:
+                found.append(Letter(message.key(), message.value(), dict(_decoded(message.headers() or []))))
+            return len(found) >= count
+
+        try:
+            until(enough, f"{count} dead letters")
+        finally:
+            consumer.close()
+        return found
+
+
+def _decoded(headers: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for name, value in headers:
+        yield name, value.decode()
+
+
+class Writer:
+    """A writer process."""
+
+    def __init__(self, pipeline: Pipeline, sinks: tuple[str, ...], log: Path) -> None:
+        self._log = log
+        arguments = [pipeline.brokers, pipeline.source.name, pipeline.dead_letter.name, *sinks]
+        with log.open("ab") as stderr:
+            self.process = subprocess.Popen([sys.executable, "-c", RUN, *arguments], stderr=stderr)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        whole_lines = self._log.read_text().rpartition("\n")[0].splitlines()
+        return [json.loads(line) for line in whole_lines if line.startswith("{")]
+
+    def told(self, message: str) -> list[dict[str, Any]]:
+        return [line for line in self.log if line["message"].startswith(message)]
+
+    def has_told(self, message: str) -> None:
+        def told() -> bool:
+            assert self.process.poll() is None, self._log.read_text()
+            return bool(self.told(message))
+
+        until(told, f"the writer says {message!r}")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self, within_s: float = 10.0) -> int:
+        self.send_signal(signal.SIGTERM)
+        return self.process.wait(within_s)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+Start: TypeAlias = Callable[..., Writer]
+
+
+@pytest.fixture
+def pipeline(kafka: Any) -> Pipeline:
+    return Pipeline(kafka.bootstrap)
+
+
+@pytest.fixture
+def start(pipeline: Pipeline, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
+    writers: list[Writer] = []
+
+    def start_writer(*sinks: str) -> Writer:
+        writers.append(Writer(pipeline, sinks, tmp_path / f"writer-{len(writers)}.log"))
+        return writers[-1]
+
+    yield start_writer
+    for writer in writers:
+        if writer.process.poll() is None:
+            writer.process.kill()
+            writer.process.wait()
+    for log in sorted(tmp_path.glob("writer-*.log")):
+        request.node.add_report_section("teardown", str(log), log.read_text()[-8000:])
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+# --- the tests ---------------------------------------------------------------------------------------------------
+
+
+def test_both_schemas_arrive_point_for_point(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    batches = [batch(f"n{number}", window) for number in range(5) for window in range(10)]
+    pipeline.send(*batches)
+    fields = f"{influx_database}_fields"
+    start(sink(influxdb, influx_database), sink(influxdb, fields, "&withfields=true&cluster_name=prod&concurrency=3"))
+    expected = points_of(batches)
+    until(lambda: points_in(influxdb, influx_database) == expected, "all points, a measurement a metric")
+    expected = points_of(batches, with_fields=True, cluster="prod")
+    until(lambda: points_in(influxdb, fields) == expected, "all points, a measurement a group of metrics")
+    query(influxdb, f'DROP DATABASE "{fields}"')
+
+
+def test_retention_takes_effect_and_changes(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    def durations() -> dict[str, str]:
+        (series,) = query(influxdb, f'SHOW RETENTION POLICIES ON "{influx_database}"')["series"]
+        return {row[0]: row[1] for row in series["values"]}
+
+    recent = dataclasses.replace(batch("n1"), window_end_ns=time.time_ns() // MINUTE_NS * MINUTE_NS)
+    pipeline.send(recent)
+    writer = start(sink(influxdb, influx_database))
+    until(lambda: points_in(influxdb, influx_database) == points_of([recent]), "the points")
+    assert durations()["default"] == "0s"
+    assert writer.stop() == 0
+    pipeline.send(batch("n2"), recent)  # of 2024: retention would remove the first at once
+    writer = start(sink(influxdb, influx_database, "&retention=7d"))
+    writer.has_told("batch written")
+    assert durations()["default"] == "168h0m0s"
+    assert points_in(influxdb, influx_database) == points_of([recent])
+    assert writer.told("dead letter") == []
+
+
+def test_a_conflicting_point_becomes_a_dead_letter_and_no_other(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    query(influxdb, f'CREATE DATABASE "{influx_database}" WITH NAME "default"')
+    taken = requests.post(
+        f"{influxdb.url}/write?db={influx_database}&rp=default",
+        data=f"custom/qps,other=series value=1i {FIRST_WINDOW_NS}",
+        auth=(influxdb.user, influxdb.password),
+        timeout=30,
+    )
+    assert taken.status_code == 204
+    bad = batch("n7", values={"custom/qps": 1.5, "uptime": 3})
+    good = [batch(f"n{number}") for number in range(5)]
+    pipeline.send(*good[:3], bad, *good[3:])
+    writer = start(sink(influxdb, influx_database))
+    (letter,) = pipeline.letters(1)
+    assert (letter.key, letter.value) == (b"testing/n7", encode_batch(bad))
+    assert letter.headers["refused-count"] == "1"
+    assert letter.headers["refused-lines"] == (
+        r"custom/qps,cluster_name=testing,labels=zone:a\ b\,disk\=x,nodename=n7,type=node value=1.5"
+        f" {FIRST_WINDOW_NS}\n"
+    )
+    assert "field type conflict" in letter.headers["reason"]
+    assert letter.headers["topic"] == pipeline.source.name
+    assert {"partition", "offset", "rejected-at", "rejected-by", "sink"} <= letter.headers.keys()
+    expected = {point for point in points_of([*good, bad]) if point.measurement != "custom/qps"}
+    found = {point for point in points_in(influxdb, influx_database) if point.measurement != "custom/qps"}
+    assert found == expected
+    until(lambda: pipeline.committed(writer.told("writing")[0]["sink"]) == 6, "all is committed")
+
+
+def test_records_that_cannot_be_read_are_dead_letters_and_the_others_go_on(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    poison = [b"not Avro", b"\xc3\x01" + b"\x07" * 8 + b"x", encode_batch(batch("n0"))[:-4]]
+    for value in poison:
+        pipeline.send_bytes(b"key", value)
+    good = [batch("n1"), batch("n2")]
+    pipeline.send(*good)
+    start(sink(influxdb, influx_database))
+    until(lambda: points_in(influxdb, influx_database) == points_of(good), "the good ones")
+    letters = pipeline.letters(3)
+    assert [(letter.key, letter.value) for letter in letters] == [(b"key", value) for value in poison]
+    assert ["not Avro" in letters[0].headers["reason"], "fingerprint" in letters[1].headers["reason"]] == [True, True]
+    assert [letter.headers["offset"] for letter in letters] == ["0", "1", "2"]
+
+
+def test_a_database_dropped_while_running_is_made_again(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    start(sink(influxdb, influx_database))
+    pipeline.send(batch("n1", 0))
+    until(lambda: points_in(influxdb, influx_database) == points_of([batch("n1", 0)]), "the first window")
+    query(influxdb, f'DROP DATABASE "{influx_database}"')
+    pipeline.send(batch("n1", 1))
+    until(lambda: points_in(influxdb, influx_database) == points_of([batch("n1", 1)]), "the second window")
+
+
+def test_a_half_sum_never_overwrites_a_whole_one(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    def total(nodes: int) -> MetricBatch:
+        return batch("cluster", nodes=nodes, kind="cluster", values={"cpu/usage_rate": 10 * nodes})
+
+    start(sink(influxdb, influx_database))
+    pipeline.send(total(3))
+    until(lambda: points_in(influxdb, influx_database) == points_of([total(3)]), "the whole sum")
+    pipeline.send(total(2), batch("after", kind="cluster", values={"uptime": 1}))
+    pipeline.send(*(batch(f"n{number}") for number in range(8)))
+    others = points_of([batch("after", kind="cluster", values={"uptime": 1}), *(batch(f"n{n}") for n in range(8))])
+    until(lambda: points_in(influxdb, influx_database) == points_of([total(3)]) | others, "the rest")
+
+
+def test_killed_again_and_again_nothing_is_lost_or_doubled(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    values = {f"custom/{number}": number for number in range(200)}
+    batches = [batch(f"n{number}", window, values=values) for window in range(20) for number in range(20)]
+    pipeline.send(*batches)
+    for _ in range(2):
+        writer = start(sink(influxdb, influx_database))
+        writer.has_told("batch written")
+        writer.kill()
+        name = writer.told("writing")[0]["sink"]
+        assert pipeline.committed(name) < len(batches), "killed in the middle"
+    writer = start(sink(influxdb, influx_database))
+    until(lambda: pipeline.committed(name) == len(batches), "all is committed")
+    assert points_in(influxdb, influx_database) == points_of(batches)
+    assert writer.stop() == 0
+
+
+def test_workers_with_one_sink_share_the_partitions_and_take_over(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    def assigned(writer: Writer) -> set[int]:
+        held: set[int] = set()
+        for line in writer.log:
+            held |= set(line["partitions"]) if line["message"] == "partitions assigned" else set()
+            held -= set(line["partitions"]) if line["message"] == "partitions revoked" else set()
+        return held
+
+    first, second = start(sink(influxdb, influx_database)), start(sink(influxdb, influx_database))
+    until(lambda: len(assigned(first)) == len(assigned(second)) == PARTITIONS // 2, "half of the partitions each")
+    windows = [batch(f"n{number}", window) for window in range(2) for number in range(12)]
+    pipeline.send(*windows[:12])
+    until(lambda: points_in(influxdb, influx_database) == points_of(windows[:12]), "the first window")
+    second.kill()
+    pipeline.send(*windows[12:])
+    until(lambda: points_in(influxdb, influx_database) == points_of(windows), "the second window")
+    assert first.stop() == 0
+
+
+def test_a_sink_that_is_out_holds_back_no_other(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str, deaf: str
+) -> None:
+    batches = [batch(f"n{number}") for number in range(8)]
+    pipeline.send(*batches)
+    writer = start(f"influxdb:{deaf}?db=a", sink(influxdb, influx_database))
+    until(lambda: points_in(influxdb, influx_database) == points_of(batches), "the points of the sink that answers")
+    names = [line["sink"] for line in writer.told("writing")]
+    until(lambda: pipeline.committed(names[1]) == 8, "its offsets")
+    assert pipeline.committed(names[0]) == 0
+
+
+def test_told_to_stop_while_influxdb_hangs_it_ends_within_ten_seconds(
+    pipeline: Pipeline, start: Start, deaf: str
+) -> None:
+    pipeline.send(batch("n1"))
+    writer = start(f"influxdb:{deaf}?db=a")
+    writer.has_told("partitions assigned")
+    until(lambda: Path(f"/proc/{writer.process.pid}/net/tcp").exists() and connected(deaf), "a write in flight")
+    assert writer.stop(within_s=10) == 0
+    assert pipeline.committed(writer.told("writing")[0]["sink"]) == 0
+
+
+def connected(url: str) -> bool:
+    """Whether anybody has a connection to a port of this machine."""
+    port = f":{int(url.rpartition(':')[2]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[2].endswith(port) and row[3] == "01" for row in rows)
+
+
+def test_influxdb_down_for_a_while(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
+    influx = own_influxdb()
+    writer = start(sink(influx, "k8s"))
+    pipeline.send(batch("n1", 0))
+    until(lambda: points_in(influx, "k8s") == points_of([batch("n1", 0)]), "the first window")
+    influx.stop()
+    pipeline.send(*(batch("n1", window) for window in range(1, 6)))
+    writer.has_told("sink unavailable")
+    influx.start()
+    expected = points_of(batch("n1", window) for window in range(6))
+    until(lambda: points_in(influx, "k8s") == expected, "what waited in Kafka")
+    until(lambda: bool(writer.told("sink available again")), "the end of the outage")
+    assert len(writer.told("sink unavailable")) <= 3  # refused, then perhaps starting up
+    assert writer.stop() == 0
+
+
+def test_a_wrong_password_is_clear_and_loses_nothing(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
+    influx = own_influxdb(auth=True)
+    query(influx, "CREATE USER heapster WITH PASSWORD 'right'", credentials=(influx.user, influx.password))
+    query(influx, "GRANT ALL PRIVILEGES TO heapster", credentials=(influx.user, influx.password))
+    pipeline.send(batch("n1"))
+    writer = start(f"influxdb:{influx.url}?user=heapster&pw=wrong+one")
+    writer.has_told("sink unavailable")
+    (told,) = writer.told("sink unavailable")
+    assert told["error"] == (
+        f"InfluxDB at {influx.url}: HTTP 401: authorization failed (check user and pw, or the token)"
+    )
+    assert pipeline.committed(writer.told("writing")[0]["sink"]) == 0
+    query(influx, "SET PASSWORD FOR heapster = 'wrong one'", credentials=(influx.user, influx.password))
+    until(lambda: bool(writer.told("batch written")), "the password is right now")
+    assert points_in(influx, "k8s") == points_of([batch("n1")])
+
+
+def test_a_worker_that_was_away_for_too_long_writes_nothing_of_what_it_had(
+    pipeline: Pipeline, start: Start, own_influxdb: Any
+) -> None:
+    def total(nodes: int) -> MetricBatch:
+        return batch("cluster", nodes=nodes, kind="cluster", values={"cpu/usage_rate": 10 * nodes})
+
+    influx = own_influxdb()
+    influx.stop()
+    pipeline.send(total(1))
+    zombie = start(sink(influx, "k8s"))
+    zombie.has_told("sink unavailable")
+    zombie.send_signal(signal.SIGSTOP)
+    influx.start()
+    pipeline.send(total(2))
+    start(sink(influx, "k8s"))
+    until(lambda: points_in(influx, "k8s") == points_of([total(2)]), "another worker takes over")
+    zombie.send_signal(signal.SIGCONT)
+    zombie.has_told("away for longer than the session")
+    until(lambda: len(zombie.told("partitions assigned")) > 1, "it is a member again")
+    assert points_in(influx, "k8s") == points_of([total(2)])
+
+
+def test_memory_is_bounded_while_records_wait(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
+    influx = own_influxdb()
+    influx.stop()
+    values = [encode_batch(batch(f"n{number}", values={f"custom/{i}": i for i in range(100)})) for number in range(20)]
+    for number in range(100_000):
+        pipeline.send_bytes(f"n{number % 20}".encode(), values[number % 20])
+    pipeline.flush()
+    writer = start(sink(influx, "k8s"))
+    writer.has_told("sink unavailable")
+    until(lambda: len(writer.told("partitions assigned")) > 0, "partitions")
+    status = Path(f"/proc/{writer.process.pid}/status")
+    peaks_kb: list[int] = []
+    ends_at = time.monotonic() + 5
+    while time.monotonic() < ends_at:
+        peaks_kb.append(int(status.read_text().partition("VmHWM:")[2].split()[0]))
+        time.sleep(0.1)
+    assert peaks_kb[-1] < 250_000, f"{peaks_kb[-1]} kB for {100_000 * len(values[0]) // 1000} kB in Kafka"
+
+
+def test_the_program_itself_writes_what_the_sinks_environment_variable_says(
+    kafka: Any, influxdb: Any, influx_database: str, tmp_path: Path
+) -> None:
+    environment = os.environ | {
+        "HEAPSTER_KAFKA_BROKERS": kafka.bootstrap,
+        "HEAPSTER_SINK": f"{sink(influxdb, influx_database)} log",
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as stderr, (tmp_path / "out").open("wb") as stdout:
+        process = subprocess.Popen([sys.executable, "-m", "writer"], env=environment, stderr=stderr, stdout=stdout)
+    try:
+        until(lambda: log.read_text().count('"partitions assigned"') >= 2, "both sinks")
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0

@@ -1,0 +1,40 @@
+"""Where the stack's programs are installed: a folder that git ignores, filled once, whole or not at all."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def cache_folder() -> Path:
+    """`.cache` beside the sources, or what HEAPSTER_STREAM_CACHE names."""
+    folder = Path(os.environ.get("HEAPSTER_STREAM_CACHE") or _ROOT / ".cache").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def installed(name: str, install: Callable[[Path], None]) -> Path:
+    """The folder `name` of the cache, filled by `install` if it is not there yet.
+
+    Others that want the same meanwhile wait; an install that failed half way is done again.
+    """
+    folder = cache_folder() / name
+    with _locked(name):
+        if not folder.is_dir():
+            unfinished = folder.with_name(f"{name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            install(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[None]:
+    with (cache_folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,13 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("noisy machine", deadline=None)
+settings.load_profile("noisy machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "integration" in Path(item.path).relative_to(Path(__file__).parent).parts:
+            item.add_marker(pytest.mark.integration)

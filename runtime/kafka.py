@@ -10,19 +10,23 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from runtime.errors import ConfigError, UnavailableError
+from runtime.logs import Seldom
 from schemas.topics import DEFAULT_PARTITIONS, MAX_RECORD_BYTES, Topic
 
 log = logging.getLogger(__name__)
+client_log: Final = logging.getLogger("librdkafka")
+"""What librdkafka has to say: the `logger` of every client."""
+client_log.addFilter(Seldom())
 
 SESSION_TIMEOUT_S: Final = 10
 HEARTBEAT_S: Final = 3
-_REQUEST_TIMEOUT_S: Final = 10.0
+_REQUEST_TIMEOUT_S: Final = 5.0  # less than the 10 s that a process has to end
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 
 
 def client_settings(brokers: str, client_id: str) -> dict[str, str | int | float | bool]:
-    """Settings of every librdkafka client; its log lines go to `logging`, passing troubles as warnings at most."""
+    """Settings of every librdkafka client; it is made with `logger=client_log`."""
     return {"bootstrap.servers": brokers, "client.id": client_id, "log.connection.close": False}
 
 
@@ -67,7 +71,7 @@ def ensure_topics(
         ConfigError: Kafka refuses, as for more replicas than it has brokers.
     """
     wanted = {topic.name: topic for topic in topics}
-    admin = AdminClient(client_settings(brokers, "heapster-stream-topics"), logger=log)
+    admin = AdminClient(client_settings(brokers, "heapster-stream-topics"), logger=client_log)
     found = _partitions(admin, brokers)
     missing = [topic for name, topic in wanted.items() if name not in found]
     if missing:

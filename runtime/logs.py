@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Final
@@ -24,6 +25,31 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class Seldom(logging.Filter):
+    """Lets a message pass once a minute, and as a warning at most.
+
+    librdkafka says many times a second that a broker is away, though it goes on trying by itself.
+    """
+
+    def __init__(self, every_s: float = 60.0) -> None:
+        """How long a message that has passed keeps the same one from passing."""
+        super().__init__()
+        self._every_s = every_s
+        self._told_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it may pass; messages that differ in a number of milliseconds only are the same."""
+        message = re.sub(r"\b\d+ ?ms\b", "", record.getMessage())
+        told_at = self._told_at.get(message)
+        if told_at is not None and 0 <= record.created - told_at < self._every_s:
+            return False
+        self._told_at = {text: at for text, at in self._told_at.items() if record.created - at < self._every_s}
+        self._told_at[message] = record.created
+        if record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        return True
 
 
 def start_logging(level: str = "INFO") -> None:

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.cimpl import Message
 
 from runtime.dead_letter import headers
-from runtime.kafka import producer_settings
+from runtime.kafka import client_log, producer_settings
 from schemas.topics import MAX_RECORD_BYTES
 from writer import telemetry
 from writer.hand import Letter
@@ -33,7 +33,7 @@ class DeadLetters:
         settings = producer_settings(brokers, f"heapster-writer-{sink}") | {
             "message.max.bytes": MAX_RECORD_BYTES + _HEADERS_BYTES
         }
-        self._producer = Producer(settings, logger=log)
+        self._producer = Producer(settings, logger=client_log)
         self._topic = topic
         self._sink = sink
         self._unsettled = 0
@@ -65,15 +65,20 @@ class DeadLetters:
             told[REFUSED_LINES] = _as_many_as_fit(letter.lines)
         if value is None and record.value is not None:
             told[LEFT_OUT_BYTES] = str(len(record.value)).encode()
-        self._producer.produce(
-            self._topic, key=record.key, value=value, headers=list(told.items()), on_delivery=self._answer(letter)
-        )
+        try:
+            self._producer.produce(
+                self._topic, key=record.key, value=value, headers=list(told.items()), on_delivery=self._answer(letter)
+            )
+        except KafkaException as error:
+            if value is None or not _is_too_large(error.args[0]):
+                raise
+            self._produce(letter, None)
 
     def _answer(self, letter: Letter) -> Callable[[KafkaError | None, Message], None]:
         def answered(error: KafkaError | None, _message: Message) -> None:
             if error is None:
                 self._unsettled -= 1
-            elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE:  # the record itself stays in its topic for a while
+            elif _is_too_large(error):
                 self._produce(letter, None)
             else:
                 log.error("dead letter not taken, trying again", extra=self._where(letter) | {"error": error.str()})
@@ -97,6 +102,11 @@ class DeadLetters:
             "offset": record.offset,
             "lines": len(letter.lines),
         }
+
+
+def _is_too_large(error: KafkaError) -> bool:
+    """Whether Kafka takes the letter without its value only; the record itself stays in its topic for a while."""
+    return error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
 
 def _as_many_as_fit(lines: Iterable[str]) -> bytes:

@@ -10,7 +10,7 @@ from typing import Final, Self, cast
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.cimpl import Message
 
-from runtime.kafka import consumer_settings
+from runtime.kafka import client_log, consumer_settings
 from writer.hand import Record
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Intake:
         self._paused = False
         self._starts: dict[int, int] = {}  # by partition
         self._held: deque[Message] = deque()
-        self._consumer = Consumer(settings, logger=log)
+        self._consumer = Consumer(settings, logger=client_log)
         self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
 
     def __enter__(self) -> Self:
@@ -116,7 +116,8 @@ class Intake:
         try:
             for committed in consumer.committed(partitions, timeout=_LEARN_TIMEOUT_S):
                 self._starts[committed.partition] = max(0, committed.offset)
-                consumer.get_watermark_offsets(committed, timeout=_LEARN_TIMEOUT_S)
+                if consumer.get_watermark_offsets(committed, timeout=_LEARN_TIMEOUT_S) is None:
+                    return
         except KafkaException as error:
             log.debug("lag not known yet", extra={"error": error.args[0].str()})
 

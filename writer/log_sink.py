@@ -1,5 +1,6 @@
 """The sink `log`: each batch as text on standard output."""
 
+import logging
 import sys
 from typing import Final
 
@@ -7,6 +8,8 @@ from schemas.metric_batch import MetricBatch
 from writer.config import LOG
 from writer.points import Rendered
 from writer.text import text
+
+log = logging.getLogger(__name__)
 
 
 class LogSink:
@@ -20,6 +23,10 @@ class LogSink:
         return Rendered([text(batch)], {})
 
     def write(self, body: bytes) -> None:
-        """To standard output."""
-        sys.stdout.write(body.decode())
-        sys.stdout.flush()
+        """To standard output. Raises SystemExit: nobody reads it any more."""
+        try:
+            sys.stdout.write(body.decode())
+            sys.stdout.flush()
+        except BrokenPipeError:
+            log.error("standard output is closed")  # noqa: TRY400 - a reader that has gone is no bug
+            raise SystemExit(1) from None

@@ -121,12 +121,11 @@ def points_of(batches: Iterable[MetricBatch], *, with_fields: bool = False, clus
 # --- InfluxDB ----------------------------------------------------------------------------------------------------
 
 
-def query(influx: Any, statement: str, database: str = "", credentials: tuple[str, str] | None = None) -> Any:
-    user, password = credentials or (influx.user, influx.password)
+def query(influx: Any, statement: str, database: str = "") -> Any:
     answer = requests.post(
         f"{influx.url}/query",
         data={"q": statement, "db": database, "epoch": "ns"},
-        auth=(user, password) if user else None,
+        auth=(influx.user, influx.password),
         timeout=30,
     )
     assert answer.status_code == 200, answer.text
@@ -261,11 +260,13 @@ def pipeline(kafka: Any) -> Pipeline:
 
 
 @pytest.fixture
-def start(pipeline: Pipeline, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
+def start(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
     writers: list[Writer] = []
 
-    def start_writer(*sinks: str) -> Writer:
-        writers.append(Writer(pipeline, sinks, tmp_path / f"writer-{len(writers)}.log"))
+    def start_writer(*sinks: str, pipeline: Pipeline | None = None) -> Writer:
+        writers.append(
+            Writer(pipeline or request.getfixturevalue("pipeline"), sinks, tmp_path / f"writer-{len(writers)}.log")
+        )
         return writers[-1]
 
     yield start_writer
@@ -428,7 +429,7 @@ def test_workers_with_one_sink_share_the_partitions_and_take_over(
     windows = [batch(f"n{number}", window) for window in range(2) for number in range(12)]
     pipeline.send(*windows[:12])
     until(lambda: points_in(influxdb, influx_database) == points_of(windows[:12]), "the first window")
-    second.kill()
+    assert second.stop() == 0
     pipeline.send(*windows[12:])
     until(lambda: points_in(influxdb, influx_database) == points_of(windows), "the second window")
     assert first.stop() == 0
@@ -481,9 +482,8 @@ def test_influxdb_down_for_a_while(pipeline: Pipeline, start: Start, own_influxd
 
 
 def test_a_wrong_password_is_clear_and_loses_nothing(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
-    influx = own_influxdb(auth=True)
-    query(influx, "CREATE USER heapster WITH PASSWORD 'right'", credentials=(influx.user, influx.password))
-    query(influx, "GRANT ALL PRIVILEGES TO heapster", credentials=(influx.user, influx.password))
+    influx = own_influxdb()
+    query(influx, "CREATE USER heapster WITH PASSWORD 'right' WITH ALL PRIVILEGES")
     pipeline.send(batch("n1"))
     writer = start(f"influxdb:{influx.url}?user=heapster&pw=wrong+one")
     writer.has_told("sink unavailable")
@@ -492,9 +492,23 @@ def test_a_wrong_password_is_clear_and_loses_nothing(pipeline: Pipeline, start: 
         f"InfluxDB at {influx.url}: HTTP 401: authorization failed (check user and pw, or the token)"
     )
     assert pipeline.committed(writer.told("writing")[0]["sink"]) == 0
-    query(influx, "SET PASSWORD FOR heapster = 'wrong one'", credentials=(influx.user, influx.password))
+    query(influx, "SET PASSWORD FOR heapster = 'wrong one'")
     until(lambda: bool(writer.told("batch written")), "the password is right now")
     assert points_in(influx, "k8s") == points_of([batch("n1")])
+
+
+def test_kafka_killed_and_started_again(start: Start, own_kafka: Any, influxdb: Any, influx_database: str) -> None:
+    kafka = own_kafka()
+    pipeline = Pipeline(kafka.bootstrap)
+    writer = start(sink(influxdb, influx_database), pipeline=pipeline)
+    pipeline.send(batch("n1", 0), batch("n2", 0))
+    until(lambda: points_in(influxdb, influx_database) == points_of([batch("n1", 0), batch("n2", 0)]), "window 0")
+    kafka.kill()
+    kafka.start()
+    pipeline.send(batch("n1", 1), batch("n2", 1))
+    expected = points_of(batch(node, window) for node in ("n1", "n2") for window in (0, 1))
+    until(lambda: points_in(influxdb, influx_database) == expected, "window 1")
+    assert writer.stop() == 0
 
 
 def test_a_worker_that_was_away_for_too_long_writes_nothing_of_what_it_had(

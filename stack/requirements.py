@@ -26,8 +26,8 @@ def version_of(command):
     answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     if answer.returncode:
         return None
-    found = re.search(rb"(\d+)(?:\.(\d+))?", answer.stdout)
-    return tuple(int(part) for part in found.groups() if part is not None) if found else None
+    found = re.search(rb"(\d+)\.(\d+)", answer.stdout)
+    return tuple(int(part) for part in found.groups()) if found else None
 
 
 def missing():

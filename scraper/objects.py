@@ -1,0 +1,153 @@
+"""What the scraper keeps of the Kubernetes API's objects. Source: docs/labels.md, 3 and 8."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any, Final, TypeAlias
+
+from schemas.node_scrape import ApiContainer, ApiPod
+
+Json: TypeAlias = Mapping[str, Any]
+"""An object as the API sends it."""
+
+_OVER: Final = frozenset({"Succeeded", "Failed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterNode:
+    """A node of the cluster, and how its kubelet is reached."""
+
+    name: str
+    uid: str
+    ready: bool
+    hostname: str
+    address: str | None  # None: no valid one
+    kubelet_port: int | None  # status.daemonEndpoints
+    host_id: str
+    unschedulable: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+    capacity: Mapping[str, str] = field(default_factory=dict)
+    allocatable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterNamespace:
+    """A namespace of the cluster."""
+
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+
+
+def node_of(item: Json, host_id_annotation: str) -> ClusterNode:
+    """From a Node object."""
+    metadata, spec, status = _part(item, "metadata"), _part(item, "spec"), _part(item, "status")
+    addresses = [each for each in status.get("addresses") or [] if isinstance(each, Mapping)]
+    annotations = _part(metadata, "annotations")
+    endpoint = _part(_part(status, "daemonEndpoints"), "kubeletEndpoint").get("Port")
+    name = str(metadata.get("name", ""))
+    return ClusterNode(
+        name=name,
+        uid=str(metadata.get("uid", "")),
+        ready=_is_ready(status),
+        hostname=_hostname(addresses) or name,
+        address=_address(addresses),
+        kubelet_port=endpoint if isinstance(endpoint, int) and endpoint else None,
+        host_id=str(spec.get("externalID") or annotations.get(host_id_annotation, "") or ""),
+        unschedulable=bool(spec.get("unschedulable")),
+        labels=_texts(metadata.get("labels")),
+        capacity=_texts(status.get("capacity")),
+        allocatable=_texts(status.get("allocatable")),
+    )
+
+
+def pod_of(item: Json) -> ApiPod:
+    """From a Pod object."""
+    metadata, spec, status = _part(item, "metadata"), _part(item, "spec"), _part(item, "status")
+    owner: Json = next((each for each in metadata.get("ownerReferences") or [] if each.get("controller")), {})
+    return ApiPod(
+        namespace=str(metadata.get("namespace", "")),
+        name=str(metadata.get("name", "")),
+        uid=str(metadata.get("uid", "")),
+        node=str(spec.get("nodeName") or ""),
+        phase=str(status.get("phase") or ""),
+        start_time_ns=_time_ns(status.get("startTime")),
+        owner_kind=str(owner.get("kind", "")),
+        owner_name=str(owner.get("name", "")),
+        labels=_texts(metadata.get("labels")),
+        restarts={
+            str(each.get("name", "")): int(each.get("restartCount") or 0)
+            for each in status.get("containerStatuses") or []
+        },
+        containers=tuple(_container(each) for each in spec.get("containers") or []),
+    )
+
+
+def namespace_of(item: Json) -> ClusterNamespace:
+    """From a Namespace object."""
+    metadata = _part(item, "metadata")
+    return ClusterNamespace(str(metadata.get("name", "")), str(metadata.get("uid", "")), _texts(metadata.get("labels")))
+
+
+def runs(pod: ApiPod) -> bool:
+    """Whether a pod is on a node and not over."""
+    return bool(pod.node) and pod.phase not in _OVER
+
+
+def _container(item: Json) -> ApiContainer:
+    resources = _part(item, "resources")
+    return ApiContainer(
+        name=str(item.get("name", "")),
+        image=str(item.get("image") or ""),
+        requests=_texts(resources.get("requests")),
+        limits=_texts(resources.get("limits")),
+    )
+
+
+def _is_ready(status: Json) -> bool:
+    """No Ready condition counts as ready."""
+    conditions = status.get("conditions") or []
+    return all(each.get("status") == "True" for each in conditions if each.get("type") == "Ready")
+
+
+def _hostname(addresses: list[Json]) -> str:
+    names = [str(each.get("address") or "") for each in addresses if each.get("type") == "Hostname"]
+    return next((name for name in reversed(names) if name), "")
+
+
+def _address(addresses: list[Json]) -> str | None:
+    """The last InternalIP that is an IP address, else the first ExternalIP if that is one."""
+    taken = ""
+    for each in addresses:
+        text = str(each.get("address") or "")
+        if (each.get("type") == "InternalIP" and _is_ip(text)) or (each.get("type") == "ExternalIP" and not taken):
+            taken = text
+    return taken if _is_ip(taken) else None
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _part(item: Json, name: str) -> Json:
+    found = item.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _texts(found: object) -> dict[str, str]:
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+
+
+def _time_ns(text: object) -> int | None:
+    """The API's times are RFC 3339 in whole seconds."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        return int(datetime.fromisoformat(text).timestamp()) * 1_000_000_000
+    except ValueError:
+        return None

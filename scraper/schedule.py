@@ -1,0 +1,52 @@
+"""When a window is scraped. Source: Heapster's manager loop (docs/processing.md, 1).
+
+Windows are aligned to the year 1, as Go's `Truncate` does; a window is scraped a little after its end, when kubelets
+have sampled it.
+"""
+
+from typing import Final, NamedTuple
+
+SCRAPE_OFFSET_NS: Final = 5_000_000_000
+SHORTEST_RESOLUTION_NS: Final = 5_000_000_000
+LONGEST_ROUND_NS: Final = 20_000_000_000
+_YEAR_1_NS: Final = -62_135_596_800 * 1_000_000_000
+
+
+class Window(NamedTuple):
+    """A window: its end is the event time of all that is scraped for it."""
+
+    end_ns: int
+
+    @property
+    def fires_at_ns(self) -> int:
+        """When its scraping begins."""
+        return self.end_ns + SCRAPE_OFFSET_NS
+
+
+def floor_ns(time_ns: int, resolution_ns: int) -> int:
+    """The last window boundary up to that time."""
+    return (time_ns - _YEAR_1_NS) // resolution_ns * resolution_ns + _YEAR_1_NS
+
+
+def first_window(now_ns: int, resolution_ns: int) -> Window:
+    """The window that a worker begins with: the one that now lies in."""
+    return Window(floor_ns(now_ns, resolution_ns) + resolution_ns)
+
+
+def next_window(last: Window, now_ns: int, resolution_ns: int) -> Window:
+    """The one after `last`; windows that were missed meanwhile are not made up.
+
+    Heapster always took the window that now lies in, and so left out every other one at a resolution of 5 s.
+    """
+    following = Window(last.end_ns + resolution_ns)
+    return following if following.fires_at_ns >= now_ns else first_window(now_ns, resolution_ns)
+
+
+def longest_round_ns(resolution_ns: int) -> int:
+    """How long a round may take, all nodes together: never into the next one."""
+    return min(LONGEST_ROUND_NS, resolution_ns * 8 // 10)
+
+
+def longest_jitter_ms(nodes: int, resolution_ns: int) -> int:
+    """The bound of the random pause before each request, so that kubelets are not all asked at once."""
+    return min(8 * nodes, 4000, resolution_ns // 10_000_000)

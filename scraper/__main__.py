@@ -2,7 +2,6 @@
 
 import logging
 import re
-import sys
 import threading
 import time
 from typing import Final
@@ -127,4 +126,4 @@ def _next(window: Window, resolution_ns: int) -> Window:
 
 
 if __name__ == "__main__":
-    sys.exit(scraper())
+    flags.run(scraper)

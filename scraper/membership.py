@@ -9,7 +9,7 @@ import threading
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from runtime.kafka import client_settings, consumer_settings
+from runtime.kafka import client_log, client_settings, consumer_settings
 from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,8 @@ class Membership(threading.Thread):
         settings = consumer_settings(brokers, "heapster-scraper", GROUP) | {
             "partition.assignment.strategy": "cooperative-sticky"
         }
-        self._consumer = Consumer(settings, logger=log)
-        self._reader = Consumer(client_settings(brokers, "heapster-scraper") | {"group.id": GROUP}, logger=log)
+        self._consumer = Consumer(settings, logger=client_log)
+        self._reader = Consumer(client_settings(brokers, "heapster-scraper") | {"group.id": GROUP}, logger=client_log)
         self._topic = topic
         self._stopped = stopped
         self._lock = threading.Lock()

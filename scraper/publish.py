@@ -8,7 +8,7 @@ from typing import Final
 from confluent_kafka import KafkaError, Message, Producer
 
 from runtime.duration import NS_PER_MS
-from runtime.kafka import producer_settings
+from runtime.kafka import client_log, producer_settings
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import MAX_RECORD_BYTES, Topic
 from scraper import telemetry
@@ -30,7 +30,7 @@ class Publisher:
             "queue.buffering.max.kbytes": MOST_WAITING_KBYTES,
             "queue.buffering.max.messages": 100_000,
         }
-        self._producer = Producer(settings, logger=log)
+        self._producer = Producer(settings, logger=client_log)
         self._topic = topic
         self._stopped = stopped
 

@@ -14,9 +14,10 @@ from schemas.topics import Topic, topics
 from writer import telemetry
 from writer.batch import MAX_POINTS
 from writer.dead_letters import DeadLetters
-from writer.delivery import Delivery, Outage, Refusal
+from writer.delivery import Delivery, Refusal
 from writer.hand import Hand, Letter, Record
 from writer.intake import Intake
+from writer.outage import Outage
 from writer.sink import Sink
 from writer.versions import NewestVersions
 

@@ -1,9 +1,7 @@
 """Delivery: the requests of one hand, sent until each line is taken or refused."""
 
-import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
@@ -11,13 +9,11 @@ from typing import Final, NamedTuple
 from runtime.errors import UnavailableError
 from writer import telemetry
 from writer.batch import Piece, Request, body, expired, narrowed, size, without
+from writer.outage import Outage
 from writer.pauses import pause_s
 from writer.sink import RefusedError, Sink
 
-log = logging.getLogger(__name__)
-
 _EXPIRED: Final = "beyond_retention"
-_TELL_CHANGE_AFTER_S: Final = 10.0
 
 
 class Refusal(NamedTuple):
@@ -25,38 +21,6 @@ class Refusal(NamedTuple):
 
     piece: Piece
     message: str
-
-
-class Outage:
-    """Tells once that a sink has stopped taking points, and once that it takes them again."""
-
-    def __init__(self, sink: str) -> None:
-        """No outage yet."""
-        self._sink = sink
-        self._lock = threading.Lock()
-        self._began_at: float | None = None
-        self._told: tuple[str, float] = ("", 0.0)
-
-    def failed(self, error: UnavailableError) -> None:
-        """A try has failed; told if it is the first, or fails in another way than before."""
-        now = time.monotonic()
-        with self._lock:
-            message, told_at = self._told
-            if self._began_at is None or (message != str(error) and now - told_at > _TELL_CHANGE_AFTER_S):
-                self._told = (str(error), now)
-                self._began_at = now if self._began_at is None else self._began_at
-                log.warning(
-                    "sink unavailable: points wait in Kafka, trying again until it takes them",
-                    extra={"sink": self._sink, "error": str(error)},
-                )
-
-    def over(self) -> None:
-        """The sink has answered."""
-        with self._lock:
-            if self._began_at is not None:
-                seconds = round(time.monotonic() - self._began_at, 1)
-                log.info("sink available again", extra={"sink": self._sink, "after_s": seconds})
-                self._began_at = None
 
 
 def random_pause_s(failures: int, retry_after_s: float | None) -> float:

@@ -370,6 +370,21 @@ def test_records_that_cannot_be_read_are_dead_letters_and_the_others_go_on(
     assert [letter.headers["offset"] for letter in letters] == ["0", "1", "2"]
 
 
+def test_a_record_too_large_for_the_dead_letters_is_told_without_its_value(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    length = 20 * 1024 * 1024  # compressed it passes, as Kafka's limit is of what was compressed
+    settings = producer_settings(pipeline.brokers, "test") | {"message.max.bytes": 2 * length}
+    generous = Producer(settings)
+    generous.produce(pipeline.source.name, key=b"large", value=bytes(length))
+    assert generous.flush(DEADLINE_S) == 0
+    pipeline.send(batch("n1"))
+    start(sink(influxdb, influx_database))
+    (letter,) = pipeline.letters(1)
+    assert (letter.key, letter.value, letter.headers["left-out-bytes"]) == (b"large", None, str(length))
+    until(lambda: points_in(influxdb, influx_database) == points_of([batch("n1")]), "the record behind it")
+
+
 def test_a_database_dropped_while_running_is_made_again(
     pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
 ) -> None:

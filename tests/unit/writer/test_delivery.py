@@ -10,8 +10,9 @@ from runtime.uri import Options, parse_keyed_uri
 from schemas.metric_batch import MetricBatch
 from writer.batch import Piece, Request
 from writer.config import InfluxConfig
-from writer.delivery import Delivery, Outage, Refusal
+from writer.delivery import Delivery, Refusal
 from writer.influx import Influx
+from writer.outage import Outage
 from writer.points import Rendered
 
 LONG_S = 20.0  # for what must happen

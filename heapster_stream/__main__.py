@@ -9,6 +9,7 @@ from runtime import flags
 
 _COMMANDS: Final = {
     "processor": "processor.__main__:processor",
+    "replay": "replay.__main__:replay",
     "scraper": "scraper.__main__:scraper",
     "simulate": "simulator.__main__:simulate",
     "topics": "heapster_stream.topics:topics",

@@ -28,19 +28,7 @@ _LONGEST_STOP_S: Final = 6.0
 
 @click.command("processor", context_settings=flags.CONTEXT)
 @flags.kafka_brokers
-@flags.flag("--label-separator", default=",", help="Text between the labels of a pod or node in the label `labels`.")
-@flags.flag(
-    "--store-label",
-    multiple=True,
-    metavar="[NEW=]NAME",
-    help="Kubernetes label that also becomes a label of its own, under its name or as NEW; repeatable, or with commas.",
-)
-@flags.flag(
-    "--ignore-label",
-    multiple=True,
-    metavar="NAME",
-    help="Kubernetes label that is left out of `labels`; repeatable, or with commas.",
-)
+@flags.label_flags
 @flags.log_level
 def processor(
     kafka_brokers: str,
@@ -54,16 +42,21 @@ def processor(
     Start as many as you like: they share the partitions. State lives in memory and in Kafka, none on disk.
     """
     start_logging(log_level)
+    rules = label_rules(label_separator, store_label, ignore_label)
+    run(ProcessorConfig(brokers=kafka_brokers, rules=rules))
+
+
+def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...]) -> LabelRules:
+    """From the values of the label flags. Raises ConfigError: flag and value."""
     try:
-        store = stored_labels(store_label)
+        stored = stored_labels(store)
     except ValueError as error:
         raise ConfigError(f"--store-label: {error}") from error
     try:
-        ignore = ignored_labels(ignore_label)
+        ignored = ignored_labels(ignore)
     except ValueError as error:
         raise ConfigError(f"--ignore-label: {error}") from error
-    rules = LabelRules(separator=label_separator, store=store, ignore=ignore)
-    run(ProcessorConfig(brokers=kafka_brokers, rules=rules))
+    return LabelRules(separator=separator, store=stored, ignore=ignored)
 
 
 def run(config: ProcessorConfig) -> None:

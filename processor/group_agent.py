@@ -117,13 +117,16 @@ class GroupAgent:
             return
         outcome = "late" if windows.expired(record) else "new" if windows.newer(record) else "stale"
         telemetry.totals.labels(outcome).inc()
-        if outcome != "new":
-            self.deliveries.hold(event)
-            return
-        stored = self._groups.put(message.partition, row_key(record), encode_group_sum(record))
-        windows.fold(record, self._clock_s())
+        sends: list[Sent] = []
+        if outcome == "new":
+            sends.append(self._groups.put(message.partition, row_key(record), encode_group_sum(record)))
+            windows.fold(record, self._clock_s())
         slot = (record.cluster, record.group, record.window_end_ns)
-        self._waiting[slot].append(self.deliveries.hold(event, [stored], complete=False))
+        # delivered again after a crash, a total is in the table but its batch may not have been written
+        waits = windows.is_pending(slot)
+        held = self.deliveries.hold(event, sends, complete=not waits)
+        if waits:
+            self._waiting[slot].append(held)
 
     async def _write(self, slot: GroupWindow, windows: GroupWindows) -> list[Sent]:
         sends: list[Sent] = []

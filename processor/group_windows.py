@@ -82,6 +82,10 @@ class GroupWindows:
         """Each source partition's total of that group and window, in the order of the partitions."""
         return tuple(total for _, total in sorted(self._totals.get(slot, {}).items()))
 
+    def is_pending(self, slot: GroupWindow) -> bool:
+        """Whether that group's batch of that window is still to be written."""
+        return slot in self._changes
+
     @property
     def pending(self) -> int:
         """How many batches are still to be written."""

@@ -59,10 +59,10 @@ class Brokers(click.ParamType):
         return ",".join(brokers)
 
 
-def flag(name: str, **settings: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401 - click's own parameters
+def flag(name: str, *names: str, **settings: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401 - click's own
     """An option `--name` that is also read from `HEAPSTER_NAME`."""
     variable = "HEAPSTER_" + name.removeprefix("--").upper().replace("-", "_")
-    return click.option(name, envvar=variable, show_envvar=True, **settings)
+    return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
 
 
 kafka_brokers: Final = flag(
@@ -73,6 +73,30 @@ log_level: Final = flag(
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="info",
     help="How much is logged.",
+)
+
+
+def label_flags(command: _Command) -> _Command:
+    """`--label-separator`, `--store-label` and `--ignore-label`: what becomes of Kubernetes labels."""
+    for decorate in (_ignore_label, _store_label, _label_separator):
+        command = decorate(command)
+    return command
+
+
+_label_separator: Final = flag(
+    "--label-separator", default=",", help="Text between the labels of a pod or node in the label `labels`."
+)
+_store_label: Final = flag(
+    "--store-label",
+    multiple=True,
+    metavar="[NEW=]NAME",
+    help="Kubernetes label that also becomes a label of its own, under its name or as NEW; repeatable, or with commas.",
+)
+_ignore_label: Final = flag(
+    "--ignore-label",
+    multiple=True,
+    metavar="NAME",
+    help="Kubernetes label that is left out of `labels`; repeatable, or with commas.",
 )
 
 

@@ -1,7 +1,7 @@
 """Every topic: its name, cleanup and retention. No other place names one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 DEFAULT_PARTITIONS: Final = 12
@@ -70,4 +70,23 @@ def topics() -> Topics:
         derived_metrics=Topic(name="derived-metrics", retention_ms=7 * _DAY_MS),
         kubelet_stats_dead_letter=Topic(name="kubelet-stats-dead-letter", retention_ms=30 * _DAY_MS),
         derived_metrics_dead_letter=Topic(name="derived-metrics-dead-letter", retention_ms=30 * _DAY_MS),
+    )
+
+
+def replay_topics(suffix: str) -> Topics:
+    """A replay's topics: the live `kubelet-stats`, the others under a suffix.
+
+    Records carry the time of their windows, which may be long past: nothing of a replay is deleted by age.
+    """
+    live = topics()
+
+    def under_suffix(topic: Topic) -> Topic:
+        return replace(topic, name=topic.name + suffix, retention_ms=-1)
+
+    return Topics(
+        kubelet_stats=live.kubelet_stats,
+        group_sums=under_suffix(live.group_sums),
+        derived_metrics=under_suffix(live.derived_metrics),
+        kubelet_stats_dead_letter=under_suffix(live.kubelet_stats_dead_letter),
+        derived_metrics_dead_letter=under_suffix(live.derived_metrics_dead_letter),
     )

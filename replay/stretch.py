@@ -1,0 +1,72 @@
+"""Which records a replay reads: from far enough before its first window to far enough behind its last."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from processor.partition import KEPT_WINDOWS
+from runtime.duration import NS_PER_S
+
+_FORM: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The windows to be written again, both bounds included; ends of windows in nanoseconds since the epoch."""
+
+    from_ns: int
+    to_ns: int
+
+    def read_from_ns(self, resolution_ns: int) -> int:
+        """Records of windows from there on are read: the first window's rates begin in an earlier one."""
+        return self.from_ns - KEPT_WINDOWS * resolution_ns
+
+    def read_to_ns(self, resolution_ns: int) -> int:
+        """Records of windows up to there are read: a late scrape may lie behind newer ones."""
+        return self.to_ns + KEPT_WINDOWS * resolution_ns
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the replay's topics and groups, the same for all its workers."""
+        return f"-replay-{_compact(self.from_ns)}-{_compact(self.to_ns)}"
+
+
+def parse_time(text: str) -> int:
+    """Nanoseconds of an RFC 3339 time such as 2026-01-01T00:00:00Z. Raises ValueError: it is none."""
+    if not _FORM.fullmatch(text):
+        raise ValueError(f"{text!r} is not a time like 2026-01-01T00:00:00Z")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time like 2026-01-01T00:00:00Z: {error}") from error
+    return int(moment.timestamp()) * NS_PER_S
+
+
+def time_text(time_ns: int) -> str:
+    """RFC 3339, in UTC and whole seconds."""
+    return datetime.fromtimestamp(time_ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def refusal(stretch: Stretch, kept: Mapping[int, tuple[int, int]], topic: str) -> str | None:
+    """Why the stretch cannot be replayed, None if it can.
+
+    `kept`: by partition the first and the last record's time, of the partitions that have any.
+    """
+    if stretch.from_ns > stretch.to_ns:
+        return f"--from {time_text(stretch.from_ns)} lies after --to {time_text(stretch.to_ns)}"
+    if not kept:
+        return f"the topic {topic} is empty: there is nothing to replay"
+    oldest = min(first for first, _ in kept.values())
+    newest = max(last for _, last in kept.values())
+    there = f"the topic {topic} has windows from {time_text(oldest)} to {time_text(newest)}"
+    if stretch.from_ns < oldest:
+        return f"--from {time_text(stretch.from_ns)} is older than what is kept: {there}"
+    if stretch.from_ns > newest:
+        return f"--from {time_text(stretch.from_ns)} lies behind the newest record: {there}"
+    return None
+
+
+def _compact(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns // NS_PER_S, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,40 +1,43 @@
-# heapster-stream: what there is to run. Everything that is installed goes to .cache and .venv, both ignored by git.
+# heapster-stream: what there is to run. What is installed goes to .cache and .venv, both ignored by git.
 
 PYTHON ?= python3
 CACHE := $(or $(HEAPSTER_STREAM_CACHE),.cache)
 UV_VERSION := 0.13.9
-UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
+UV := $(CACHE)/uv-$(UV_VERSION)
 RUN := .venv/bin
+PYTEST := $(RUN)/pytest -q
+
+export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help requirements setup stack demo test test-unit test-integration lint format clean
+.PHONY: help setup stack demo test test-unit test-integration lint format clean
 
 help: ## what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
 
-requirements: ## check what the machine must have
-	@$(PYTHON) stack/requirements.py
+setup: $(UV)/bin/uv ## the virtual environment in .venv, with locked dependencies
+	@$(UV)/bin/uv sync --frozen --quiet --python "$$(command -v $(PYTHON))"
 
-$(UV):
-	@$(PYTHON) -m venv $(CACHE)/uv-$(UV_VERSION)
-	@$(CACHE)/uv-$(UV_VERSION)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+$(UV)/bin/uv:
+	@stack/requirements.sh python
+	@$(PYTHON) -m venv --clear $(UV)
+	@$(UV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-setup: requirements $(UV) ## the virtual environment, with locked dependencies
-	@$(UV) sync --frozen --quiet --python $(PYTHON)
-
-stack: setup ## a real Kafka and a real InfluxDB, installed below .cache
+stack: setup ## a real Kafka and a real InfluxDB, installed in .cache
+	@stack/requirements.sh python java maven go
 	@$(RUN)/python -m stack.install
 
-demo: stack ## a simulated cluster through the whole pipeline, until interrupted (or DEMO_SECONDS=90)
+demo: stack ## a simulated cluster through the whole pipeline until Ctrl-C, or for DEMO_SECONDS=90
 	@$(RUN)/python -m stack.demo
 
-test: stack lint test-unit test-integration ## everything
+test: stack ## everything that CI runs
+	@$(MAKE) --no-print-directory lint test-unit test-integration
 
-test-unit: setup ## the quick ones
-	$(RUN)/pytest -q -m "not integration" tests
+test-unit: setup ## the quick tests
+	$(PYTEST) -m "not integration"
 
-test-integration: stack ## those on the real Kafka and InfluxDB
-	$(RUN)/pytest -q -m integration tests
+test-integration: stack ## the tests on the real Kafka and InfluxDB
+	$(PYTEST) -m integration
 
 lint: setup ## format, style, types, imports
 	$(RUN)/ruff format --check .
@@ -46,5 +49,6 @@ format: setup ## put the sources into shape
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-clean: ## remove what was installed
-	rm -rf .venv $(CACHE)
+clean: ## remove what was installed and made
+	rm -rf .venv $(CACHE)/uv-* $(CACHE)/kafka-* $(CACHE)/influxdb-* $(CACHE)/demo $(CACHE)/demo.lock
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

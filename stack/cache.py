@@ -1,4 +1,4 @@
-"""Where the stack's programs are installed: a folder that git ignores, filled once, whole or not at all."""
+"""Where the stack's programs are installed: a folder that git ignores. Each is there whole or not at all."""
 
 import fcntl
 import os
@@ -6,13 +6,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-_ROOT = Path(__file__).resolve().parent.parent
+_BESIDE_THE_SOURCES: Final = Path(__file__).resolve().parent.parent / ".cache"
 
 
 def cache_folder() -> Path:
     """`.cache` beside the sources, or what HEAPSTER_STREAM_CACHE names."""
-    folder = Path(os.environ.get("HEAPSTER_STREAM_CACHE") or _ROOT / ".cache").absolute()
+    folder = Path(os.environ.get("HEAPSTER_STREAM_CACHE") or _BESIDE_THE_SOURCES).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -23,7 +24,7 @@ def installed(name: str, install: Callable[[Path], None]) -> Path:
     Others that want the same meanwhile wait; an install that failed half way is done again.
     """
     folder = cache_folder() / name
-    with _locked(name):
+    with locked(name):
         if not folder.is_dir():
             unfinished = folder.with_name(f"{name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -34,7 +35,11 @@ def installed(name: str, install: Callable[[Path], None]) -> Path:
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[None]:
+def locked(name: str, *, wait: bool = True) -> Iterator[None]:
+    """Nobody else has the lock `name` meanwhile. It is the kernel's, and ends with its holder, however that ends.
+
+    Raises BlockingIOError: somebody has it, and we are not to wait.
+    """
     with (cache_folder() / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -4,20 +4,20 @@ import os
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from stack.cache import installed
-from stack.ports import free_ports
+from stack.ports import LOOPBACK, free_ports
 from stack.server import Server
 
 VERSION: Final = "1.8.3"
-_ROOT_USER: Final = "root"
+_TIMEOUT_S: Final = 2.0
+_UNAUTHORIZED: Final = 401
 
 
 def install_influxdb() -> Path:
-    """The folder with `influxd`, built if need be (some minutes, once)."""
+    """The folder with `influxd`, built if need be (minutes, once). Raises CalledProcessError: Go failed."""
     return installed(f"influxdb-{VERSION}", _build)
 
 
@@ -26,14 +26,14 @@ def _build(folder: Path) -> None:
         ["go", "install", f"github.com/influxdata/influxdb/cmd/influxd@v{VERSION}"],
         check=True,
         stdin=subprocess.DEVNULL,
-        env=os.environ | {"GOBIN": str(folder), "GOFLAGS": "-modcacherw"},
+        env=os.environ | {"GOBIN": str(folder), "CGO_ENABLED": "0"},  # without cgo no C compiler is needed
     )
 
 
 def settings(folder: Path, port: int, backup_port: int, *, auth: bool) -> str:
-    """The server's configuration file."""
+    """The server's configuration file: no limits, no reports to its makers."""
     return f"""reporting-disabled = true
-bind-address = "127.0.0.1:{backup_port}"
+bind-address = "{LOOPBACK}:{backup_port}"
 [meta]
   dir = "{folder}/meta"
 [data]
@@ -43,57 +43,55 @@ bind-address = "127.0.0.1:{backup_port}"
   max-values-per-tag = 0
   query-log-enabled = false
 [http]
-  bind-address = "127.0.0.1:{port}"
+  bind-address = "{LOOPBACK}:{port}"
   flux-enabled = true
   auth-enabled = {str(auth).lower()}
   log-enabled = false
 [monitor]
   store-enabled = false
-[retention]
-  check-interval = "1m"
 """
 
 
 class InfluxDB(Server):
-    """One server; it keeps its port and its data when it is started again. User and password are root."""
+    """One server; it keeps its port and its data when it is launched again. User and password are root."""
 
-    user: Final = _ROOT_USER
-    password: Final = _ROOT_USER
+    user: Final = "root"
+    password: Final = "root"  # noqa: S105 - Heapster's default, on loopback
 
     def __init__(self, folder: Path, *, auth: bool = False) -> None:
-        """With `auth`, clients must name user and password."""
-        super().__init__(folder)
-        self._influxd = install_influxdb() / "influxd"
+        """With its data, settings and log in `folder`, a new one; with `auth`, clients must name user and password.
+
+        Installs InfluxDB the first time.
+        """
+        influxd = install_influxdb() / "influxd"
         self._auth = auth
         self.port, backup_port = free_ports(2)
-        self._settings = folder / "influxdb.conf"
-        self._settings.write_text(settings(folder, self.port, backup_port, auth=auth))
+        folder.mkdir(parents=True)
+        file = folder / "influxdb.conf"
+        file.write_text(settings(folder, self.port, backup_port, auth=auth))
+        super().__init__("InfluxDB", (str(influxd), "-config", str(file)), folder / "influxdb.log")
 
     @property
     def url(self) -> str:
         """Where it serves."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
-    def command(self) -> Sequence[str]:
-        """The server."""
-        return [str(self._influxd), "-config", str(self._settings)]
-
-    def ready(self) -> bool:
+    def serves(self) -> bool:
         """Whether it answers; with `auth` its first user is made then."""
         try:
-            with urllib.request.urlopen(f"{self.url}/ping", timeout=2):
+            with urllib.request.urlopen(f"{self.url}/ping", timeout=_TIMEOUT_S):
                 pass
             if self._auth:
-                self._first_user()
-        except (urllib.error.URLError, OSError):
+                self._create_first_user()
+        except OSError:
             return False
         return True
 
-    def _first_user(self) -> None:
-        body = f"q=CREATE USER {self.user} WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES".encode()
+    def _create_first_user(self) -> None:
+        query = f"q=CREATE USER {self.user} WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES"
         try:
-            with urllib.request.urlopen(f"{self.url}/query", data=body, timeout=5):
+            with urllib.request.urlopen(f"{self.url}/query", data=query.encode(), timeout=_TIMEOUT_S):
                 pass
         except urllib.error.HTTPError as error:
-            if error.code != 401:  # noqa: PLR2004 - unauthorized: it is there already
+            if error.code != _UNAUTHORIZED:  # that is the answer when it has one already
                 raise

@@ -3,22 +3,29 @@
 import subprocess
 import sys
 
+from stack.cache import cache_folder
 from stack.influxdb import VERSION as INFLUXDB_VERSION
 from stack.influxdb import install_influxdb
 from stack.kafka import VERSION as KAFKA_VERSION
 from stack.kafka import install_kafka
 
+_INTERRUPTED = 130
+
 
 def main() -> int:
-    """Install what is missing; says what it does, as the first time takes minutes."""
+    """Install what is missing; tells what it does, as the first time takes minutes."""
     try:
-        print(f"Kafka {KAFKA_VERSION}: fetched with Maven, 54 MB …", flush=True)
-        print(f"  in {install_kafka()}")
-        print(f"InfluxDB {INFLUXDB_VERSION}: built with Go, about two minutes the first time …", flush=True)
-        print(f"  in {install_influxdb()}")
+        print(f"Kafka {KAFKA_VERSION}, 55 MB fetched with Maven the first time …", flush=True)
+        install_kafka()
+        print(f"InfluxDB {INFLUXDB_VERSION}, built with Go in two minutes the first time …", flush=True)
+        install_influxdb()
     except subprocess.CalledProcessError as error:
-        print(f"{' '.join(map(str, error.cmd))} ended with status {error.returncode}: see above", file=sys.stderr)
+        command = " ".join(map(str, error.cmd))
+        print(f"This ended with status {error.returncode}, see above:\n  {command}\nThen try again.", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    print(f"Both are in {cache_folder()}.")
     return 0
 
 

@@ -1,108 +1,156 @@
 """A real Kafka of one node, from its Maven artifacts: controller and broker in one process, on loopback."""
 
 import base64
+import socket
+import struct
 import subprocess
 import uuid
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from stack.cache import installed
-from stack.ports import free_ports, listens
+from stack.ports import LOOPBACK, free_ports
+from stack.process import ProcessError
 from stack.server import Server
 
 VERSION: Final = "4.1.0"
+_LOG4J: Final = "2.24.3"  # the one that this Kafka comes with
+_COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
-_POM: Final = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>heapster-stream</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{VERSION}</version></dependency>
-  </dependencies>
-</project>
-"""
+
+def pom(*artifacts: str) -> str:
+    """A Maven project that needs these artifacts, each `group:artifact:version`."""
+    dependencies = "".join(
+        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
+            *artifact.split(":")
+        )
+        for artifact in artifacts
+    )
+    return (
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<groupId>heapster-stream</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>"
+        f"<dependencies>{dependencies}</dependencies></project>\n"
+    )
+
+
+_POM: Final = pom(
+    f"org.apache.kafka:kafka_2.13:{VERSION}",
+    f"org.apache.kafka:kafka-tools:{VERSION}",
+    f"org.apache.logging.log4j:log4j-slf4j-impl:{_LOG4J}",  # without it Kafka says nothing
+)
 
 
 def install_kafka() -> Path:
-    """The folder with Kafka's jars, fetched with Maven if need be."""
-    return installed(f"kafka-{VERSION}", _fetch)
+    """The folder with Kafka's jars, fetched with Maven if need be. Raises CalledProcessError: Maven failed."""
+    return installed(f"kafka-{VERSION}-{zlib.crc32(_POM.encode()):08x}", _fetch)
 
 
 def _fetch(folder: Path) -> None:
-    pom = folder / "pom.xml"
-    pom.write_text(_POM)
+    project = folder / "pom.xml"
+    project.write_text(_POM)
     subprocess.run(
-        ["mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'libs'}"],
+        ["mvn", "-q", "-B", "-f", project, _COPY, f"-DoutputDirectory={folder / 'libs'}"],
         check=True,
         stdin=subprocess.DEVNULL,
     )
 
 
-def properties(folder: Path, port: int, controller_port: int) -> dict[str, str]:
+def settings(folder: Path, port: int, controller_port: int) -> Mapping[str, str]:
     """The broker's settings: quick to start and to rebalance, one copy of everything."""
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "log.dirs": str(folder / "data"),
+        "log.dirs": f"{folder}/data",
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "8",
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "4",
         "message.max.bytes": str(10 * 1024 * 1024),
     }
 
 
+_LOGGING: Final = """rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %-5p %m (%c{1})%n
+"""
+
+
 class Kafka(Server):
-    """One broker; it keeps its ports and its data when it is started again."""
+    """One broker; it keeps its ports and its data when it is launched again."""
 
     def __init__(self, folder: Path) -> None:
-        """Formats the folder's storage the first time."""
-        super().__init__(folder)
+        """With its data, settings and log in `folder`, a new one. Installs Kafka the first time."""
         self._libs = install_kafka() / "libs"
-        self.port, controller_port = free_ports(2)
+        self._folder = folder
         self._settings = folder / "server.properties"
-        if self._settings.exists():
-            self.port = _port_of(self._settings)
-            return
+        self._logging = folder / "log4j2.properties"
+        self.port, controller_port = free_ports(2)
+        folder.mkdir(parents=True)
         self._settings.write_text(
-            "".join(f"{name}={value}\n" for name, value in properties(folder, self.port, controller_port).items())
+            "".join(f"{name}={value}\n" for name, value in settings(folder, self.port, controller_port).items())
         )
-        self._format()
+        self._logging.write_text(_LOGGING)
+        broker = self._java("-Xmx512m", "kafka.Kafka", str(self._settings))
+        super().__init__("Kafka", broker, folder / "kafka.log")
 
     @property
     def bootstrap(self) -> str:
         """HOST:PORT for clients."""
-        return f"127.0.0.1:{self.port}"
+        return f"{LOOPBACK}:{self.port}"
 
-    def command(self) -> Sequence[str]:
-        """The broker."""
-        return [*self._java("-Xmx512m"), "kafka.Kafka", str(self._settings)]
+    def launch(self) -> Self:
+        """Start it, without waiting; its storage is formatted the first time."""
+        if not (self._folder / "data" / "meta.properties").exists():
+            self._format()
+        return super().launch()
 
-    def ready(self) -> bool:
-        """Whether it takes connections."""
-        return listens(self.port)
+    def serves(self) -> bool:
+        """Whether it answers, and lists itself as a broker: from then on topics can be made."""
+        return brokers_listed(self.port) > 0
 
-    def _java(self, heap: str) -> list[str]:
-        return ["java", heap, "-cp", f"{self._libs}/*"]
+    def _java(self, heap: str, *program: str) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={self._logging}"
+        return ["java", heap, logging, "-cp", f"{self._libs}/*", *program]
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        subprocess.run(
-            [*self._java("-Xmx128m"), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._settings],
-            check=True,
-            capture_output=True,
+        done = subprocess.run(
+            self._java("-Xmx128m", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)),
+            check=False,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us
         )
+        if done.returncode:
+            raise ProcessError(f"Kafka's storage in {self._folder} cannot be formatted:\n{done.stdout}")
 
 
-def _port_of(settings: Path) -> int:
-    (listeners,) = (line for line in settings.read_text().splitlines() if line.startswith("advertised.listeners="))
-    return int(listeners.rpartition(":")[2])
+def brokers_listed(port: int, timeout_s: float = 2.0) -> int:
+    """How many brokers a Kafka on loopback lists; 0 if it does not answer."""
+    # Metadata request, version 4: correlation id 1, no client id, of no topics, creating none
+    request = struct.pack(">hhihi?", 3, 4, 1, -1, 0, False)  # noqa: FBT003 - as the protocol has it
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout_s) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = connection.makefile("rb").read(16)
+    except OSError:
+        return 0
+    if len(answer) < 16:  # noqa: PLR2004 - size, correlation id, throttle time, brokers
+        return 0
+    (_, _, _, brokers) = struct.unpack(">iiii", answer)
+    return int(brokers)

@@ -1,91 +1,47 @@
-"""A server program of the stack: started, waited for, stopped, killed, frozen, started again on the same port."""
+"""A server of the stack: a process that serves once it is up, and finds its data and its port again after a fall."""
 
-import os
-import signal
-import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-_START_S = 60.0
-_STOP_S = 20.0
+from stack.process import Process, ProcessError
 
-
-class ServerError(RuntimeError):
-    """The server did not come up; the message ends with its log."""
+START_S: Final = 90.0
+_LOOK_EVERY_S: Final = 0.1
 
 
-class Server(ABC):
-    """One process with a folder of its own for data and log."""
+class Server(Process, ABC):
+    """A process that others connect to."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is made if it is missing."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.log = folder / "log"
-        self._process: subprocess.Popen[bytes] | None = None
+    _launched_at = 0.0
 
     @abstractmethod
-    def command(self) -> Sequence[str]:
-        """The program and its arguments."""
+    def serves(self) -> bool:
+        """Whether it answers now."""
 
-    @abstractmethod
-    def ready(self) -> bool:
-        """Whether it serves."""
+    def launch(self) -> Self:
+        """Start it, without waiting."""
+        self._launched_at = time.monotonic()
+        return super().launch()
 
-    @property
-    def pid(self) -> int:
-        """Its process id. Raises ServerError: it does not run."""
-        if self._process is None:
-            raise ServerError(f"{type(self).__name__} does not run")
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is there."""
-        return self._process is not None and self._process.poll() is None
+    def is_up(self) -> bool:
+        """Whether it serves by now. Raises ProcessError: it has ended, or takes too long."""
+        if not self.running:
+            raise ProcessError(
+                f"{self.name} has ended with status {self.status}; its log {self.log}:\n{self.log_tail()}"
+            )
+        if self.serves():
+            return True
+        if time.monotonic() - self._launched_at > START_S:
+            self.kill()
+            raise ProcessError(
+                f"{self.name} does not answer after {START_S:.0f} s; its log {self.log}:\n{self.log_tail()}"
+            )
+        return False
 
     def start(self) -> Self:
-        """Start it and wait until it serves. Raises ServerError: it ended, or does not serve in time."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + _START_S
-        while not self.ready():
-            if not self.running or time.monotonic() > deadline:
-                self.kill()
-                raise ServerError(f"{type(self).__name__} did not start:\n{self.log_tail()}")
-            time.sleep(0.1)
+        """Start it and wait until it serves. Raises ProcessError: it ended, or takes too long."""
+        self.launch()
+        while not self.is_up():
+            time.sleep(_LOOK_EVERY_S)
         return self
-
-    def stop(self) -> None:
-        """End it as an administrator would; kill it if that takes too long."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def freeze(self) -> None:
-        """Let it hang: connections stay open, nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        os.kill(self.pid, signal.SIGCONT)
-
-    def log_tail(self, lines: int = 20) -> str:
-        """The end of its log."""
-        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])

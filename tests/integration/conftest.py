@@ -1,120 +1,109 @@
-"""Real servers and real processes for the tests: Kafka and InfluxDB of the stack, services as a user starts them."""
+"""Real servers and real processes for the tests: the stack's Kafka and InfluxDB, services as a user starts them."""
 
 import os
-import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
 
 import pytest
 
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
+from stack.process import Process
 
-DEADLINE_S = 90.0
+_Process = TypeVar("_Process", bound=Process)
 
-
-class Service:
-    """A `heapster-stream` process with its log."""
-
-    def __init__(self, arguments: tuple[str, ...], log: Path) -> None:
-        self.arguments = arguments
-        self.log = log
-        with log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "heapster_stream", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-
-    @property
-    def text(self) -> str:
-        return self.log.read_text("utf-8", "replace")
-
-    def stop(self, within_s: float = 10.0) -> int:
-        """End it as a user would, and its exit status: longer than `within_s` fails the test."""
-        self.process.terminate()
-        return self.process.wait(within_s)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+_STARTED: Final = pytest.StashKey[list[Process]]()
+_SHOWN_LINES: Final = 40
 
 
-def wait_until(reached: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Wait for something to come true; fails naming it."""
-    ends_at = time.monotonic() + deadline_s
-    while not reached():
-        if time.monotonic() > ends_at:
-            pytest.fail(f"not within {deadline_s:.0f} s: {what}")
-        time.sleep(0.2)
+@dataclass(frozen=True, slots=True)
+class GivenKafka:
+    """A broker that somebody else runs, at KAFKA_BOOTSTRAP."""
+
+    bootstrap: str
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a test fails, show what its processes have said."""
+    report = yield
+    if report.failed:
+        for process in item.stash.get(_STARTED, []):
+            report.sections.append((f"{process.name}, {process.log}", process.log_tail(_SHOWN_LINES)))
+    return report
+
+
+@contextmanager
+def _ended_by_force(request: pytest.FixtureRequest) -> Iterator[Callable[[_Process], _Process]]:
+    """Takes note of processes, shown where the test fails, and ends those that run at the end."""
+    with ExitStack() as ending:
+
+        def started(process: _Process) -> _Process:
+            request.node.stash.setdefault(_STARTED, []).append(process)
+            ending.callback(lambda: process.kill() if process.running else None)
+            return process
+
+        yield started
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    server = Kafka(tmp_path_factory.mktemp("kafka")).start()
-    yield server
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka | GivenKafka]:
+    """One for all tests; topics and groups have names of their own in each. Not to be stopped: see `own_kafka`."""
+    if given := os.environ.get("KAFKA_BOOTSTRAP"):
+        yield GivenKafka(given)
+        return
+    server = Kafka(tmp_path_factory.mktemp("servers") / "kafka")
+    yield server.start()
     server.stop()
 
 
 @pytest.fixture(scope="session")
 def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDB]:
-    server = InfluxDB(tmp_path_factory.mktemp("influxdb"), auth=True).start()
-    yield server
+    """One for all tests, which asks for user and password; each has databases of its own."""
+    server = InfluxDB(tmp_path_factory.mktemp("servers") / "influxdb", auth=True)
+    yield server.start()
     server.stop()
 
 
 @pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[Callable[[], Kafka]]:
-    """Starts a Kafka for one test: its topics are empty, and it may be broken."""
-    servers: list[Kafka] = []
-
-    def start() -> Kafka:
-        servers.append(Kafka(tmp_path / f"kafka-{len(servers)}"))
-        return servers[-1].start()
-
-    yield start
-    for server in servers:
-        server.kill()
+def own_kafka(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], Kafka]]:
+    """Starts a Kafka for one test: nothing is in it, and it may be stopped, killed, frozen and launched again."""
+    with _ended_by_force(request) as started:
+        yield lambda: started(Kafka(tmp_path / f"kafka-{uuid.uuid4().hex[:8]}")).start()
 
 
 @pytest.fixture
-def own_influxdb(tmp_path: Path) -> Iterator[Callable[[], InfluxDB]]:
-    """Starts an InfluxDB for one test, that may be broken."""
-    servers: list[InfluxDB] = []
+def own_influxdb(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], InfluxDB]]:
+    """Starts an InfluxDB for one test, that may be broken as a Kafka of `own_kafka`."""
+    with _ended_by_force(request) as started:
+        yield lambda: started(InfluxDB(tmp_path / f"influxdb-{uuid.uuid4().hex[:8]}", auth=True)).start()
 
-    def start() -> InfluxDB:
-        servers.append(InfluxDB(tmp_path / f"influxdb-{len(servers)}", auth=True))
-        return servers[-1].start()
 
-    yield start
-    for server in servers:
-        server.kill()
+@pytest.fixture
+def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Process]]:
+    """Starts `heapster-stream` with these arguments, as a process of its own, ended with the test at the latest."""
+    with _ended_by_force(request) as started:
+
+        def start(*arguments: str) -> Process:
+            log = tmp_path / f"{arguments[0]}-{uuid.uuid4().hex[:8]}.log"
+            command = (sys.executable, "-m", "heapster_stream", *arguments)
+            return started(Process(arguments[0], command, log)).launch()
+
+        yield start
 
 
 @pytest.fixture
 def influx_database() -> str:
+    """Name of a database that is not there."""
     return f"test_{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
-def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Service]]:
-    """Starts services; what still runs at the end is killed, and the logs are shown where the test failed."""
-    started: list[Service] = []
-
-    def start(*arguments: str) -> Service:
-        each = Service(arguments, tmp_path / f"{len(started)}-{arguments[0]}.log")
-        started.append(each)
-        return each
-
-    yield start
-    for each in started:
-        if each.process.poll() is None:
-            each.kill()
-    for each in started:
-        request.node.add_report_section("call", f"log of {each.arguments[0]}", each.text[-4000:])
+def topic_suffix() -> str:
+    """To end the names of topics and consumer groups with, where the Kafka is everybody's."""
+    return f"-{uuid.uuid4().hex[:12]}"

@@ -28,6 +28,7 @@ class OrderedConsumer(Consumer):
         super().__init__(*args, **kwargs)
         self._next: dict[TP, int] = {}
         self._sought: dict[TP, _Sought] = {}
+        self._too_early: set[TP] = set()
         self._fetches = 0
 
     async def perform_seek(self) -> None:
@@ -38,16 +39,22 @@ class OrderedConsumer(Consumer):
         earliest = await self.earliest_offsets(*uncommitted) if uncommitted else {}
         self._next = {tp: offset if offset is not None else earliest.get(tp) or 0 for tp, offset in committed.items()}
         self._sought.clear()
+        self._too_early.clear()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's
         """The records that come next, those left out that follow no other."""
         self._fetches += 1
+        if self._too_early and not self.app.rebalancing:
+            for tp in self._too_early & self._next.keys():
+                await self.seek(tp, self._next[tp])
+            self._too_early.clear()
         async for tp, message in super().getmany(timeout):
             if not self.app.topics.acks_enabled_for(message.topic) or await self._follows(tp, message.offset):
                 yield tp, message
 
     async def _follows(self, tp: TP, offset: int) -> bool:
-        if self.app.rebalancing:  # the tables are not restored yet; the seek behind them brings it again
+        if self.app.rebalancing:  # the tables may not be restored yet: fetched again when they surely are
+            self._too_early.add(tp)
             return False
         expected = self._next.get(tp, offset)
         if offset > expected:

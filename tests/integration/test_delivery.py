@@ -1,0 +1,168 @@
+"""Nothing lost, nothing counted twice: processes killed, frozen, added and removed; the content stays the same."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import pytest
+
+from schemas.node_scrape import NodeScrape, encode_scrape
+from stack.influxdb import InfluxDB
+from stack.kafka import Kafka
+from stack.process import Process
+from tests.integration.recordings import (
+    Recorder,
+    batches_of,
+    content,
+    differences,
+    points,
+    recorded,
+    write_expected,
+)
+from tests.waiting import wait_until
+
+Start = Callable[..., Process]
+EXPECTED_SUFFIX = "_expected"
+
+
+@dataclass
+class Pipeline:
+    """A Kafka of its own with processors and writers, and what is to come out of it."""
+
+    kafka: Kafka
+    influxdb: InfluxDB
+    database: str
+    service: Start
+
+    @property
+    def brokers(self) -> str:
+        return f"--kafka-brokers={self.kafka.bootstrap}"
+
+    @property
+    def sink(self) -> str:
+        return (
+            f"--sink=influxdb:{self.influxdb.url}?db={self.database}"
+            f"&user={self.influxdb.user}&pw={self.influxdb.password}"
+        )
+
+    def processor(self) -> Process:
+        return self.service("processor", self.brokers)
+
+    def writer(self) -> Process:
+        return self.service("writer", self.brokers, self.sink)
+
+    def expect(self, windows: list[list[NodeScrape]]) -> None:
+        write_expected(self.influxdb, self.database + EXPECTED_SUFFIX, batches_of(windows))
+
+    def complete(self) -> bool:
+        expected = points(self.influxdb, self.database + EXPECTED_SUFFIX)
+        return points(self.influxdb, self.database) >= expected and not self.differences()
+
+    def differences(self) -> list[str]:
+        return differences(
+            content(self.influxdb, self.database), content(self.influxdb, self.database + EXPECTED_SUFFIX)
+        )
+
+    def reaches_what_is_expected(self, deadline_s: float = 90.0) -> None:
+        try:
+            wait_until(self.complete, "the expected points", deadline_s)
+        except pytest.fail.Exception:
+            assert self.differences() == []
+            raise
+
+
+@pytest.fixture
+def pipeline(own_kafka: Callable[[], Kafka], influxdb: InfluxDB, influx_database: str, service: Start) -> Pipeline:
+    return Pipeline(own_kafka(), influxdb, influx_database, service)
+
+
+def test_processors_and_writers_killed_ten_times_leave_the_same_points(pipeline: Pipeline) -> None:
+    windows = recorded(40)
+    pipeline.expect(windows)
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    workers = [pipeline.processor(), pipeline.processor(), pipeline.writer(), pipeline.writer()]
+    chance = random.Random(1)
+    for number in range(10):
+        for window in windows[4 * number : 4 * number + 4]:
+            recorder.send(window)
+        seen = points(pipeline.influxdb, pipeline.database)
+        wait_until(lambda seen=seen: points(pipeline.influxdb, pipeline.database) > seen, "more points")
+        victim = chance.choice(workers)
+        victim.kill()
+        victim.launch()
+    pipeline.reaches_what_is_expected()
+
+
+def test_a_processor_that_was_thought_dead_changes_nothing(pipeline: Pipeline) -> None:
+    windows = recorded(12)
+    pipeline.expect(windows)
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    zombie, _ = pipeline.processor(), pipeline.writer()
+    recorder.send(chain.from_iterable(windows[:4]))
+    wait_until(lambda: points(pipeline.influxdb, pipeline.database) > 0, "the first points")
+    recorder.send(chain.from_iterable(windows[4:8]))
+    zombie.freeze()
+    recorder.send(chain.from_iterable(windows[8:]))
+    pipeline.processor()
+    wait_until(lambda: _has_window(pipeline, windows[-1]), "the newest window, by the second worker")
+    zombie.thaw()
+    pipeline.reaches_what_is_expected()
+
+
+def _has_window(pipeline: Pipeline, window: list[NodeScrape]) -> bool:
+    newest = window[0].window_end_ns
+    uptimes = content(pipeline.influxdb, pipeline.database).get("uptime", [])
+    return any(row["time"] == newest for row in uptimes)
+
+
+def test_kafka_killed_and_back_again(pipeline: Pipeline) -> None:
+    windows = recorded(10)
+    pipeline.expect(windows)
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    workers = [pipeline.processor(), pipeline.writer()]
+    recorder.send(chain.from_iterable(windows[:5]))
+    wait_until(lambda: points(pipeline.influxdb, pipeline.database) > 0, "the first points")
+    pipeline.kafka.kill()
+    pipeline.kafka.start()
+    recorder.send(chain.from_iterable(windows[5:]))
+    pipeline.reaches_what_is_expected()
+    assert all(worker.running for worker in workers)
+
+
+def test_late_doubled_and_out_of_order_records_make_the_same_points(pipeline: Pipeline) -> None:
+    windows = recorded(8)
+    first, second, *rest = windows
+    pipeline.expect([first, second, *rest])
+    again = [replace(scrape, scraped_at_ns=scrape.scraped_at_ns + 1, document=b"{}") for scrape in second]
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    pipeline.processor()
+    pipeline.writer()
+    recorder.send([*first, *second, *second, *again])  # a second scrape of a window is dropped, whatever it says
+    for window in rest:
+        recorder.send(reversed(window))
+    pipeline.reaches_what_is_expected()
+
+
+def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(pipeline: Pipeline) -> None:
+    windows = recorded(4)
+    pipeline.expect(windows)
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    poisoned = windows[1][0]
+    end_ns = poisoned.window_end_ns
+    for number, value in enumerate(
+        (b"not Avro", b"\xc3\x01" + bytes(8) + b"x", encode_scrape(replace(poisoned, document=b"{nonsense")))
+    ):
+        recorder.send_bytes(f"default/{poisoned.node}", value, poisoned.node, end_ns - 1_000_000 * number)
+    recorder.flush()
+    pipeline.processor()
+    pipeline.writer()
+    recorder.send(chain.from_iterable(windows))
+    pipeline.reaches_what_is_expected()
+
+
+def test_told_to_stop_each_service_ends_within_ten_seconds(pipeline: Pipeline) -> None:
+    Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(recorded(3)))
+    workers = [pipeline.processor(), pipeline.writer()]
+    wait_until(lambda: points(pipeline.influxdb, pipeline.database) > 0, "the first points")
+    assert [worker.stop(within_s=10) for worker in workers] == [0, 0]

@@ -1,0 +1,101 @@
+"""Replay: what a live run wrote comes out again, also when the recording is old and the replay was killed."""
+
+import time
+from collections.abc import Callable
+from itertools import chain
+
+import pytest
+
+from replay.stretch import time_text
+from schemas.node_scrape import NodeScrape
+from stack.influxdb import InfluxDB
+from stack.kafka import Kafka
+from stack.process import Process
+from tests.integration.recordings import (
+    RESOLUTION_S,
+    Recorder,
+    batches_of,
+    content,
+    differences,
+    points,
+    recorded,
+    write_expected,
+)
+from tests.waiting import wait_until
+
+YEAR_S = 365 * 24 * 60 * 60
+Start = Callable[..., Process]
+
+
+def sink(influxdb: InfluxDB, database: str) -> str:
+    return f"--sink=influxdb:{influxdb.url}?db={database}&user={influxdb.user}&pw={influxdb.password}"
+
+
+def span(windows: list[list[NodeScrape]]) -> tuple[str, str]:
+    first, last = windows[0][0].window_end_ns, windows[-1][0].window_end_ns
+    return f"--from={time_text(first)}", f"--to={time_text(last)}"
+
+
+def ended(process: Process) -> bool:
+    return not process.running
+
+
+@pytest.fixture
+def kafka_of_a_year_ago(own_kafka: Callable[[], Kafka]) -> Kafka:
+    kafka = own_kafka()
+    Recorder(kafka.bootstrap, keep_for_ever=True)
+    return kafka
+
+
+def test_a_year_old_stretch_comes_out_as_it_was_live_and_again_after_a_kill(
+    kafka_of_a_year_ago: Kafka, influxdb: InfluxDB, influx_database: str, service: Start
+) -> None:
+    kafka = kafka_of_a_year_ago
+    windows = recorded(60, nodes=4, end_s=int(time.time()) - YEAR_S)
+    stretch = windows[20:50]
+    recorder = Recorder(kafka.bootstrap, keep_for_ever=True)
+    recorder.send(chain.from_iterable(windows))
+    expected = f"{influx_database}_expected"
+    of_stretch = {window[0].window_end_ns for window in stretch}
+    write_expected(influxdb, expected, (b for b in batches_of(windows) if b.window_end_ns in of_stretch))
+    brokers = f"--kafka-brokers={kafka.bootstrap}"
+
+    first = service("replay", brokers, *span(stretch), sink(influxdb, influx_database))
+    wait_until(lambda: ended(first), "the replay's end", 150)
+    assert first.status == 0
+    assert differences(content(influxdb, influx_database), content(influxdb, expected)) == []
+
+    again = f"{influx_database}_again"
+    second = service("replay", brokers, *span(stretch), sink(influxdb, again))
+    wait_until(lambda: points(influxdb, again) > 0 or ended(second), "points of the second replay")
+    second.kill()
+    second.launch()
+    wait_until(lambda: ended(second), "the second replay's end", 150)
+    assert second.status == 0
+    assert differences(content(influxdb, again), content(influxdb, expected)) == []
+
+
+def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(
+    own_kafka: Callable[[], Kafka], service: Start
+) -> None:
+    kafka = own_kafka()
+    windows = recorded(5, nodes=2)
+    Recorder(kafka.bootstrap).send(chain.from_iterable(windows))
+    oldest = time_text(windows[0][0].window_end_ns)
+    newest = time_text(windows[-1][0].window_end_ns)
+    for begin, end, reason in (
+        (newest, oldest, "lies after --to"),
+        (
+            "2020-01-01T00:00:00Z",
+            newest,
+            f"older than what is kept: the topic kubelet-stats has windows from {oldest} to {newest}",
+        ),
+        ("2100-01-01T00:00:00Z", "2100-01-02T00:00:00Z", "lies behind the newest record"),
+        ("yesterday", newest, "--from: 'yesterday' is not a time like 2026-01-01T00:00:00Z"),
+    ):
+        refused = service("replay", f"--kafka-brokers={kafka.bootstrap}", f"--from={begin}", f"--to={end}")
+        wait_until(lambda refused=refused: ended(refused), "a refusal")
+        assert refused.status == 2
+        assert reason in refused.text
+        assert "Traceback" not in refused.text
+    assert RESOLUTION_S == 10

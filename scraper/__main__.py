@@ -2,52 +2,46 @@
 
 import logging
 import re
+import sys
 import threading
-import time
 from typing import Final
 
 import click
 
 from runtime import flags
-from runtime.duration import NS_PER_S
 from runtime.errors import ConfigError
 from runtime.kafka import wait_for_topics
 from runtime.logs import start_logging
 from runtime.stopping import stop_on_signals
 from schemas.topics import topics
-from scraper import telemetry
-from scraper.cluster import ClusterWatch
-from scraper.config import SourceConfig
-from scraper.leases import mine
-from scraper.membership import Membership
-from scraper.publish import Publisher
-from scraper.round import Rounds
-from scraper.schedule import SHORTEST_RESOLUTION_NS, Window, first_window, next_window
+from scraper.config import FLAG, SourceConfig
+from scraper.schedule import SHORTEST_RESOLUTION_NS
+from scraper.worker import Worker, WorkerConfig
 
 log = logging.getLogger(__name__)
 
-_FLUSH_S: Final = 5.0
-_SYNC_POLL_S: Final = 0.2
+_CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
 
 @click.command("scraper", context_settings=flags.CONTEXT)
 @flags.flag(
-    "--source",
+    FLAG,
     multiple=True,
     metavar="KEY:URI",
-    help="The cluster, as kubernetes:http://HOST:8080?inClusterConfig=false&kubeletPort=10255. Options:"
-    " inClusterConfig=true, kubeletPort=10255, kubeletHttps=false, nodeStatusPort=false (true: the kubelet's port as"
-    " its node's status says), insecure=false (true: the API server's certificate is not checked), auth= (a"
-    " kubeconfig), useServiceAccount=false, host_id_annotation=, apiVersion=v1. kubernetes.summary_api means the same.",
+    help="The cluster, as kubernetes:http://HOST:8080?inClusterConfig=false&kubeletPort=10255; give exactly one."
+    " kubernetes.summary_api means the same. Options: inClusterConfig=true, kubeletPort=10255, kubeletHttps=false,"
+    " nodeStatusPort=false (true: the port that a node's status gives for its kubelet, where it gives one),"
+    " insecure=false (true: certificates are not verified), auth= (path of a kubeconfig), useServiceAccount=false,"
+    " host_id_annotation= (of nodes without externalID), apiVersion=v1.",
 )
 @flags.kafka_brokers
 @flags.flag(
     "--metric-resolution",
     type=flags.Duration(at_least_ns=SHORTEST_RESOLUTION_NS),
     default="60s",
-    help="Length of a window: every node is scraped once in each. A duration of 5s or more.",
+    help="Length of a window, in each of which every node is scraped once: a duration of 5s or more.",
 )
-@flags.flag("--cluster-name", default="default", help="Name of the cluster, part of every record and key.")
+@flags.flag("--cluster-name", default="default", help="Name of the cluster: part of every record and key.")
 @flags.log_level
 def scraper(
     source: tuple[str, ...], kafka_brokers: str, metric_resolution: int, cluster_name: str, log_level: str
@@ -57,72 +51,36 @@ def scraper(
     Start as many as you like: Kafka shares the nodes among them, and gives those of one that dies to the others.
     """
     start_logging(log_level)
-    if not re.fullmatch(r"[^/\s\x00-\x1f]{1,200}", cluster_name):
-        raise ConfigError(f"--cluster-name={cluster_name!r}: a name without slashes and white space is needed")
-    run(SourceConfig.parse(source), kafka_brokers, metric_resolution, cluster_name)
-
-
-def run(source: SourceConfig, brokers: str, resolution_ns: int, cluster: str) -> None:
-    """Scrape window after window until told to stop; then hand over what has been read and leave the group."""
+    if not _CLUSTER_NAME.fullmatch(cluster_name):
+        raise ConfigError(
+            f"--cluster-name={cluster_name!r}: 1 to 200 characters are needed, none of them a slash or unprintable"
+        )
+    read_from = SourceConfig.parse(source)
     stopped = stop_on_signals()
-    live = topics()
-    found = wait_for_topics(brokers, live.all, stopped)
+    topic = topics().kubelet_stats
+    found = wait_for_topics(kafka_brokers, (topic,), stopped)
     if found is None:
         return
-    watch = ClusterWatch(source.api, source.host_id_annotation, stopped)
-    watch.start()
-    membership = Membership(brokers, live.kubelet_stats, stopped)
-    membership.start()
-    publisher = Publisher(brokers, live.kubelet_stats, stopped)
-    rounds = Rounds(cluster=cluster, resolution_ns=resolution_ns, source=source, publisher=publisher, stopped=stopped)
-    partitions = found[live.kubelet_stats.name]
-    window = first_window(time.time_ns(), resolution_ns)
-    while _until(window, stopped):
-        if _synced(watch, window, resolution_ns, stopped):
-            partitions = membership.partitions(partitions)
-            snapshot = watch.snapshot()
-            nodes = mine(snapshot.nodes, cluster, membership.assigned, partitions)
-            began = time.monotonic()
-            answered = rounds.run(window, snapshot, nodes)
-            log.info(
-                "window scraped",
-                extra={
-                    "window_end": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(window.end_ns // NS_PER_S)),
-                    "nodes": len(nodes),
-                    "answered": answered,
-                    "seconds": round(time.monotonic() - began, 3),
-                    "waiting_for_kafka": publisher.waiting(),
-                },
-            )
-        window = _next(window, resolution_ns)
-    rounds.close()
-    membership.leave()
-    left = publisher.flush(_FLUSH_S)
-    if left:
-        log.error("Kafka has not taken all records", extra={"records": left})
+    bugs = _stop_on_bugs(stopped)
+    config = WorkerConfig(
+        source=read_from, cluster=cluster_name, resolution_ns=metric_resolution, brokers=kafka_brokers, topic=topic
+    )
+    Worker(config, found[topic.name], stopped).run()
+    sys.exit(1 if bugs else 0)
 
 
-def _until(window: Window, stopped: threading.Event) -> bool:
-    """Wait for the window's time; False if told to stop before."""
-    return not stopped.wait(max(0.0, (window.fires_at_ns - time.time_ns()) / NS_PER_S))
+def _stop_on_bugs(stopped: threading.Event) -> list[str]:
+    """Let no thread die unnoticed: the process then ends with status 1. Returns the list of those that died."""
+    bugs: list[str] = []
 
+    def note(failed: threading.ExceptHookArgs) -> None:
+        name = failed.thread.name if failed.thread else ""
+        bugs.append(name)
+        log.critical("a thread has died: a bug", extra={"in_thread": name}, exc_info=failed.exc_value)
+        stopped.set()
 
-def _synced(watch: ClusterWatch, window: Window, resolution_ns: int, stopped: threading.Event) -> bool:
-    """Whether the cluster is known, in time for this window: the first list may take a moment."""
-    while not watch.synced:
-        if time.time_ns() > window.fires_at_ns + resolution_ns // 4 or stopped.wait(_SYNC_POLL_S):
-            log.warning("window not scraped: the Kubernetes API has not been listed yet")
-            return False
-    return True
-
-
-def _next(window: Window, resolution_ns: int) -> Window:
-    following = next_window(window, time.time_ns(), resolution_ns)
-    missed = (following.end_ns - window.end_ns) // resolution_ns - 1
-    if missed:
-        telemetry.missed.inc(missed)
-        log.warning("windows missed: the round took too long", extra={"windows": missed})
-    return following
+    threading.excepthook = note
+    return bugs
 
 
 if __name__ == "__main__":

@@ -1,149 +1,139 @@
 """One request to one kubelet: `GET /stats/summary`, with every way it can fail told apart."""
 
-import email.utils
-import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-import orjson
 import requests
+import urllib3
 from kubernetes import client
 
-from runtime.duration import NS_PER_S
 from schemas.topics import MAX_RECORD_BYTES
+from scraper.clocks import offset_ns
+from scraper.deadline import Deadline, DeadlineAdapter, reading_until
+from scraper.document import NotADocumentError, overview
+from scraper.snapshot import PodName
 
 LARGEST_DOCUMENT_BYTES: Final = MAX_RECORD_BYTES - 1024 * 1024
 """Leaves room for what the API says about the node's pods."""
 
-_CONNECT_S: Final = 5.0
+CONNECT_S: Final = 3.0
+_KUBELETS_REMEMBERED: Final = 2048
 _CHUNK_BYTES: Final = 65536
-_SHOWN_BYTES: Final = 200
+_SHOWN: Final = 200
+_OK, _NOT_FOUND = 200, 404
+_REFUSED: Final = frozenset({401, 403})
 
 
 class ScrapeError(Exception):
     """The kubelet could not be read; the message says why. Not tried again within the window."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A kubelet's document as it came, and what was learned on the way."""
 
     document: bytes
-    pods: frozenset[tuple[str, str]]  # namespace and name of those it lists
+    pods: frozenset[PodName]  # those it lists
     received_at_ns: int
-    clock_offset_ns: int | None = field(default=None)  # the kubelet's clock minus ours
+    clock_offset_ns: int | None  # the kubelet's clock minus ours
 
 
 class KubeletClient:
-    """Asks kubelets with the credentials that the API client has too."""
+    """Asks kubelets, with the credentials that the API client has too."""
 
     def __init__(self, api: client.Configuration, *, https: bool) -> None:
         """Over plain http no token is sent."""
         self._api = api
         self._scheme = "https" if https else "http"
         self._session = requests.Session()
-        self._session.mount(f"{self._scheme}://", requests.adapters.HTTPAdapter(pool_connections=512, pool_maxsize=4))
-        self._session.verify = api.ssl_ca_cert or False if https else True
-        if not api.verify_ssl:
-            self._session.verify = False
-        if https and api.cert_file:
-            self._session.cert = (api.cert_file, api.key_file) if api.key_file else api.cert_file
+        self._session.mount(f"{self._scheme}://", DeadlineAdapter(pool_connections=_KUBELETS_REMEMBERED))
+        # given with each request, or else the environment's would be taken
+        self._verify: str | bool = (api.ssl_ca_cert or False) if api.verify_ssl else False
+        self._certificate = (api.cert_file, api.key_file) if https and api.cert_file and api.key_file else None
 
-    def fetch(self, address: str, port: int, timeout_s: float) -> Answer:
-        """The document of the kubelet there, within that time. Raises ScrapeError."""
-        host = f"[{address}]" if ":" in address else address
-        url = f"{self._scheme}://{host}:{port}/stats/summary"
+    def fetch(self, address: str, port: int, deadline: Deadline) -> Answer:
+        """The document of the kubelet there, before the deadline. Raises ScrapeError."""
+        url = self._url(address, port)
+        timeout_s = deadline.left_s()
         if timeout_s <= 0:
             raise ScrapeError(f"{url}: not asked: the round was over before its turn came")
-        began_ns, ends_at = time.time_ns(), time.monotonic() + timeout_s
         try:
-            with self._session.get(
-                url,
-                headers=self._headers(),
-                timeout=(min(_CONNECT_S, timeout_s), timeout_s),
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
-                answered_ns = time.time_ns()
-                document = _body(answer, url, ends_at, timeout_s)
-        except requests.Timeout as error:
-            raise ScrapeError(f"{url}: no answer within {timeout_s:.1f} s") from error
-        except (requests.RequestException, OSError) as error:
-            raise ScrapeError(f"{url}: {_reason(error)}") from error
-        if answer.status_code != 200:  # noqa: PLR2004 - OK
-            raise ScrapeError(_refusal(url, answer.status_code, document))
-        parsed = _parsed(document, url)
-        offset_ns = clock_offset_ns(answer.headers, (began_ns + answered_ns) // 2)
-        return Answer(document, _listed(parsed), time.time_ns(), offset_ns)
+            with reading_until(deadline):
+                return self._fetch(url, timeout_s)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            late = deadline.left_s() <= 0
+            reason = f"no complete answer within {timeout_s:.1f} s" if late else _reason(error)
+            raise ScrapeError(f"{url}: {reason}") from error
+
+    def _url(self, address: str, port: int) -> str:
+        host = f"[{address}]" if ":" in address else address
+        return f"{self._scheme}://{host}:{port}/stats/summary"
+
+    def _fetch(self, url: str, timeout_s: float) -> Answer:
+        began_ns = time.time_ns()
+        with self._session.get(
+            url,
+            headers=self._headers(),
+            timeout=(min(CONNECT_S, timeout_s), timeout_s),
+            stream=True,
+            allow_redirects=False,
+            verify=self._verify,
+            cert=self._certificate,
+        ) as answer:
+            answered_ns = time.time_ns()
+            document = _body(answer, url)
+        if answer.status_code != _OK:
+            raise ScrapeError(f"{url}: {_refusal(answer.status_code, document)}")
+        try:
+            seen = overview(document)
+        except NotADocumentError as error:
+            raise ScrapeError(f"{url}: the answer cannot be used: {error}: {_beginning(document)}") from error
+        clock_offset_ns = offset_ns(
+            date=answer.headers.get("Date"), sampled_at_ns=seen.sampled_at_ns, ours_ns=(began_ns + answered_ns) // 2
+        )
+        return Answer(document=document, pods=seen.pods, received_at_ns=time.time_ns(), clock_offset_ns=clock_offset_ns)
 
     def _headers(self) -> dict[str, str]:
-        if self._scheme == "http":
-            return {}
-        setting = self._api.auth_settings().get("BearerToken")
-        return {"Authorization": str(setting["value"])} if setting else {}
+        plain = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        bearer = self._api.auth_settings().get("BearerToken") if self._scheme == "https" else None
+        token = bearer["value"] if bearer else None
+        return plain | {"Authorization": token} if token else plain
 
 
-def clock_offset_ns(headers: Mapping[str, str], middle_ns: int) -> int | None:
-    """The kubelet's clock minus ours from its Date header, which has whole seconds; None without one.
-
-    `middle_ns` is our time half way between request and answer.
-    """
-    try:
-        date = email.utils.parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError):
-        return None
-    return int(date.timestamp()) * NS_PER_S + NS_PER_S // 2 - middle_ns
-
-
-def _body(answer: requests.Response, url: str, ends_at: float, timeout_s: float) -> bytes:
-    """All of it; a kubelet that drips it out is not waited for longer than one that is silent."""
+def _body(answer: requests.Response, url: str) -> bytes:
     body = bytearray()
     for chunk in answer.iter_content(_CHUNK_BYTES):
         body += chunk
-        if time.monotonic() > ends_at:
-            raise ScrapeError(f"{url}: no complete answer within {timeout_s:.1f} s, {len(body)} bytes came")
         if len(body) > LARGEST_DOCUMENT_BYTES:
-            raise ScrapeError(
-                f"{url}: the document is larger than {LARGEST_DOCUMENT_BYTES} bytes, what a record may hold"
-            )
+            size = answer.headers.get("Content-Length", f"more than {len(body)}")
+            raise ScrapeError(f"{url}: the document is too large: {size} bytes, {LARGEST_DOCUMENT_BYTES} can be kept")
     return bytes(body)
 
 
-def _refusal(url: str, status: int, body: bytes) -> str:
-    shown = body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
-    if status in {401, 403}:
-        return f"{url}: HTTP {status}: the kubelet does not let us in, the right to get nodes/stats is needed: {shown}"
-    if status == 404:  # noqa: PLR2004 - not found
-        return f"{url}: HTTP 404: not found: is this the kubelet's port? {shown}"
-    return f"{url}: HTTP {status}: {shown}"
+def _refusal(status: int, body: bytes) -> str:
+    shown = _beginning(body)
+    if status in _REFUSED:
+        return (
+            f"HTTP {status}: the kubelet does not let the scraper in, which needs the right to get nodes/stats: {shown}"
+        )
+    if status == _NOT_FOUND:
+        return f"HTTP {status}: not found: this may not be the kubelet's port: {shown}"
+    return f"HTTP {status}: {shown}"
 
 
-def _parsed(document: bytes, url: str) -> object:
-    """The JSON; what the processor can still make use of passes here too (as NaN)."""
-    try:
-        return orjson.loads(document)
-    except ValueError:
-        try:
-            return json.loads(document)
-        except (ValueError, RecursionError) as error:
-            shown = document[:_SHOWN_BYTES].decode("utf-8", "replace")
-            raise ScrapeError(f"{url}: the answer is not JSON: {error}: {shown}") from error
+def _beginning(body: bytes) -> str:
+    return body[:_SHOWN].decode("utf-8", "replace").strip()
 
 
-def _listed(parsed: object) -> frozenset[tuple[str, str]]:
-    pods: Any = parsed.get("pods") if isinstance(parsed, dict) else None
-    references = [pod.get("podRef") for pod in pods if isinstance(pod, dict)] if isinstance(pods, list) else []
-    return frozenset(
-        (reference["namespace"], reference["name"])
-        for reference in references
-        if isinstance(reference, dict)
-        and isinstance(reference.get("namespace"), str)
-        and isinstance(reference.get("name"), str)
-    )
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    return text if len(text) <= 2 * _SHOWN_BYTES else text[: 2 * _SHOWN_BYTES] + "…"
+def _reason(error: BaseException) -> str:
+    """What the innermost cause says: the outer ones repeat the URL and name objects."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror
+        inner = found.__cause__ or found.__context__ or getattr(found, "reason", None)
+        if not isinstance(inner, BaseException):
+            break
+        found = inner
+    return f"{type(found).__name__}: {found}"[: 2 * _SHOWN]

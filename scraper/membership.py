@@ -6,77 +6,106 @@ is ever consumed or committed.
 
 import logging
 import threading
+from typing import Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from runtime.kafka import client_log, client_settings, consumer_settings
+from runtime.kafka import client_log, consumer_settings
 from schemas.topics import Topic
+from scraper import telemetry
 
 log = logging.getLogger(__name__)
 
-GROUP = "heapster-scraper"
-_POLL_S = 0.5
+_POLL_S: Final = 0.5
+_LEAVE_S: Final = 3.0
+_METADATA_MS: Final = 30_000
+
+
+def group_of(cluster: str) -> str:
+    """The consumer group of one cluster's scrapers: several clusters may share a Kafka."""
+    return f"heapster-scraper-{cluster}"
 
 
 class Membership(threading.Thread):
     """Keeps this worker in the group, in a thread of its own so that no slow kubelet costs it its place."""
 
-    def __init__(self, brokers: str, topic: Topic, stopped: threading.Event) -> None:
+    def __init__(self, brokers: str, cluster: str, topic: Topic, stopped: threading.Event) -> None:
         """Not started yet."""
         super().__init__(name="membership", daemon=True)
-        settings = consumer_settings(brokers, "heapster-scraper", GROUP) | {
-            "partition.assignment.strategy": "cooperative-sticky"
+        settings = consumer_settings(brokers, "heapster-scraper", group_of(cluster)) | {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "topic.metadata.refresh.interval.ms": _METADATA_MS,
         }
         self._consumer = Consumer(settings, logger=client_log)
-        self._reader = Consumer(client_settings(brokers, "heapster-scraper") | {"group.id": GROUP}, logger=client_log)
         self._topic = topic
         self._stopped = stopped
         self._lock = threading.Lock()
         self._assigned: frozenset[int] = frozenset()
+        self._gained: frozenset[int] = frozenset()
+        self._lost: frozenset[int] = frozenset()
 
     @property
     def assigned(self) -> frozenset[int]:
         """The partitions that are ours now."""
-        with self._lock:
-            return self._assigned
+        return self._assigned
 
-    def partitions(self, known: int) -> int:
-        """How many partitions the topic has; `known` while Kafka does not answer."""
-        try:
-            found = self._reader.list_topics(self._topic.name, timeout=2).topics[self._topic.name]
-        except KafkaException:
-            return known
-        if found.error is not None or not found.partitions:
-            return known
-        if len(found.partitions) != known:
-            log.warning(
-                "the topic has another number of partitions now: most nodes move to another one, and their first"
-                " window there has no rates",
-                extra={"topic": self._topic.name, "was": known, "is": len(found.partitions)},
-            )
-        return len(found.partitions)
+    def is_lost(self, partition: int) -> bool:
+        """Whether Kafka took us for dead and gave it to somebody else; one that was handed over is not."""
+        return partition in self._lost
+
+    def take_gained(self) -> frozenset[int]:
+        """Partitions that have come to us since this was last asked."""
+        with self._lock:
+            gained, self._gained = self._gained & self._assigned, frozenset()
+        return gained
 
     def run(self) -> None:
-        """Take part until told to stop, then leave so that others take over at once."""
-        self._consumer.subscribe([self._topic.name], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
+        """Take part until told to stop."""
+        self._consumer.subscribe(
+            [self._topic.name], on_assign=self._given, on_revoke=self._handed_over, on_lost=self._gone
+        )
         while not self._stopped.is_set():
-            self._consumer.poll(_POLL_S)
+            message = self._consumer.poll(_POLL_S)
+            if message is not None and (error := message.error()):
+                client_log.warning("scrapers' group: %s", error.str())
 
     def leave(self) -> None:
-        """Leave the group; the thread has ended."""
-        self.join(5)
+        """Leave the group so that others take over at once; not waited for if Kafka does not answer."""
+        closing = threading.Thread(target=self._close, name="leave", daemon=True)
+        closing.start()
+        closing.join(_LEAVE_S)
+
+    def _close(self) -> None:
+        self.join()
         self._consumer.close()
 
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for each in partitions:
+            each.offset = OFFSET_END
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
-        self._own(self.assigned | {each.partition for each in partitions})
+        given = _numbers(partitions)
+        with self._lock:
+            self._lost -= given
+            self._gained |= given
+        self._own(self._assigned | given)
 
-    def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._own(self.assigned - {each.partition for each in partitions})
+    def _handed_over(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._own(self._assigned - _numbers(partitions))
         consumer.incremental_unassign(partitions)
 
-    def _own(self, partitions: frozenset[int]) -> None:
+    def _gone(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         with self._lock:
+            self._lost |= _numbers(partitions)
+        log.warning("Kafka took this worker for dead: its nodes are left to others")
+        self._handed_over(consumer, partitions)
+
+    def _own(self, partitions: frozenset[int]) -> None:
+        if partitions != self._assigned:
             self._assigned = partitions
-        log.info("partitions of this worker", extra={"partitions": sorted(partitions)})
+            telemetry.partitions.set(len(partitions))
+            log.info("partitions of this worker", extra={"partitions": sorted(partitions)})
+
+
+def _numbers(partitions: list[TopicPartition]) -> frozenset[int]:
+    return frozenset(each.partition for each in partitions)

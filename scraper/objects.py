@@ -127,6 +127,8 @@ def _address(addresses: list[Json]) -> str | None:
 
 
 def _is_ip(text: str) -> bool:
+    if "%" in text:  # a zone, which Go takes for no IP address
+        return False
     try:
         ip_address(text)
     except ValueError:

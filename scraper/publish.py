@@ -3,9 +3,10 @@
 import logging
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.duration import NS_PER_MS
 from runtime.kafka import client_log, producer_settings
@@ -18,11 +19,15 @@ log = logging.getLogger(__name__)
 MOST_WAITING_KBYTES: Final = 256 * 1024
 """Records that wait for Kafka, in memory; more, and the rounds wait too."""
 
-_OVERHEAD_BYTES: Final = 4096
+MOST_VALUE_BYTES: Final = MAX_RECORD_BYTES - 4096
+"""Leaves room for the key and what Kafka puts around a record."""
+
+_PAUSE_S: Final = 0.5
+_METADATA_S: Final = 1.0
 
 
 class Publisher:
-    """Hands scrapes to Kafka and counts what came of them."""
+    """Hands scrapes to Kafka and counts what came of them. Used by many threads."""
 
     def __init__(self, brokers: str, topic: Topic, stopped: threading.Event) -> None:
         """A producer of its own."""
@@ -33,30 +38,27 @@ class Publisher:
         self._producer = Producer(settings, logger=client_log)
         self._topic = topic
         self._stopped = stopped
+        self._full = threading.Event()
 
     def publish(self, scrape: NodeScrape, partition: int) -> None:
         """Send a scrape; waits while too many wait already. Too large a one becomes a failed scrape."""
         value = encode_scrape(scrape)
-        if len(value) > MAX_RECORD_BYTES - _OVERHEAD_BYTES:
-            reason = f"node {scrape.node}: the record has {len(value)} bytes, Kafka takes {MAX_RECORD_BYTES}"
-            log.error("scrape too large", extra={"node": scrape.node, "bytes": len(value)})
-            scrape = replace(scrape, document=None, error=reason, pods=(), namespaces=())
+        if len(value) > MOST_VALUE_BYTES:
+            reason = f"the record of node {scrape.node} has {len(value)} bytes, Kafka takes {MOST_VALUE_BYTES}"
+            log.error("scrape too large", extra={"node": scrape.node, "reason": reason})
+            scrape = _failed(scrape, reason)
             value = encode_scrape(scrape)
-        while not self._stopped.is_set():
-            try:
-                self._producer.produce(
-                    self._topic.name,
-                    key=scrape.key,
-                    value=value,
-                    partition=partition,
-                    timestamp=scrape.window_end_ns // NS_PER_MS,
-                    on_delivery=_delivered,
-                )
-            except BufferError:
-                self._producer.poll(0.5)
-                continue
-            self._producer.poll(0)
-            return
+        while not self._send(scrape, value, partition):
+            if self._stopped.is_set():
+                log.error("scrape given up: Kafka does not take it, and the process ends", extra={"node": scrape.node})
+                return
+            if not self._full.is_set():
+                self._full.set()
+                log.error("Kafka takes no records: scraping waits", extra={"waiting": len(self._producer)})
+            self._producer.poll(_PAUSE_S)
+        if self._full.is_set():
+            self._full.clear()
+            log.info("Kafka takes records again")
 
     def waiting(self) -> int:
         """How many records Kafka has not acknowledged yet."""
@@ -67,18 +69,50 @@ class Publisher:
         """Wait for the rest to be acknowledged; how many were not."""
         return self._producer.flush(timeout_s)
 
+    def partitions(self, known: int) -> int:
+        """How many partitions the topic has; `known` if Kafka does not tell."""
+        try:
+            found = self._producer.list_topics(self._topic.name, timeout=_METADATA_S).topics[self._topic.name]
+        except KafkaException:
+            return known
+        return len(found.partitions) if found.error is None and found.partitions else known
 
-def _delivered(error: KafkaError | None, message: Message) -> None:
-    if error is None:
-        telemetry.records.labels("delivered").inc()
-        return
+    def _send(self, scrape: NodeScrape, value: bytes, partition: int) -> bool:
+        """Whether there was room for it."""
+        failed = replace(scrape, document=None, pods=(), namespaces=()) if scrape.document is not None else None
+        try:
+            self._producer.produce(
+                self._topic.name,
+                key=scrape.key,
+                value=value,
+                partition=partition,
+                timestamp=scrape.window_end_ns // NS_PER_MS,
+                on_delivery=partial(self._delivered, failed),
+            )
+        except BufferError:
+            return False
+        except KafkaException as error:
+            _undelivered(scrape.key, partition, error.args[0])
+        self._producer.poll(0)
+        return True
+
+    def _delivered(self, failed: NodeScrape | None, error: KafkaError | None, message: Message) -> None:
+        """`failed` is what to send instead if the broker finds the record too large."""
+        if error is None:
+            telemetry.records.labels("delivered").inc()
+            return
+        key, partition = message.key(), message.partition()
+        _undelivered(key.decode() if isinstance(key, bytes) else str(key), partition, error)
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE and failed is not None and partition is not None:
+            reason = f"the topic {self._topic.name} takes no record of this size: raise its max.message.bytes"
+            scrape = _failed(failed, f"{reason} to {MAX_RECORD_BYTES}")
+            self._send(scrape, encode_scrape(scrape), partition)
+
+
+def _failed(scrape: NodeScrape, reason: str) -> NodeScrape:
+    return replace(scrape, document=None, error=reason, pods=(), namespaces=())
+
+
+def _undelivered(key: str, partition: int | None, error: KafkaError) -> None:
     telemetry.records.labels("failed").inc()
-    key = message.key()
-    log.error(
-        "record not delivered",
-        extra={
-            "key": key.decode() if isinstance(key, bytes) else key,
-            "partition": message.partition(),
-            "error": error.str(),
-        },
-    )
+    log.error("record not delivered", extra={"key": key, "partition": partition, "error": error.str()})

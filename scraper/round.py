@@ -1,163 +1,131 @@
-"""One scraping round: every node that is mine, once, side by side; over when all have answered or failed."""
+"""One scraping round: every node that is ours, once, side by side; over when all have answered or failed."""
 
 import logging
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Final
 
 from runtime.duration import NS_PER_S
-from schemas.node_scrape import NodeScrape
 from scraper import telemetry
-from scraper.cluster import Snapshot
+from scraper.clocks import LIMIT_NS
+from scraper.complaints import Complaints
 from scraper.config import SourceConfig
-from scraper.kubelet import Answer, KubeletClient, ScrapeError
+from scraper.deadline import Deadline
+from scraper.kubelet import KubeletClient, ScrapeError
 from scraper.objects import ClusterNode
 from scraper.publish import Publisher
-from scraper.schedule import Window, longest_jitter_ms, longest_round_ns
+from scraper.record import Outcome, Round
+from scraper.schedule import longest_jitter_ms
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE: Final = 64
-CLOCK_LIMIT_NS: Final = 5 * NS_PER_S
-"""Clocks that differ by more are warned about: uptimes are off by as much."""
+MOST_AT_ONCE: Final = 128
+STOPPING_S: Final = 1.0
+"""How long requests that are under way may still take when the process is to end."""
+
+_LOOK_EVERY_S: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """Whose clocks were off when last looked, so that each is warned about once."""
-
-    off: set[str]
-
-    def check(self, node: str, offset_ns: int) -> None:
-        """Publish a kubelet's clock offset, warn when it passes the limit and when it is back."""
-        telemetry.clock_offset.labels(node).set(offset_ns / NS_PER_S)
-        if abs(offset_ns) > CLOCK_LIMIT_NS and node not in self.off:
-            self.off.add(node)
-            log.warning(
-                "clocks differ: set one of them, uptimes are wrong by as much",
-                extra={"node": node, "kubelet_ahead_s": round(offset_ns / NS_PER_S, 1)},
-            )
-        elif abs(offset_ns) <= CLOCK_LIMIT_NS and node in self.off:
-            self.off.remove(node)
-            log.info("clocks agree again", extra={"node": node})
-
-
-class Rounds:
-    """Scrapes nodes into records."""
+class Scraping:
+    """Runs rounds; remembers which kubelets failed and whose clocks were off."""
 
     def __init__(
         self,
-        *,
-        cluster: str,
-        resolution_ns: int,
         source: SourceConfig,
         publisher: Publisher,
+        is_lost: Callable[[int], bool],
         stopped: threading.Event,
     ) -> None:
-        """A pool of threads of its own."""
-        self._cluster = cluster
-        self._resolution_ns = resolution_ns
+        """`is_lost` tells whether a partition has been given to somebody else behind our back."""
         self._source = source
         self._publisher = publisher
+        self._is_lost = is_lost
         self._stopped = stopped
         self._kubelets = KubeletClient(source.api, https=source.kubelet_https)
-        self._clocks = Clocks(set())
-        self._failing: set[str] = set()
+        self._failing = Complaints(log=log, begins="scrape failed", ends="the kubelet answers again")
+        self._clocks = Complaints(log=log, begins="clocks differ: set them by NTP", ends="clocks agree again")
         self._pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="scrape")
 
-    def run(self, window: Window, snapshot: Snapshot, partitions: Mapping[str, int]) -> int:
-        """Scrape the nodes of `partitions`, each into its partition; how many answered."""
-        ends_at = time.monotonic() + longest_round_ns(self._resolution_ns) / NS_PER_S
-        jitter_ms = longest_jitter_ms(len(partitions), self._resolution_ns)
+    def run(self, this: Round, partitions: Mapping[str, int], deadline: Deadline) -> int:
+        """Scrape these nodes, each into its partition; how many answered."""
         telemetry.nodes.set(len(partitions))
-        scrapes: list[Future[bool]] = [
-            self._pool.submit(self._scrape, window, snapshot, snapshot.nodes[node], partition, jitter_ms, ends_at)
-            for node, partition in partitions.items()
-        ]
-        wait(scrapes)
-        return sum(scrape.result() for scrape in scrapes)
+        began = time.monotonic()
+        scrapes: dict[str, Future[Outcome | None]] = {}
+        for delay_s, name in self._starts(partitions, this.resolution_ns):
+            if self._stopped.wait(max(0.0, began + delay_s - time.monotonic())):
+                break
+            scrapes[name] = self._pool.submit(self._scrape, this, name, partitions[name], deadline)
+        self._wait_for(scrapes, deadline)
+        outcomes = {name: outcome for name, scrape in scrapes.items() if (outcome := scrape.result())}
+        self._note(outcomes)
+        return sum(outcome.error is None for outcome in outcomes.values())
 
     def close(self) -> None:
         """Begin nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _scrape(
-        self,
-        window: Window,
-        snapshot: Snapshot,
-        node: ClusterNode,
-        partition: int,
-        jitter_ms: int,
-        ends_at: float,
-    ) -> bool:
-        if self._stopped.wait(random.uniform(0, jitter_ms / 1000)):  # noqa: S311 - jitter
-            return False
-        began = time.monotonic()
-        answer, error = self._ask(node, ends_at - began)
-        if self._stopped.is_set() and answer is None:
-            return False
-        elapsed_s = time.monotonic() - began
-        telemetry.duration.observe(elapsed_s)
-        record = self._record(window, snapshot, node, answer, error, int(elapsed_s * NS_PER_S))
-        self._publisher.publish(record, partition)
-        return answer is not None
+    def _starts(self, partitions: Mapping[str, int], resolution_ns: int) -> Iterator[tuple[float, str]]:
+        """When to ask each, in seconds from now, earliest first.
 
-    def _ask(self, node: ClusterNode, timeout_s: float) -> tuple[Answer | None, str | None]:
+        Those that failed the last time come last: if they hang again, they hold threads that nobody else waits for.
+        """
+        longest_s = longest_jitter_ms(len(partitions), resolution_ns) / 1000
+        delays = sorted(random.uniform(0, longest_s) for _ in partitions)  # noqa: S311 - spreads the load
+        names = random.sample(sorted(partitions), len(partitions))
+        return zip(delays, sorted(names, key=self._failing.open.__contains__), strict=True)
+
+    def _wait_for(self, scrapes: Mapping[str, Future[Outcome | None]], deadline: Deadline) -> None:
+        pending = set(scrapes.values())
+        while pending:
+            pending = wait(pending, _LOOK_EVERY_S).not_done
+            if self._stopped.is_set():
+                deadline.bring_forward(STOPPING_S)
+
+    def _scrape(self, this: Round, name: str, partition: int, deadline: Deadline) -> Outcome | None:
+        """Ask and publish; None if it is not for us any more."""
+        if self._stopped.is_set() or self._is_lost(partition):
+            return None
+        node = this.snapshot.nodes[name]
+        outcome = self._ask(node, deadline)
+        if self._is_lost(partition) or (self._stopped.is_set() and outcome.error is not None):
+            return None
+        self._publisher.publish(this.record(node, outcome), partition)
+        return outcome
+
+    def _ask(self, node: ClusterNode, deadline: Deadline) -> Outcome:
+        began_ns = time.monotonic_ns()
         try:
-            answer = self._kubelets.fetch(node.address or "", self._port(node), timeout_s)
+            answer = self._kubelets.fetch(node.address or "", self._port(node), deadline)
         except ScrapeError as error:
-            telemetry.scrapes.labels("failed").inc()
-            if node.name not in self._failing:
-                self._failing.add(node.name)
-                log.warning("scrape failed", extra={"node": node.name, "error": str(error)})
-            return None, str(error)
-        telemetry.scrapes.labels("answered").inc()
-        if node.name in self._failing:
-            self._failing.discard(node.name)
-            log.info("the kubelet answers again", extra={"node": node.name})
-        if answer.clock_offset_ns is not None:
-            self._clocks.check(node.name, answer.clock_offset_ns)
-        return answer, None
+            return Outcome(error=str(error), finished_at_ns=time.time_ns(), duration_ns=time.monotonic_ns() - began_ns)
+        return Outcome(
+            document=answer.document,
+            pods=answer.pods,
+            clock_offset_ns=answer.clock_offset_ns,
+            finished_at_ns=answer.received_at_ns,
+            duration_ns=time.monotonic_ns() - began_ns,
+        )
 
     def _port(self, node: ClusterNode) -> int:
         if self._source.node_status_port and node.kubelet_port is not None:
             return node.kubelet_port
         return self._source.kubelet_port
 
-    def _record(
-        self,
-        window: Window,
-        snapshot: Snapshot,
-        node: ClusterNode,
-        answer: Answer | None,
-        error: str | None,
-        duration_ns: int,
-    ) -> NodeScrape:
-        listed = answer.pods if answer else frozenset()
-        pods = snapshot.pods_for(node.name, listed)
-        return NodeScrape(
-            cluster=self._cluster,
-            node=node.name,
-            window_end_ns=window.end_ns,
-            resolution_ns=self._resolution_ns,
-            scraped_at_ns=answer.received_at_ns if answer else time.time_ns(),
-            duration_ns=duration_ns,
-            clock_offset_ns=answer.clock_offset_ns if answer else None,
-            document=answer.document if answer else None,
-            error=error,
-            cluster_nodes=len(snapshot.nodes),
-            hostname=node.hostname,
-            host_id=node.host_id,
-            address=node.address or "",
-            uid=node.uid,
-            unschedulable=node.unschedulable,
-            labels=node.labels,
-            capacity=node.capacity,
-            allocatable=node.allocatable,
-            pods=pods,
-            namespaces=snapshot.namespaces_for(pods, listed),
+    def _note(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Logs and figures about what came of a round."""
+        offsets = {
+            name: outcome.clock_offset_ns for name, outcome in outcomes.items() if outcome.clock_offset_ns is not None
+        }
+        self._failing.update({name: each.error for name, each in outcomes.items() if each.error}, outcomes)
+        self._clocks.update(
+            {
+                name: f"the kubelet's is {offset_ns / NS_PER_S:+.1f} s off the scraper's: uptimes are wrong by as much"
+                for name, offset_ns in offsets.items()
+                if abs(offset_ns) > LIMIT_NS
+            },
+            offsets,
         )
+        telemetry.note_round(outcomes.values(), offsets)

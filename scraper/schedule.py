@@ -49,4 +49,4 @@ def longest_round_ns(resolution_ns: int) -> int:
 
 def longest_jitter_ms(nodes: int, resolution_ns: int) -> int:
     """The bound of the random pause before each request, so that kubelets are not all asked at once."""
-    return min(8 * nodes, 4000, resolution_ns // 10_000_000)
+    return min(8 * nodes, 4000, resolution_ns // 5_000_000)

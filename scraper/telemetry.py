@@ -1,14 +1,29 @@
 """The scraper's figures about itself."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-scrapes: Final = Counter("heapster_scraper_scrapes", "Kubelets asked, by what came of it.", ["outcome"])
+from runtime.duration import NS_PER_S
+from scraper.record import Outcome
+
+scrapes: Final = Counter("heapster_scraper_scrapes", "Kubelets asked: answered, failed.", ["outcome"])
 duration: Final = Histogram("heapster_scraper_scrape_seconds", "From request to answer or failure.")
-records: Final = Counter("heapster_scraper_records", "Records for kubelet-stats, by what came of them.", ["outcome"])
-watches: Final = Counter("heapster_scraper_watches", "Lists and watches begun.", ["resource", "kind"])
-missed: Final = Counter("heapster_scraper_windows_missed", "Windows that passed while a round was late.")
+records: Final = Counter("heapster_scraper_records", "Records for kubelet-stats: delivered, failed.", ["outcome"])
+requests: Final = Counter("heapster_scraper_api_requests", "Lists and watches begun.", ["resource", "verb"])
+missed: Final = Counter("heapster_scraper_windows_missed", "Windows that passed without a round.")
 nodes: Final = Gauge("heapster_scraper_nodes", "Nodes scraped here in the last window.")
 skipped: Final = Gauge("heapster_scraper_nodes_skipped", "Nodes that are not ready or have no valid address.")
+partitions: Final = Gauge("heapster_scraper_partitions", "Partitions that are this worker's.")
 clock_offset: Final = Gauge("heapster_scraper_clock_offset_seconds", "A kubelet's clock minus the scraper's.", ["node"])
+
+
+def note_round(outcomes: Iterable[Outcome], offsets_ns: Mapping[str, int]) -> None:
+    """What came of one round; `offsets_ns` is by node, and there is no figure for others."""
+    for outcome in outcomes:
+        scrapes.labels("failed" if outcome.error else "answered").inc()
+        duration.observe(outcome.duration_ns / NS_PER_S)
+    clock_offset.clear()
+    for node, offset_ns in offsets_ns.items():
+        clock_offset.labels(node).set(offset_ns / NS_PER_S)

@@ -1,0 +1,117 @@
+"""HTTP with a deadline for the whole answer: requests knows a timeout for each piece of it only.
+
+A kubelet that sends a byte now and then would hold a thread for hours. Here every read from the connection waits no
+longer than the deadline of the thread that reads, headers included, and a deadline may be brought forward meanwhile.
+"""
+
+import http.client
+import io
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import ProxyManager
+
+_LOOK_EVERY_S: Final = 0.5
+
+
+class Deadline:
+    """A moment that several threads work against."""
+
+    def __init__(self, within_s: float) -> None:
+        """From now on."""
+        self._ends_at = time.monotonic() + within_s
+
+    def left_s(self) -> float:
+        """Seconds until then; not positive: it is over."""
+        return self._ends_at - time.monotonic()
+
+    def bring_forward(self, within_s: float) -> None:
+        """Let it be no later than that."""
+        self._ends_at = min(self._ends_at, time.monotonic() + within_s)
+
+
+_of_thread: Final = threading.local()
+
+
+@contextmanager
+def reading_until(deadline: Deadline) -> Iterator[None]:
+    """Let this thread's answers be read until then."""
+    _of_thread.deadline = deadline
+    try:
+        yield
+    finally:
+        del _of_thread.deadline
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """For a `requests.Session` whose requests are made within `reading_until`."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
+        """As the base does, with our connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:  # noqa: ANN401 - the base's signature
+        """As the base does, with our connections."""
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _PatientReader(io.RawIOBase):
+    """Reads from a socket until the deadline of the thread that asked."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._deadline: Deadline = _of_thread.deadline
+        # http.client closes a socket before its answer is read: what has been made of it keeps it open
+        self._kept_open = connected.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writeable buffer, which has no name before 3.12
+        while (left_s := self._deadline.left_s()) > 0:
+            self._socket.settimeout(min(left_s, _LOOK_EVERY_S))
+            try:
+                return self._socket.recv_into(buffer)
+            except TimeoutError:
+                continue
+        raise TimeoutError("the deadline of the answer has passed")
+
+    def close(self) -> None:
+        self._kept_open.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_PatientReader(sock))
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _Response
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS: Final[dict[str, type[HTTPConnectionPool]]] = {"http": _Pool, "https": _TlsPool}

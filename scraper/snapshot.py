@@ -1,0 +1,83 @@
+"""The cluster at one moment: what there is to scrape, and what goes into the record of each node about it."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Self, TypeAlias
+
+from schemas.node_scrape import ApiNamespace, ApiPod
+from scraper.objects import ClusterNamespace, ClusterNode, runs
+
+PodName: TypeAlias = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Nodes, pods and namespaces, indexed for a round."""
+
+    nodes: Mapping[str, ClusterNode]  # those that can be scraped
+    unfit: Mapping[str, str]  # why the others cannot, by name
+    pods: Mapping[PodName, ApiPod]
+    namespaces: Mapping[str, ClusterNamespace]
+    pods_of_node: Mapping[str, Collection[ApiPod]]
+    nodes_of_namespace: Mapping[str, Collection[str]]  # of those to be scraped, the ones that run pods of it
+
+    @classmethod
+    def of(
+        cls, nodes: Collection[ClusterNode], pods: Collection[ApiPod], namespaces: Collection[ClusterNamespace]
+    ) -> Self:
+        """With its indexes made."""
+        unfit = {node.name: reason for node in nodes if (reason := _unfit(node))}
+        fit = {node.name: node for node in nodes if node.name not in unfit}
+        pods_of_node: defaultdict[str, list[ApiPod]] = defaultdict(list)
+        nodes_of_namespace: defaultdict[str, set[str]] = defaultdict(set)
+        for pod in pods:
+            if pod.node:
+                pods_of_node[pod.node].append(pod)
+            if runs(pod) and pod.node in fit:
+                nodes_of_namespace[pod.namespace].add(pod.node)
+        return cls(
+            nodes=fit,
+            unfit=unfit,
+            pods={(pod.namespace, pod.name): pod for pod in pods},
+            namespaces={namespace.name: namespace for namespace in namespaces},
+            pods_of_node=pods_of_node,
+            nodes_of_namespace=nodes_of_namespace,
+        )
+
+    def pods_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiPod, ...]:
+        """The pods that the API has on a node, and those that its kubelet lists all the same."""
+        found = {(pod.namespace, pod.name): pod for pod in self.pods_of_node.get(node, ())}
+        found.update((name, self.pods[name]) for name in listed if name in self.pods)
+        return tuple(found[name] for name in sorted(found))
+
+    def namespaces_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiNamespace, ...]:
+        """The namespaces of those pods, each with the number of nodes that run pods of it.
+
+        This node is one of them if its kubelet lists a pod that the API does not have on another one.
+        """
+        here = {namespace for namespace, name in listed if not self._is_elsewhere(node, (namespace, name))}
+        names = {pod.namespace for pod in self.pods_of_node.get(node, ())} | {namespace for namespace, _ in listed}
+        return tuple(
+            ApiNamespace(
+                name=name,
+                uid=self.namespaces[name].uid,
+                nodes=len({*self.nodes_of_namespace.get(name, ()), *({node} if name in here else ())}),
+                labels=self.namespaces[name].labels,
+            )
+            for name in sorted(names & self.namespaces.keys())
+        )
+
+    def _is_elsewhere(self, node: str, name: PodName) -> bool:
+        pod = self.pods.get(name)
+        return pod is not None and pod.node not in {"", node}
+
+
+def _unfit(node: ClusterNode) -> str | None:
+    """Why a node is not scraped (docs/labels.md, 8); None if it is."""
+    if not node.ready:
+        return f"node {node.name} is not ready"
+    if node.address is None:
+        return f"node {node.name} has no valid hostname and/or IP address"
+    return None

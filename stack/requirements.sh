@@ -27,12 +27,12 @@ packages() {
     esac
 }
 
-title() {
+needed() {
     case $1 in
-    python) echo "Python $(oldest python) with venv" ;;
-    java) echo "Java $(oldest java)" ;;
-    maven) echo "Maven $(oldest maven)" ;;
-    go) echo "Go $(oldest go)" ;;
+    python) echo "Python $(oldest python) or newer with venv" ;;
+    java) echo "Java $(oldest java) or newer" ;;
+    maven) echo "Maven $(oldest maven) or newer" ;;
+    go) echo "Go $(oldest go) or newer" ;;
     esac
 }
 
@@ -40,7 +40,7 @@ title() {
 version() {
     case $1 in
     python) "$PYTHON" -c 'import ensurepip, sys, venv; print("%d.%d" % sys.version_info[:2])' ;;
-    java) java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' ;;
+    java) java -version 2>&1 | sed -n 's/.* version "\([0-9.]*\).*/\1/p' ;;
     maven) mvn -version | sed -n 's/.*Apache Maven \([0-9]*\.[0-9]*\).*/\1/p' ;;
     go) go version | sed -n 's/.* go\([0-9]*\.[0-9]*\).*/\1/p' ;;
     esac 2>/dev/null </dev/null | head -n 1
@@ -61,11 +61,11 @@ check() {
         oldest "$need" >/dev/null
         found=$(version "$need" || true)
         if [ -z "$found" ]; then
-            echo "missing: $(title "$need") or newer (Debian: $(packages "$need"))" >&2
+            echo "missing: $(needed "$need") (Debian package: $(packages "$need"))" >&2
         elif at_least "$found" "$(oldest "$need")"; then
             continue
         else
-            echo "too old: $need $found, $(title "$need") or newer is needed (Debian: $(packages "$need"))" >&2
+            echo "too old ($found): $(needed "$need") (Debian package: $(packages "$need"))" >&2
         fi
         lacking="$lacking $(packages "$need")"
     done

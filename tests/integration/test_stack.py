@@ -1,0 +1,158 @@
+"""The servers that the other integration tests stand on, and the demo."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from stack.influxdb import InfluxDB
+from stack.kafka import Kafka, brokers_listed
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+QUIET = {"log_level": 0}  # what a client says about a broker that was killed
+
+
+def create(bootstrap: str, topic: str) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(10)
+
+
+def send(bootstrap: str, topic: str, value: bytes) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 10_000_000, **QUIET})
+    producer.produce(topic, value)
+    assert producer.flush(30) == 0
+
+
+def received(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
+    settings = {"bootstrap.servers": bootstrap, "group.id": f"readers-of-{topic}", **QUIET}
+    consumer = Consumer(settings)
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        return [message.value() for message in consumer.consume(count, timeout=30)]
+    finally:
+        consumer.close()
+
+
+def ask(server: InfluxDB, path: str, body: str = "", password: str = InfluxDB.password, **parameters: str) -> bytes:
+    credentials = {"u": server.user, "p": password}
+    url = f"{server.url}/{path}?{urllib.parse.urlencode(credentials | parameters)}"
+    with urllib.request.urlopen(url, data=body.encode(), timeout=10) as answer:
+        found: bytes = answer.read()
+    return found
+
+
+def query(server: InfluxDB, text: str, database: str = "") -> dict[str, Any]:
+    (found,) = json.loads(ask(server, "query", q=text, db=database))["results"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_kafka_takes_and_returns_a_large_record(kafka: Kafka, topic_suffix: str) -> None:
+    topic = f"round-trip{topic_suffix}"
+    create(kafka.bootstrap, topic)
+    value = os.urandom(900_000)
+    send(kafka.bootstrap, topic, value)
+    assert received(kafka.bootstrap, topic, 1) == [value]
+
+
+def test_kafka_is_killed_and_comes_back_with_what_it_had(own_kafka: Callable[[], Kafka]) -> None:
+    kafka = own_kafka()
+    create(kafka.bootstrap, "kept")
+    send(kafka.bootstrap, "kept", b"before")
+    kafka.kill()
+    assert brokers_listed(kafka.port) == 0
+    kafka.start()
+    send(kafka.bootstrap, "kept", b"after")
+    assert received(kafka.bootstrap, "kept", 2) == [b"before", b"after"]
+
+
+def test_a_frozen_kafka_does_not_answer_until_it_goes_on(own_kafka: Callable[[], Kafka]) -> None:
+    kafka = own_kafka()
+    kafka.freeze()
+    assert not kafka.serves()
+    kafka.thaw()
+    wait_until(kafka.serves, "it answers again")
+    kafka.stop()
+    assert not kafka.running
+
+
+def test_influxdb_takes_and_returns_a_point(influxdb: InfluxDB, influx_database: str) -> None:
+    query(influxdb, f'CREATE DATABASE "{influx_database}"')
+    ask(influxdb, "write", "uptime,type=node value=15i 1000000000", db=influx_database)
+    (series,) = query(influxdb, 'SELECT "type", "value" FROM "uptime"', influx_database)["series"]
+    assert series["values"] == [["1970-01-01T00:00:01Z", "node", 15]]
+
+
+def test_influxdb_asks_for_a_password(influxdb: InfluxDB) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask(influxdb, "query", password="wrong", q="SHOW DATABASES")
+
+
+def test_influxdb_is_killed_and_comes_back_with_what_it_had(
+    own_influxdb: Callable[[], InfluxDB], influx_database: str
+) -> None:
+    influxdb = own_influxdb()
+    query(influxdb, f'CREATE DATABASE "{influx_database}"')
+    ask(influxdb, "write", "uptime value=1i 1000000000", db=influx_database)
+    influxdb.kill()
+    influxdb.start()
+    (series,) = query(influxdb, 'SELECT "value" FROM "uptime"', influx_database)["series"]
+    assert series["values"] == [["1970-01-01T00:00:01Z", 1]]
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines that name this folder, or whose log is in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            logs = str((process / "fd" / "1").readlink())
+        except OSError:  # it has ended meanwhile
+            continue
+        if str(folder) in command or logs.startswith(str(folder)):
+            found.append(command)
+    return found
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts the demo with data and logs in a folder of its own."""
+
+    def start(**settings: str) -> subprocess.Popen[str]:
+        (tmp_path / "cache").mkdir()
+        for installed in Path(os.environ.get("HEAPSTER_STREAM_CACHE") or ROOT / ".cache").glob("*-*"):
+            (tmp_path / "cache" / installed.name).symlink_to(installed.absolute())
+        return subprocess.Popen(
+            [sys.executable, "-m", "stack.demo"],
+            cwd=ROOT,
+            env={**os.environ, "HEAPSTER_STREAM_CACHE": str(tmp_path / "cache"), **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return start
+
+
+def test_the_demo_shows_every_metric_and_leaves_nothing_behind(
+    demo: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    running = demo(DEMO_SECONDS="50", DEMO_NODES="2", DEMO_PODS_PER_NODE="3")
+    told, _ = running.communicate(timeout=200)
+    assert running.returncode == 0, told
+    assert "nodes scraped 2/2" in told
+    assert "50 of the 50 metrics that the simulated cluster feeds have arrived." in told
+    assert processes_of(tmp_path) == []

@@ -1,0 +1,72 @@
+import threading
+from pathlib import Path
+
+import pytest
+
+from stack.cache import cache_folder, installed, locked
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEAPSTER_STREAM_CACHE", str(tmp_path / "cache"))
+
+
+def fill(folder: Path) -> None:
+    (folder / "program").write_text("whole")
+
+
+def test_the_environment_says_where_it_is(tmp_path: Path) -> None:
+    assert cache_folder() == tmp_path / "cache"
+
+
+def test_it_is_beside_the_sources_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HEAPSTER_STREAM_CACHE")
+    assert cache_folder() == Path(__file__).parents[3] / ".cache"
+
+
+def test_a_program_is_installed_once() -> None:
+    folder = installed("it", fill)
+    assert (folder / "program").read_text() == "whole"
+
+    def never(folder: Path) -> None:
+        pytest.fail(f"{folder} is there already")
+
+    assert installed("it", never) == folder
+
+
+def test_half_an_installation_is_done_again() -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("of it")
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        installed("it", fail)
+    assert not (cache_folder() / "it").exists()
+    assert [file.name for file in installed("it", fill).iterdir()] == ["program"]
+
+
+def test_two_at_once_install_it_once() -> None:
+    begun, may_end, installs = threading.Event(), threading.Event(), []
+
+    def slowly(folder: Path) -> None:
+        installs.append(folder)
+        begun.set()
+        assert may_end.wait(10)
+        fill(folder)
+
+    both = [threading.Thread(target=installed, args=("it", slowly)) for _ in range(2)]
+    both[0].start()
+    assert begun.wait(10)
+    both[1].start()
+    may_end.set()
+    for each in both:
+        each.join(10)
+    assert len(installs) == 1
+    assert (cache_folder() / "it" / "program").read_text() == "whole"
+
+
+def test_a_lock_that_somebody_has_is_told_to_those_who_do_not_wait() -> None:
+    with locked("demo"), pytest.raises(BlockingIOError), locked("demo", wait=False):
+        pytest.fail("two have the lock")
+    with locked("demo", wait=False):
+        pass

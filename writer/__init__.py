@@ -1,1 +1,1 @@
-"""writer."""
+"""The writer: from derived-metrics into InfluxDB, or the log."""

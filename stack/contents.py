@@ -13,7 +13,7 @@ class Value(NamedTuple):
 
     metric: str
     kind: str
-    value: float
+    value: int | float  # as InfluxDB has it
     meaning: str
 
 

@@ -127,7 +127,8 @@ def _summary(console: Console, contents: Contents) -> int:
             f" the newest of {contents.newest() or 'never'}"
         )
         for found in contents.values():
-            console.print(f"  {found.metric:<24} {found.kind:<14} {found.value:>16,}  {found.meaning}", markup=False)
+            value = f"{found.value:,.3f}" if isinstance(found.value, float) else f"{found.value:,}"
+            console.print(f"  {found.metric:<24} {found.kind:<14} {value:>16}  {found.meaning}", markup=False)
     except requests.RequestException as error:
         console.print(f"InfluxDB does not answer: {error}", markup=False)
         return 1

@@ -87,7 +87,14 @@ class FaustOutput:
     async def reject(self, event: EventT[bytes], reason: str) -> Sent:
         """The record, as it came, to the dead-letter topic."""
         message = event.message
-        why = headers(reason, topic=message.topic, partition=message.partition, offset=message.offset, by="processor")
+        why = headers(
+            reason,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            by="processor",
+            time_ms=round(message.timestamp * 1000),
+        )
         log.error(
             "record rejected",
             extra={"reason": reason, "topic": message.topic, "partition": message.partition, "offset": message.offset},

@@ -8,12 +8,16 @@ PARTITION = "partition"
 OFFSET = "offset"
 REJECTED_BY = "rejected-by"
 REJECTED_AT = "rejected-at"
+RECORD_TIME_MS = "record-time-ms"
 _LONGEST_REASON = 2000
 
 
-def headers(reason: str, *, topic: str, partition: int, offset: int, by: str) -> dict[str, bytes]:
-    """Headers of a dead letter: why, from which record, by which service and when (RFC 3339)."""
-    return {
+def headers(
+    reason: str, *, topic: str, partition: int, offset: int, by: str, time_ms: int | None = None
+) -> dict[str, bytes]:
+    """Headers of a dead letter: why, from which record, of which time, by which service and when (RFC 3339)."""
+    of_record = {} if time_ms is None else {RECORD_TIME_MS: str(time_ms).encode()}
+    return of_record | {
         REASON: reason[:_LONGEST_REASON].encode(),
         TOPIC: topic.encode(),
         PARTITION: str(partition).encode(),

@@ -1,6 +1,8 @@
 """Nothing lost, nothing counted twice: processes killed, frozen, added and removed; the content stays the same."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -159,6 +161,27 @@ def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(pipeline: Pipeline
     pipeline.writer()
     recorder.send(chain.from_iterable(windows))
     pipeline.reaches_what_is_expected()
+    listed = _dead_letters(pipeline, "list")
+    assert len(listed) == 3
+    for reason in ("not Avro single-object encoding", "unknown schema fingerprint", "not JSON"):
+        (line,) = (line for line in listed if reason in line)
+        assert "kubelet-stats-dead-letter/" in line
+    name = listed[0].split()[0]
+    shown = "\n".join(_dead_letters(pipeline, "show", name))
+    assert "record: kubelet-stats/" in shown
+    assert _dead_letters(pipeline, "requeue", name) == ["1 records sent again"]
+    wait_until(lambda: len(_dead_letters(pipeline, "list")) == 4, "the letter back again: its cause is not mended")
+
+
+def _dead_letters(pipeline: Pipeline, command: str, *arguments: str) -> list[str]:
+    answer = subprocess.run(
+        [sys.executable, "-m", "heapster_stream", "dead-letters", command, pipeline.brokers, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return answer.stdout.splitlines()
 
 
 def test_told_to_stop_each_service_ends_within_ten_seconds(pipeline: Pipeline) -> None:

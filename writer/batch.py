@@ -10,7 +10,10 @@ MAX_CHARACTERS: Final = 4 * 1024 * 1024  # of one request; InfluxDB takes 25 MB 
 
 _MEASUREMENT: Final = re.compile(r'on measurement "(?P<name>(?:[^"\\]|\\.)*)"')
 _DROPPED: Final = re.compile(r"\bdropped=(?P<points>\d+)")
-_EXPIRED: Final = "points beyond retention policy"
+_EXPIRED: Final = re.compile(
+    r"points beyond retention policy(?:.*dropped=(?P<in_1_x>\d+))?"
+    r"|dropped (?P<in_2_x>\d+) points outside retention policy"
+)
 
 
 class Piece(NamedTuple):
@@ -62,10 +65,8 @@ def without(request: Request, partitions: AbstractSet[int]) -> Request:
 
 def expired(message: str) -> int | None:
     """How many points InfluxDB left out because retention would remove them at once; None if it says otherwise."""
-    if _EXPIRED not in message:
-        return None
-    found = _DROPPED.search(message)
-    return int(found["points"]) if found else 0
+    found = _EXPIRED.search(message)
+    return None if found is None else int(found["in_1_x"] or found["in_2_x"] or 0)
 
 
 def narrowed(request: Request, message: str) -> tuple[Request, ...]:

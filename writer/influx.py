@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar
 
 import urllib3
+from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
@@ -41,6 +42,7 @@ class Influx:
         self._config = config
         self._answer_timeout_s = answer_timeout_s
         self._prepared = False
+        self._told = ""
         self._preparing = threading.Lock()
         self._client = _client(config, answer_timeout_s)
         self._service = WriteService(self._client.api_client)
@@ -82,19 +84,27 @@ class Influx:
         with self._preparing:
             if self._prepared:
                 return
-            target = self._config.target
             try:
-                if isinstance(target, Version1):
-                    prepare_database(target, self._config.retention_ns, self._query)
-                else:
-                    self._call(lambda: prepare_bucket(target, self._config.retention_ns, self._client.buckets_api()))
+                self._prepare_target()
             except ForbiddenError as error:
-                # a user that may write and nothing else is a good practice: writing tells whether it is all there
-                log.warning(
-                    "not allowed to create the database or see its retention: taken as it is",
-                    extra={"sink": self.name, "error": str(error)},
-                )
+                # a user or token that may write and nothing else is good practice: writing tells whether all is there
+                if str(error) != self._told:
+                    log.warning(
+                        "not allowed to create the database or see its retention: taken as it is",
+                        extra={"sink": self.name, "error": str(error)},
+                    )
+                self._told = str(error)
             self._prepared = True
+
+    def _prepare_target(self) -> None:
+        target = self._config.target
+        if isinstance(target, Version1):
+            prepare_database(target, self._config.retention_ns, self._query)
+            return
+        try:
+            self._call(lambda: prepare_bucket(target, self._config.retention_ns, self._client.buckets_api()))
+        except UnauthorizedError as error:  # 2.x says so of a good token too, where it is not allowed a thing
+            raise ForbiddenError(str(error)) from error
 
     def _query(self, statement: str) -> Sequence[dict[str, Any]]:
         answer = self._call(
@@ -117,6 +127,8 @@ class Influx:
             return request()
         except ApiException as error:
             raise self._failure(error) from error
+        except InfluxDBError as error:  # the client's own: it did not find the organisation, or may not see it
+            raise ForbiddenError(f"InfluxDB at {self._config.url}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError, UnicodeDecodeError) as error:
             raise UnavailableError(f"InfluxDB at {self._config.url}: {self._reason(error)}") from error
 

@@ -4,11 +4,13 @@ Source: docs/influxdb.md, 3. Heapster's retention never took effect; here the po
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 from influxdb_client.client.bucket_api import BucketsApi
 from influxdb_client.domain.bucket import Bucket
 from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
+from influxdb_client.rest import ApiException
 
 from runtime.duration import NS_PER_S, go_duration_ns
 from runtime.errors import UnavailableError
@@ -53,13 +55,22 @@ def prepare_bucket(target: Version2, retention_ns: int | None, buckets: BucketsA
     Raises:
         UnavailableError: there is no such organisation.
     """
-    found = buckets.find_buckets(name=target.bucket, org=target.org).buckets or []
-    bucket = next((each for each in found if each.name == target.bucket), None)
+    bucket = _bucket(target, buckets)
     if bucket is None:
         buckets.create_bucket(bucket_name=target.bucket, org=target.org, retention_rules=_rules(retention_ns or 0))
     elif retention_ns is not None and _bucket_retention_s(bucket) != retention_ns // NS_PER_S:
         bucket.retention_rules = _rules(retention_ns)
         buckets.update_bucket(bucket)
+
+
+def _bucket(target: Version2, buckets: BucketsApi) -> Bucket | None:
+    try:
+        found = buckets.find_buckets(name=target.bucket, org=target.org).buckets or []
+    except ApiException as error:
+        if error.status == HTTPStatus.NOT_FOUND:  # the bucket; if it is the organisation, creating one will say so
+            return None
+        raise
+    return next((each for each in found if each.name == target.bucket), None)
 
 
 def _policy(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

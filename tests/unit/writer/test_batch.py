@@ -132,7 +132,10 @@ def test_narrowing_ends_at_exactly_the_bad_lines(records: list[list[int]], messa
     ("message", "points"),
     [
         ("partial write: points beyond retention policy dropped=17", 17),
-        ("failure writing points to database: partial write: points beyond retention policy dropped=2", 2),
+        (
+            "failure writing points to database: partial write: dropped 2 points outside retention policy of 1h - …",
+            2,
+        ),
         ("partial write: points beyond retention policy", 0),
         (CONFLICT.format(3), None),
     ],

@@ -1,4 +1,5 @@
 import json
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,8 +184,17 @@ def bucket(every_seconds: int) -> str:
     return json.dumps({"buckets": [BUCKET | {"retentionRules": rules}]})
 
 
-def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(server: Any, influx: Made) -> None:
-    server.other["GET", "/api/v2/buckets"] = (200, '{"buckets":[]}')
+@pytest.mark.parametrize(
+    "nothing_found",
+    [
+        pytest.param((404, '{"code":"not found","message":"bucket \\"k8s/default\\" not found"}'), id="as 2.7 says it"),
+        pytest.param((200, '{"buckets":[]}'), id="an empty list"),
+    ],
+)
+def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(
+    server: Any, influx: Made, nothing_found: tuple[int, str]
+) -> None:
+    server.other["GET", "/api/v2/buckets"] = nothing_found
     server.other["GET", "/api/v2/orgs"] = (200, ORGS)
     server.other["POST", "/api/v2/buckets"] = (201, json.dumps(BUCKET | {"retentionRules": []}))
     influx("org=my+org&token=t0k&retention=7d").write(LINES)
@@ -199,6 +209,30 @@ def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(server: Any, in
     (write,) = server.writes
     assert (write.query["org"], write.query["bucket"], write.body) == ("my org", "k8s/default", LINES)
     assert write.headers["Authorization"] == "Token t0k"
+
+
+def test_a_token_that_may_only_write_is_enough(server: Any, influx: Made, caplog: pytest.LogCaptureFixture) -> None:
+    server.other["GET", "/api/v2/buckets"] = (404, '{"code":"not found","message":"bucket \\"b\\" not found"}')
+    server.other["GET", "/api/v2/orgs"] = (401, '{"code":"unauthorized","message":"unauthorized access"}')
+    sink = influx("org=my+org&token=t&bucket=b")
+    sink.write(LINES)
+    sink.write(LINES)
+    assert [write.body for write in server.writes] == [LINES, LINES]
+    assert len(server.requests) == 4
+    assert [record.name for record in caplog.records if record.levelno == logging.WARNING] == ["writer.influx"]
+
+
+def test_an_organisation_that_is_not_there_is_named_time_and_again_but_warned_of_once(
+    server: Any, influx: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    not_found = (404, '{"code":"not found","message":"organization name \\"nope\\" not found"}')
+    server.other["GET", "/api/v2/buckets"] = server.other["GET", "/api/v2/orgs"] = not_found
+    server.script = [not_found] * 4
+    sink = influx("org=nope&token=t")
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match='HTTP 404: organization name "nope" not found'):
+            sink.write(LINES)
+    assert [record.name for record in caplog.records if record.levelno == logging.WARNING] == ["writer.influx"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Final
 import requests
 import urllib3
 from kubernetes import client
+from urllib3.exceptions import IncompleteRead
 
 from schemas.topics import MAX_RECORD_BYTES
 from scraper.clocks import offset_ns
@@ -130,6 +131,8 @@ def _reason(error: BaseException) -> str:
     """What the innermost cause says: the outer ones repeat the URL and name objects."""
     found: BaseException | None = error
     while found is not None:
+        if isinstance(found, IncompleteRead):
+            return f"the connection was cut: {found.partial} bytes came, {found.expected} more were to come"
         if isinstance(found, OSError) and found.strerror:
             return found.strerror
         inner = found.__cause__ or found.__context__ or getattr(found, "reason", None)

@@ -23,7 +23,10 @@ class Records:
         self._topic = topic
 
     def missing(self, partitions: Collection[int], since_ns: int) -> frozenset[int]:
-        """Those without a record of that time or later; none if Kafka does not tell."""
+        """Those without a record of that time or later; none if Kafka does not tell.
+
+        Where several clusters share the topic, a record of another one counts too.
+        """
         since = OffsetSpec.for_timestamp(since_ns // NS_PER_MS)
         wanted = {TopicPartition(self._topic.name, partition): since for partition in partitions}
         try:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 from runtime.duration import NS_PER_S
+from schemas.node_scrape import NodeScrape
 from scraper import telemetry
 from scraper.clocks import LIMIT_NS
 from scraper.complaints import Complaints
@@ -16,7 +17,6 @@ from scraper.config import SourceConfig
 from scraper.deadline import Deadline
 from scraper.kubelet import KubeletClient, ScrapeError
 from scraper.objects import ClusterNode
-from scraper.publish import Publisher
 from scraper.record import Outcome, Round
 from scraper.schedule import longest_jitter_ms
 
@@ -35,13 +35,13 @@ class Scraping:
     def __init__(
         self,
         source: SourceConfig,
-        publisher: Publisher,
+        publish: Callable[[NodeScrape, int], None],
         is_lost: Callable[[int], bool],
         stopped: threading.Event,
     ) -> None:
-        """`is_lost` tells whether a partition has been given to somebody else behind our back."""
+        """`publish` takes a record and its partition, `is_lost` tells whether a partition was taken from us unasked."""
         self._source = source
-        self._publisher = publisher
+        self._publish = publish
         self._is_lost = is_lost
         self._stopped = stopped
         self._kubelets = KubeletClient(source.api, https=source.kubelet_https)
@@ -92,7 +92,7 @@ class Scraping:
         outcome = self._ask(node, deadline)
         if self._is_lost(partition) or (self._stopped.is_set() and outcome.error is not None):
             return None
-        self._publisher.publish(this.record(node, outcome), partition)
+        self._publish(this.record(node, outcome), partition)
         return outcome
 
     def _ask(self, node: ClusterNode, deadline: Deadline) -> Outcome:

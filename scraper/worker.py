@@ -53,7 +53,7 @@ class Worker:
         self._membership = Membership(config.brokers, config.cluster, config.topic, stopped)
         self._records = Records(config.brokers, config.topic)
         self._publisher = Publisher(config.brokers, config.topic, stopped)
-        self._scraping = Scraping(source, self._publisher, self._membership.is_lost, stopped)
+        self._scraping = Scraping(source, self._publisher.publish, self._membership.is_lost, stopped)
         self._blind = False
 
     def run(self) -> None:

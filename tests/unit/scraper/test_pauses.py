@@ -1,0 +1,39 @@
+import threading
+
+import pytest
+
+from scraper.pauses import FIRST_S, LONGEST_S, Pauses
+
+
+class Waited(threading.Event):
+    """Notes how long it was waited for instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout or 0.0)
+        return False
+
+
+def test_pauses_double_up_to_a_limit_with_jitter_and_begin_again_after_success() -> None:
+    stopped = Waited()
+    pauses = Pauses(stopped)
+    for _ in range(12):
+        pauses.wait()
+    limits = [min(FIRST_S * 2**number, LONGEST_S) for number in range(12)]
+    assert all(limit / 2 <= waited <= limit for waited, limit in zip(stopped.seconds, limits, strict=True))
+    assert limits[-1] == LONGEST_S
+    pauses.reset()
+    pauses.wait()
+    assert stopped.seconds[-1] <= FIRST_S
+
+
+def test_the_wish_to_stop_ends_a_pause() -> None:
+    stopped = threading.Event()
+    stopped.set()
+    pauses = Pauses(stopped)
+    for _ in range(50):
+        pauses.wait()
+    assert pauses._next_s == pytest.approx(LONGEST_S)

@@ -1,0 +1,101 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scraper.schedule import (
+    SCRAPE_OFFSET_NS,
+    Window,
+    first_window,
+    floor_ns,
+    longest_jitter_ms,
+    longest_round_ns,
+    next_window,
+)
+
+SECOND = 1_000_000_000
+RESOLUTIONS = st.integers(5, 3600).map(lambda seconds: seconds * SECOND)
+TIMES = st.integers(1_500_000_000 * SECOND, 2_000_000_000 * SECOND)
+
+
+def at(time: str) -> int:
+    return int(datetime.fromisoformat(f"2017-08-13T{time}").replace(tzinfo=UTC).timestamp() * 1000) * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("now_s", "resolution_s", "expected_s"),
+    [
+        pytest.param(1502621457, 7, 1502621452, id="7 s: counted from year 1, not from 1970"),
+        pytest.param(1502621457, 60, 1502621457 // 60 * 60, id="a minute divides the day: the same as from 1970"),
+        pytest.param(1502621452, 7, 1502621452, id="a boundary is its own floor"),
+    ],
+)
+def test_boundaries_are_counted_from_the_year_1(now_s: int, resolution_s: int, expected_s: int) -> None:
+    assert floor_ns(now_s * SECOND, resolution_s * SECOND) == expected_s * SECOND
+
+
+@pytest.mark.parametrize(
+    ("now", "resolution_s", "end", "fires_at"),
+    [
+        pytest.param("10:50:57", 60, "10:51:00", "10:51:05", id="60 s"),
+        pytest.param("10:51:05.01", 60, "10:52:00", "10:52:05", id="60 s, just after one has fired"),
+        pytest.param("10:50:57", 30, "10:51:00", "10:51:05", id="30 s"),
+        pytest.param("10:50:57", 5, "10:51:00", "10:51:05", id="5 s"),
+    ],
+)
+def test_a_worker_begins_with_the_window_that_now_lies_in(now: str, resolution_s: int, end: str, fires_at: str) -> None:
+    window = first_window(at(now), resolution_s * SECOND)
+    assert (window.end_ns, window.fires_at_ns) == (at(end), at(fires_at))
+
+
+@pytest.mark.parametrize(
+    ("now", "resolution_s", "expected"),
+    [
+        pytest.param("10:51:06", 60, "10:52:00", id="the next one"),
+        pytest.param("10:51:05.2", 5, "10:51:05", id="5 s: none is left out, as Heapster did"),
+        pytest.param("10:51:10", 5, "10:51:05", id="5 s: it is due at this moment"),
+        pytest.param("10:51:12", 5, "10:51:15", id="5 s: one that was missed is not made up"),
+        pytest.param("10:54:00", 60, "10:55:00", id="60 s: several were missed"),
+    ],
+)
+def test_after_the_window_that_ended_at_10_51(now: str, resolution_s: int, expected: str) -> None:
+    assert next_window(Window(at("10:51:00")), at(now), resolution_s * SECOND) == Window(at(expected))
+
+
+@given(now_ns=TIMES, resolution_ns=RESOLUTIONS)
+def test_the_first_window_is_aligned_and_holds_now(now_ns: int, resolution_ns: int) -> None:
+    end_ns = first_window(now_ns, resolution_ns).end_ns
+    assert end_ns == floor_ns(end_ns, resolution_ns)
+    assert end_ns - resolution_ns <= now_ns < end_ns
+
+
+@given(now_ns=TIMES, resolution_ns=RESOLUTIONS, took_ns=st.integers(0, 100 * SECOND))
+def test_the_next_window_is_later_aligned_and_not_overdue(now_ns: int, resolution_ns: int, took_ns: int) -> None:
+    last = first_window(now_ns, resolution_ns)
+    over_ns = last.fires_at_ns + took_ns
+    following = next_window(last, over_ns, resolution_ns)
+    assert following.end_ns > last.end_ns
+    assert (following.end_ns - last.end_ns) % resolution_ns == 0
+    assert following.fires_at_ns >= over_ns
+
+
+@given(resolution_ns=RESOLUTIONS)
+def test_a_round_is_over_before_the_next_one_and_after_20_s(resolution_ns: int) -> None:
+    assert longest_round_ns(resolution_ns) < resolution_ns
+    assert longest_round_ns(resolution_ns) <= 20 * SECOND
+    assert SCRAPE_OFFSET_NS == 5 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("nodes", "resolution_s", "expected_ms"),
+    [
+        pytest.param(3, 60, 24, id="8 ms a node"),
+        pytest.param(500, 60, 4000, id="500 nodes"),
+        pytest.param(5000, 60, 4000, id="4 s at most"),
+        pytest.param(5000, 5, 1000, id="never so long that a short window is missed"),
+        pytest.param(0, 60, 0, id="no nodes"),
+    ],
+)
+def test_requests_are_spread_over(nodes: int, resolution_s: int, expected_ms: int) -> None:
+    assert longest_jitter_ms(nodes, resolution_s * SECOND) == expected_ms

@@ -53,23 +53,22 @@ def main() -> int:
 def _run(console: Console, settings: DemoSettings, folder: Path, stopped: threading.Event) -> int:
     pipeline = Pipeline.in_folder(folder, settings)
     with ExitStack() as ending:
-        ending.callback(_stop, console, pipeline)
+        ending.callback(pipeline.stop)  # first of all, and silent: the terminal may be gone
         with console.status("Kafka and InfluxDB are starting …"):
             if not pipeline.start(stopped):
                 return _INTERRUPTED
         _tell(console, settings, pipeline, folder)
         contents = Contents(pipeline.influxdb.url, DATABASE)
         ended = _watch(console, settings, pipeline, contents, stopped)
-        if ended is None:
-            return _summary(console, contents)
-        console.print(f"{ended.name} has ended with status {ended.status}; its log {ended.log}:", markup=False)
-        console.print(ended.log_tail(), markup=False)
-        return 1
+        status = _summary(console, contents) if ended is None else _failure(console, ended)
+        console.print("Ending everything that was started …")
+        return status
 
 
-def _stop(console: Console, pipeline: Pipeline) -> None:
-    with console.status("ending what was started …"):
-        pipeline.stop()
+def _failure(console: Console, ended: Process) -> int:
+    console.print(f"{ended.name} has ended with status {ended.status}; its log {ended.log}:", markup=False)
+    console.print(ended.log_tail(), markup=False)
+    return 1
 
 
 def _tell(console: Console, settings: DemoSettings, pipeline: Pipeline, folder: Path) -> None:

@@ -2,23 +2,27 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from simulator.cluster import FED_METRICS
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka, brokers_listed
-from tests.waiting import wait_until
+from tests.waiting import DEADLINE_S, wait_until
+
+Demo: TypeAlias = subprocess.Popen[str]
 
 ROOT = Path(__file__).parents[2]
 QUIET = {"log_level": 0}  # what a client says about a broker that was killed
@@ -127,14 +131,15 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     """Starts the demo with data and logs in a folder of its own."""
+    started: list[Demo] = []
 
-    def start(**settings: str) -> subprocess.Popen[str]:
+    def start(**settings: str) -> Demo:
         (tmp_path / "cache").mkdir()
         for installed in Path(os.environ.get("HEAPSTER_STREAM_CACHE") or ROOT / ".cache").glob("*-*"):
             (tmp_path / "cache" / installed.name).symlink_to(installed.absolute())
-        return subprocess.Popen(
+        running = subprocess.Popen(
             [sys.executable, "-m", "stack.demo"],
             cwd=ROOT,
             env={**os.environ, "HEAPSTER_STREAM_CACHE": str(tmp_path / "cache"), **settings},
@@ -143,16 +148,69 @@ def demo(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        started.append(running)
+        return running
 
-    return start
+    yield start
+    for running in started:
+        if running.poll() is None:
+            running.kill()  # what it has started goes with it
+        running.communicate()
 
 
-def test_the_demo_shows_every_metric_and_leaves_nothing_behind(
-    demo: Callable[..., subprocess.Popen[str]], tmp_path: Path
-) -> None:
+def told_until(running: Demo, words: str) -> str:
+    """What it says up to the line with these words."""
+    assert running.stdout is not None
+    told = ""
+    for line in running.stdout:
+        told += line
+        if words in line:
+            return told
+    pytest.fail(f"it ended without {words!r}:\n{told}")
+
+
+def ended(running: Demo) -> str:
+    """What it says from now until its end."""
+    told, _ = running.communicate(timeout=DEADLINE_S)
+    return told
+
+
+def test_the_demo_shows_every_metric_and_leaves_nothing_behind(demo: Callable[..., Demo], tmp_path: Path) -> None:
     running = demo(DEMO_SECONDS="50", DEMO_NODES="2", DEMO_PODS_PER_NODE="3")
-    told, _ = running.communicate(timeout=200)
+    told = told_until(running, "It ends after 50 s.") + ended(running)
     assert running.returncode == 0, told
     assert "nodes scraped 2/2" in told
-    assert "50 of the 50 metrics that the simulated cluster feeds have arrived." in told
+    assert f"{len(FED_METRICS)} of the {len(FED_METRICS)} metrics that the simulated cluster feeds" in told
+    assert processes_of(tmp_path) == []
+
+
+def test_an_interrupted_demo_names_what_has_not_arrived(demo: Callable[..., Demo], tmp_path: Path) -> None:
+    running = demo()
+    told_until(running, "Ctrl-C ends it.")
+    assert len(processes_of(tmp_path)) == 6
+    running.send_signal(signal.SIGINT)
+    told = ended(running)
+    assert running.returncode == 1, told
+    assert f"0 of the {len(FED_METRICS)} metrics" in told
+    assert "Missing: accelerator/duty_cycle, " in told
+    assert processes_of(tmp_path) == []
+
+
+def test_a_demo_interrupted_while_it_starts_leaves_nothing_behind(demo: Callable[..., Demo], tmp_path: Path) -> None:
+    running = demo()
+    wait_until(lambda: len(processes_of(tmp_path)) > 0, "its first process")
+    running.send_signal(signal.SIGINT)
+    told = ended(running)
+    assert running.returncode == 130, told
+    assert processes_of(tmp_path) == []
+
+
+def test_the_demo_says_which_service_has_died(demo: Callable[..., Demo], tmp_path: Path) -> None:
+    running = demo()
+    told = told_until(running, "Ctrl-C ends it.")
+    (line,) = (line for line in told.splitlines() if line.startswith("processor"))
+    os.kill(int(line.split()[2]), signal.SIGKILL)
+    told = ended(running)
+    assert running.returncode == 1, told
+    assert f"processor has ended with status -9; its log {tmp_path}/cache/demo/processor.log:" in told
     assert processes_of(tmp_path) == []

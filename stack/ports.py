@@ -14,10 +14,10 @@ def free_ports(count: int) -> list[int]:
     """So many different ports that nobody listens on now, at random. Raises OSError: there are too few."""
     found: list[int] = []
     for port in SystemRandom().sample(_SERVER_PORTS, len(_SERVER_PORTS)):
-        if len(found) == count:
-            return found
         if is_free(port):
             found.append(port)
+        if len(found) == count:
+            return found
     raise OSError(
         errno.EADDRNOTAVAIL, f"there are no {count} free ports from {_SERVER_PORTS[0]} to {_SERVER_PORTS[-1]}"
     )

@@ -1,5 +1,7 @@
 import socket
 
+import pytest
+
 from stack.ports import free_ports, is_free
 
 
@@ -15,3 +17,11 @@ def test_a_port_is_free_until_somebody_listens_there() -> None:
     with socket.create_server(("127.0.0.1", port)):
         assert not is_free(port)
     assert is_free(port)
+
+
+def test_a_port_that_is_taken_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        monkeypatch.setattr("stack.ports._SERVER_PORTS", range(taken, taken + 1))
+        with pytest.raises(OSError, match="there are no 1 free ports"):
+            free_ports(1)

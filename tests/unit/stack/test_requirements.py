@@ -1,5 +1,7 @@
 """stack/requirements.sh on machines that have this and lack that: programs are stand-ins that tell a version."""
 
+import os
+import pty
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +21,7 @@ MACHINE: Final[Mapping[str, str]] = {
 
 
 def check(
-    tmp_path: Path, programs: Mapping[str, str], *needs: str, answer: str | None = None
+    tmp_path: Path, programs: Mapping[str, str], *needs: str, stdin: int = subprocess.DEVNULL
 ) -> subprocess.CompletedProcess[str]:
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -32,8 +34,7 @@ def check(
     return subprocess.run(
         ["/bin/sh", str(SCRIPT), *needs],
         env={"PATH": str(folder), "LOG": str(tmp_path / "apt.log"), "BIN": str(folder)},
-        input=answer,
-        stdin=subprocess.DEVNULL if answer is None else None,
+        stdin=stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -119,6 +120,28 @@ def test_root_without_a_terminal_is_told_and_served(tmp_path: Path) -> None:
         "-qq update",
         "install -y --no-install-recommends golang-go",
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "installs"),
+    [
+        pytest.param("\n", True, id="the default is yes"),
+        pytest.param("yes\n", True, id="yes"),
+        pytest.param("n\n", False, id="no"),
+        pytest.param("what?\n", False, id="anything else is no"),
+        pytest.param("\x04", False, id="the end of input is no"),
+    ],
+)
+def test_root_on_a_terminal_is_asked(tmp_path: Path, answer: str, *, installs: bool) -> None:
+    terminal, its_end = pty.openpty()
+    os.write(terminal, answer.encode())
+    programs = {**MACHINE, "go": "exit 1", "id": "echo 0", "apt-get": "echo run >>$LOG"}
+    done = check(tmp_path, programs, *ALL, stdin=its_end)
+    os.close(terminal)
+    os.close(its_end)
+    assert "Run `apt-get install -y --no-install-recommends golang-go` now? [Y/n] " in done.stderr
+    assert (tmp_path / "apt.log").exists() is installs
+    assert done.returncode == 1
 
 
 def test_what_the_package_did_not_bring_is_told(tmp_path: Path) -> None:

@@ -6,18 +6,19 @@ is ever consumed or committed.
 
 import logging
 import threading
+import time
 from typing import Final
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from runtime.kafka import client_log, consumer_settings
+from runtime.kafka import SESSION_TIMEOUT_S, client_log, consumer_settings
 from schemas.topics import Topic
 from scraper import telemetry
 
 log = logging.getLogger(__name__)
 
 _POLL_S: Final = 0.5
-_LEAVE_S: Final = 3.0
+_LEAVE_S: Final = 2.0
 _METADATA_MS: Final = 30_000
 
 
@@ -43,15 +44,16 @@ class Membership(threading.Thread):
         self._assigned: frozenset[int] = frozenset()
         self._gained: frozenset[int] = frozenset()
         self._lost: frozenset[int] = frozenset()
+        self._polled_at = time.monotonic()
 
     @property
     def assigned(self) -> frozenset[int]:
         """The partitions that are ours now."""
-        return self._assigned
+        return self._assigned if self._is_awake() else frozenset()
 
     def is_lost(self, partition: int) -> bool:
         """Whether Kafka took us for dead and gave it to somebody else; one that was handed over is not."""
-        return partition in self._lost
+        return partition in self._lost or not self._is_awake()
 
     def take_gained(self) -> frozenset[int]:
         """Partitions that have come to us since this was last asked."""
@@ -66,8 +68,13 @@ class Membership(threading.Thread):
         )
         while not self._stopped.is_set():
             message = self._consumer.poll(_POLL_S)
+            self._polled_at = time.monotonic()
             if message is not None and (error := message.error()):
                 client_log.warning("scrapers' group: %s", error.str())
+
+    def _is_awake(self) -> bool:
+        """Not so when the process has slept for so long that others have its partitions, and it does not know yet."""
+        return time.monotonic() - self._polled_at < SESSION_TIMEOUT_S
 
     def leave(self) -> None:
         """Leave the group so that others take over at once; not waited for if Kafka does not answer."""

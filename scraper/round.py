@@ -23,8 +23,8 @@ from scraper.schedule import longest_jitter_ms
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 128
-STOPPING_S: Final = 1.0
-"""How long requests that are under way may still take when the process is to end."""
+STOPPING_S: Final = 2.0
+"""How long a round may still take when the process is to end: nobody else asks its kubelets in this window."""
 
 _LOOK_EVERY_S: Final = 0.2
 
@@ -55,8 +55,7 @@ class Scraping:
         began = time.monotonic()
         scrapes: dict[str, Future[Outcome | None]] = {}
         for delay_s, name in self._starts(partitions, this.resolution_ns):
-            if self._stopped.wait(max(0.0, began + delay_s - time.monotonic())):
-                break
+            self._stopped.wait(max(0.0, began + delay_s - time.monotonic()))
             scrapes[name] = self._pool.submit(self._scrape, this, name, partitions[name], deadline)
         self._wait_for(scrapes, deadline)
         outcomes = {name: outcome for name, scrape in scrapes.items() if (outcome := scrape.result())}
@@ -86,7 +85,7 @@ class Scraping:
 
     def _scrape(self, this: Round, name: str, partition: int, deadline: Deadline) -> Outcome | None:
         """Ask and publish; None if it is not for us any more."""
-        if self._stopped.is_set() or self._is_lost(partition):
+        if self._is_lost(partition):
             return None
         node = this.snapshot.nodes[name]
         outcome = self._ask(node, deadline)

@@ -24,7 +24,8 @@ from scraper.schedule import Window, first_window, longest_round_ns, next_window
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S: Final = 0.2
-_FLUSH_S: Final = 4.0
+_FLUSH_S: Final = 3.0
+_LEAST_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +84,17 @@ class Worker:
 
     def _catch_up(self, last: Window, gained: frozenset[int]) -> None:
         """Scrape for partitions that came to us after the last window fired, if whoever had them did not."""
-        in_time = time.time_ns() < last.fires_at_ns + longest_round_ns(self._resolution_ns) // 2
-        missing = self._records.missing(gained, last.end_ns) if gained and in_time else frozenset()
-        if missing:
-            self._scrape(last, missing)
+        if gained and self._deadline(last).left_s() > _LEAST_S:
+            missing = self._records.missing(gained, last.end_ns)
+            if missing:
+                self._scrape(last, missing)
+
+    def _deadline(self, window: Window) -> Deadline:
+        ends_at_ns = window.fires_at_ns + longest_round_ns(self._resolution_ns)
+        return Deadline((ends_at_ns - time.time_ns()) / NS_PER_S)
 
     def _scrape(self, window: Window, assigned: Collection[int]) -> None:
-        ends_at_ns = window.fires_at_ns + longest_round_ns(self._resolution_ns)
-        deadline = Deadline((ends_at_ns - time.time_ns()) / NS_PER_S)
+        deadline = self._deadline(window)
         if deadline.left_s() <= 0 or not self._sees_cluster(deadline):  # this process was asleep, or knows no nodes
             telemetry.missed.inc()
             return

@@ -1,0 +1,250 @@
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+
+import pytest
+from prometheus_client import REGISTRY
+
+from schemas.node_scrape import ApiPod, NodeScrape, decode_scrape, encode_scrape
+from scraper import round as rounds
+from scraper.config import SourceConfig
+from scraper.deadline import Deadline
+from scraper.objects import ClusterNamespace, ClusterNode
+from scraper.record import Round
+from scraper.round import Scraping
+from scraper.snapshot import Snapshot
+from simulator.faults import HEALTHY, MALFORMED, Fault
+from simulator.server import SimulatedCluster
+from simulator.world import FixedWorld
+
+SECOND = 1_000_000_000
+WINDOW_END = 1_502_621_460 * SECOND
+NODES = ("n1", "n2", "n3")
+DOCUMENT = b'{"node":{"nodeName":"n1"},"pods":[{"podRef":{"name":"web","namespace":"shop"}}]}'
+
+
+@pytest.fixture
+def cluster() -> Iterator[SimulatedCluster]:
+    world = FixedWorld()
+    world.show(summaries=dict.fromkeys(NODES, DOCUMENT))
+    with SimulatedCluster.fixed(world, addresses={name: f"127.0.5.{i + 1}" for i, name in enumerate(NODES)}) as running:
+        yield running
+
+
+@pytest.fixture
+def stopped() -> threading.Event:
+    return threading.Event()
+
+
+class Scrapes:
+    """A scraping whose records are kept here."""
+
+    def __init__(self, cluster: SimulatedCluster, stopped: threading.Event, options: str = "") -> None:
+        self.records: list[tuple[int, NodeScrape]] = []
+        self.lost: set[int] = set()
+        source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}{options}"
+        self._addresses = cluster.addresses
+        self._scraping = Scraping(
+            SourceConfig.parse((source,)), self._keep, lambda partition: partition in self.lost, stopped
+        )
+
+    def _keep(self, scrape: NodeScrape, partition: int) -> None:
+        self.records.append((partition, decode_scrape(encode_scrape(scrape))))
+
+    def run(
+        self, partitions: Mapping[str, int], within_s: float = 10, *, ports: Mapping[str, int] | None = None
+    ) -> int:
+        nodes = [
+            ClusterNode(
+                name=name,
+                uid=f"uid-{name}",
+                ready=True,
+                hostname=f"host-{name}",
+                address=address,
+                kubelet_port=(ports or {}).get(name),
+                host_id="",
+                unschedulable=False,
+            )
+            for name, address in self._addresses.items()
+        ]
+        pods = [ApiPod(namespace="shop", name="web", uid="u", node="n1"), ApiPod(namespace="shop", name="x", uid="x")]
+        this = Round(
+            cluster="c",
+            resolution_ns=60 * SECOND,
+            window_end_ns=WINDOW_END,
+            snapshot=Snapshot.of(nodes, pods, [ClusterNamespace("shop", "ns", {})]),
+        )
+        return self._scraping.run(this, partitions, Deadline(within_s))
+
+    def close(self) -> None:
+        self._scraping.close()
+
+    @property
+    def errors(self) -> dict[str, str | None]:
+        return {scrape.node: scrape.error for _, scrape in self.records}
+
+
+@pytest.fixture
+def scrapes(cluster: SimulatedCluster, stopped: threading.Event) -> Iterator[Scrapes]:
+    found = Scrapes(cluster, stopped)
+    yield found
+    found.close()
+
+
+def test_a_record_is_complete_in_itself(scrapes: Scrapes) -> None:
+    assert scrapes.run({"n1": 4}) == 1
+    ((partition, record),) = scrapes.records
+    assert partition == 4
+    assert (record.key, record.window_end_ns, record.resolution_ns) == ("c/n1", WINDOW_END, 60 * SECOND)
+    assert (record.document, record.error) == (DOCUMENT, None)
+    assert (record.uid, record.hostname, record.address, record.cluster_nodes) == ("uid-n1", "host-n1", "127.0.5.1", 3)
+    assert [pod.name for pod in record.pods] == ["web"]
+    assert [(namespace.name, namespace.nodes) for namespace in record.namespaces] == [("shop", 1)]
+    assert record.duration_ns > 0
+    assert abs(record.scraped_at_ns - time.time_ns()) < 60 * SECOND
+    assert record.clock_offset_ns is not None
+
+
+def test_each_node_is_asked_once_into_its_partition(cluster: SimulatedCluster, scrapes: Scrapes) -> None:
+    assert scrapes.run({"n1": 4, "n3": 7}) == 2
+    assert sorted((partition, record.node) for partition, record in scrapes.records) == [(4, "n1"), (7, "n3")]
+    assert [cluster.kubelets[name].requests for name in NODES] == [1, 0, 1]
+
+
+def test_no_nodes_make_an_empty_round(scrapes: Scrapes) -> None:
+    assert scrapes.run({}) == 0
+    assert scrapes.records == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "answered"),
+    [
+        pytest.param({"n2": Fault(hang=True)}, {"n1", "n3"}, id="one hangs"),
+        pytest.param({"n1": Fault(status=500), "n2": MALFORMED, "n3": Fault(cut=True)}, set(), id="none is well"),
+        pytest.param({"n1": Fault(delay_s=0.1), "n2": Fault(delay_s=0.1)}, {"n1", "n2", "n3"}, id="slow ones"),
+    ],
+)
+def test_a_failed_scrape_is_a_record_too(
+    cluster: SimulatedCluster, scrapes: Scrapes, faults: dict[str, Fault], answered: set[str]
+) -> None:
+    for name, fault in faults.items():
+        cluster.kubelets[name].fault = fault
+    assert scrapes.run({"n1": 1, "n2": 2, "n3": 3}, within_s=0.7) == len(answered)
+    assert {name for name, error in scrapes.errors.items() if error is None} == answered
+    failed = [record for _, record in scrapes.records if record.node not in answered]
+    assert {record.node for record in failed} == set(NODES) - answered
+    assert all(record.document is None and record.error for record in failed)
+
+
+def test_those_that_failed_are_asked_last_the_next_time(cluster: SimulatedCluster, scrapes: Scrapes) -> None:
+    cluster.kubelets["n2"].fault = Fault(status=500)
+    scrapes.run({"n1": 1, "n2": 2, "n3": 3})
+    for _ in range(5):
+        starts = [name for _, name in scrapes._scraping._starts({"n1": 1, "n2": 2, "n3": 3}, 60 * SECOND)]
+        assert starts[-1] == "n2"
+
+
+def test_starts_are_spread_at_random_over_8_ms_a_node(scrapes: Scrapes) -> None:
+    starts = [list(scrapes._scraping._starts(dict.fromkeys(NODES, 0), 60 * SECOND)) for _ in range(50)]
+    delays = [delay_s for each in starts for delay_s, _ in each]
+    assert all(0 <= delay_s <= 0.024 for delay_s in delays)
+    assert max(delays) > 0.012
+    assert len({tuple(name for _, name in each) for each in starts}) > 1
+
+
+def test_more_nodes_than_threads(
+    cluster: SimulatedCluster, stopped: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MOST_AT_ONCE", 1)
+    scrapes = Scrapes(cluster, stopped)
+    cluster.kubelets["n1"].fault = Fault(hang=True)
+    scrapes.run({"n1": 1, "n2": 2, "n3": 3}, within_s=0.3)
+    assert scrapes.errors.keys() == set(NODES)
+    others = [scrapes.errors[name] for name in ("n2", "n3")]  # asked before n1, or not any more
+    assert all(error is None or "not asked: the round was over" in error for error in others)
+    scrapes.close()
+
+
+def test_a_partition_that_was_taken_away_is_left_alone(cluster: SimulatedCluster, scrapes: Scrapes) -> None:
+    scrapes.lost = {2}
+    assert scrapes.run({"n1": 1, "n2": 2}) == 1
+    assert scrapes.errors == {"n1": None}
+    assert cluster.kubelets["n2"].requests == 0
+
+
+def test_the_wish_to_stop_ends_a_round_soon_and_reports_no_failure(
+    cluster: SimulatedCluster, scrapes: Scrapes, stopped: threading.Event
+) -> None:
+    cluster.kubelets["n1"].fault = Fault(hang=True)
+    running = threading.Thread(target=scrapes.run, args=({"n1": 1}, 60))
+    running.start()
+    while not cluster.kubelets["n1"].requests:
+        assert running.is_alive()
+    stopped.set()
+    running.join(10)
+    assert not running.is_alive()
+    assert scrapes.records == []
+
+
+def test_after_the_wish_to_stop_the_rest_is_asked_at_once(
+    cluster: SimulatedCluster, scrapes: Scrapes, stopped: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "longest_jitter_ms", lambda _nodes, _resolution_ns: 3_600_000)
+    stopped.set()
+    cluster.kubelets["n2"].fault = Fault(status=500)
+    assert scrapes.run({"n1": 1, "n2": 2, "n3": 3}) == 2
+    assert scrapes.errors == {"n1": None, "n3": None}
+
+
+def test_failures_and_clocks_are_told_once(
+    cluster: SimulatedCluster, scrapes: Scrapes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        for n1, n2 in (
+            (Fault(status=500), Fault(clock_offset_s=90)),
+            (Fault(status=500), Fault(clock_offset_s=91)),
+            (HEALTHY, HEALTHY),
+        ):
+            cluster.kubelets["n1"].fault, cluster.kubelets["n2"].fault = n1, n2
+            scrapes.run({"n1": 1, "n2": 2})
+    told = [(record.getMessage(), vars(record)["node"]) for record in caplog.records]
+    assert told == [
+        ("scrape failed", "n1"),
+        ("clocks differ: set them by NTP", "n2"),
+        ("the kubelet answers again", "n1"),
+        ("clocks agree again", "n2"),
+    ]
+    assert "HTTP 500" in vars(caplog.records[0])["reason"]
+    assert vars(caplog.records[1])["reason"].startswith("the kubelet's is +")
+
+
+def test_a_round_is_counted(cluster: SimulatedCluster, scrapes: Scrapes) -> None:
+    def count(outcome: str) -> float:
+        return REGISTRY.get_sample_value("heapster_scraper_scrapes_total", {"outcome": outcome}) or 0.0
+
+    answered, failed = count("answered"), count("failed")
+    cluster.kubelets["n1"].fault = Fault(status=500)
+    cluster.kubelets["n2"].fault = Fault(clock_offset_s=3600)
+    scrapes.run({"n1": 1, "n2": 2, "n3": 3})
+    assert (count("answered") - answered, count("failed") - failed) == (2, 1)
+    assert REGISTRY.get_sample_value("heapster_scraper_nodes") == 3
+    offset_s = REGISTRY.get_sample_value("heapster_scraper_clock_offset_seconds", {"node": "n2"})
+    assert offset_s == pytest.approx(3600, abs=2)
+    assert REGISTRY.get_sample_value("heapster_scraper_clock_offset_seconds", {"node": "n1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "answered"),
+    [
+        pytest.param("&nodeStatusPort=true", 2, id="asked for: where a node has none, kubeletPort"),
+        pytest.param("", 3, id="not asked for: kubeletPort"),
+    ],
+)
+def test_the_port_that_the_node_s_status_gives(
+    cluster: SimulatedCluster, stopped: threading.Event, options: str, answered: int
+) -> None:
+    scrapes = Scrapes(cluster, stopped, options)
+    ports = {"n1": 9, "n2": cluster.kubelet_port}
+    assert scrapes.run({"n1": 1, "n2": 2, "n3": 3}, ports=ports) == answered
+    scrapes.close()

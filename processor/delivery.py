@@ -57,10 +57,17 @@ class Deliveries:
             return
 
     def hold(self, event: EventT[bytes], sends: Iterable[Sent] = (), *, complete: bool = True) -> Held:
-        """Hold an event until its sends are done; one that is not `complete` will have more of them."""
+        """Hold an event until its sends are done; one that is not `complete` will have more of them.
+
+        An event from before the last rebalance is not acknowledged any more: those before it have been let go, and
+        its offset alone says nothing of theirs.
+        """
         held = Held(event, list(sends), complete)
-        self._held[event.message.tp].append(held)
-        self._counted(self._count + 1)
+        generation = event.message.generation_id or 0
+        self.keep_generation(generation)
+        if generation == self._generation:
+            self._held[event.message.tp].append(held)
+            self._counted(self._count + 1)
         return held
 
     def keep_generation(self, generation: int) -> None:

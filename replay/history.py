@@ -40,6 +40,7 @@ class History:
         settings = client_settings(brokers, "heapster-replay") | {
             "group.id": "heapster-replay",
             "enable.auto.commit": False,
+            "fetch.wait.max.ms": 50,
         }
         self._consumer = Consumer(settings, logger=log)
         self._topic = topic
@@ -62,12 +63,11 @@ class History:
             reason = refusal(stretch, kept, self._topic)
             if reason:
                 raise ConfigError(reason)
-            first = self._at(stretch.from_ns, bounds)
-            if all(first[partition] >= high for partition, (_, high) in bounds.items()) or not self._within(
-                first, stretch
-            ):
+            found = self._at(stretch.from_ns, bounds)
+            first = {partition: offset for partition, offset in found.items() if offset < bounds[partition][1]}
+            if not any(self._time_ns(partition, offset) <= stretch.to_ns for partition, offset in first.items()):
                 raise ConfigError(f"no record between --from and --to: {self._topic} has a gap there")
-            resolution_ns = self._resolution_ns(first, bounds)
+            resolution_ns = self._resolution_ns(first)
             begin = self._at(stretch.read_from_ns(resolution_ns), bounds)
             end = self._at(stretch.read_to_ns(resolution_ns) + NS_PER_MS, bounds)
         except KafkaException as error:
@@ -101,24 +101,19 @@ class History:
         found = self._consumer.offsets_for_times(asked, _TIMEOUT_S)
         return {each.partition: each.offset if each.offset >= 0 else bounds[each.partition][1] for each in found}
 
-    def _within(self, first: Mapping[int, int], stretch: Stretch) -> bool:
-        times = (self.time_ns(partition, offset) for partition, offset in first.items())
-        return any(time_ns is not None and time_ns <= stretch.to_ns for time_ns in times)
-
     def _time_ns(self, partition: int, offset: int) -> int:
         _, time_ms = self._record(partition, offset)
         return time_ms * NS_PER_MS
 
-    def _resolution_ns(self, first: Mapping[int, int], bounds: Mapping[int, tuple[int, int]]) -> int:
+    def _resolution_ns(self, first: Mapping[int, int]) -> int:
         """The longest window of the first records: what belongs to a window lies within some of these."""
         found = 0
         for partition, offset in first.items():
-            if offset < bounds[partition][1]:
-                value, _ = self._record(partition, offset)
-                try:
-                    found = max(found, decode_scrape(value).resolution_ns)
-                except UndecodableError:
-                    continue
+            value, _ = self._record(partition, offset)
+            try:
+                found = max(found, decode_scrape(value).resolution_ns)
+            except UndecodableError:
+                continue
         return found
 
     def _record(self, partition: int, offset: int) -> tuple[bytes | None, int]:

@@ -7,7 +7,6 @@ from faust.types import TP
 
 from processor.delivery import Deliveries, Sent
 
-
 STATS = TP("kubelet-stats", 0)
 
 

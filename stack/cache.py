@@ -3,12 +3,18 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 _BESIDE_THE_SOURCES: Final = Path(__file__).resolve().parent.parent / ".cache"
+_SHOWN_LINES: Final = 30
+
+
+class InstallError(RuntimeError):
+    """A program of the stack cannot be installed; the message says which step failed, and how."""
 
 
 def cache_folder() -> Path:
@@ -32,6 +38,23 @@ def installed(name: str, install: Callable[[Path], None]) -> Path:
             install(unfinished)
             unfinished.rename(folder)
     return folder
+
+
+def run_quietly(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
+    """Run one step of an installation. Raises InstallError: it failed, with what it said."""
+    done = subprocess.run(
+        command,
+        check=False,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode:
+        told = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])
+        raise InstallError(f"this ended with status {done.returncode}:\n  {' '.join(map(str, command))}\n{told}")
 
 
 @contextmanager

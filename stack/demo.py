@@ -15,7 +15,7 @@ from rich.console import Console
 
 from schemas.topics import topics
 from simulator.cluster import FED_METRICS
-from stack.cache import cache_folder, locked
+from stack.cache import InstallError, cache_folder, locked
 from stack.contents import Contents
 from stack.demo_settings import DemoSettings
 from stack.live_line import LiveLine
@@ -45,7 +45,7 @@ def main() -> int:
             return _run(console, settings, folder, stopped)
     except BlockingIOError:
         console.print(f"A demo runs already, in {folder}: end that one first.", markup=False)
-    except ProcessError as error:
+    except (InstallError, ProcessError) as error:
         console.print(str(error), markup=False)
     return 1
 

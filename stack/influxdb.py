@@ -1,13 +1,11 @@
 """A real InfluxDB 1.8, built with Go, on loopback."""
 
-import os
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Final
 
-from stack.cache import installed
+from stack.cache import installed, run_quietly
 from stack.ports import LOOPBACK, free_ports
 from stack.server import Server
 
@@ -17,16 +15,14 @@ _UNAUTHORIZED: Final = 401
 
 
 def install_influxdb() -> Path:
-    """The folder with `influxd`, built if need be (minutes, once). Raises CalledProcessError: Go failed."""
+    """The folder with `influxd`, built if need be (minutes, once). Raises InstallError: Go failed."""
     return installed(f"influxdb-{VERSION}", _build)
 
 
 def _build(folder: Path) -> None:
-    subprocess.run(
+    run_quietly(
         ["go", "install", f"github.com/influxdata/influxdb/cmd/influxd@v{VERSION}"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | {"GOBIN": str(folder), "CGO_ENABLED": "0"},  # without cgo no C compiler is needed
+        {"GOBIN": str(folder), "CGO_ENABLED": "0"},  # without cgo no C compiler is needed
     )
 
 

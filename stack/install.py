@@ -1,9 +1,8 @@
 """Installs the stack's servers into the cache: `python -m stack.install`."""
 
-import subprocess
 import sys
 
-from stack.cache import cache_folder
+from stack.cache import InstallError, cache_folder
 from stack.influxdb import VERSION as INFLUXDB_VERSION
 from stack.influxdb import install_influxdb
 from stack.kafka import VERSION as KAFKA_VERSION
@@ -19,9 +18,8 @@ def main() -> int:
         install_kafka()
         print(f"InfluxDB {INFLUXDB_VERSION}, built with Go in two minutes the first time …", flush=True)
         install_influxdb()
-    except subprocess.CalledProcessError as error:
-        command = " ".join(map(str, error.cmd))
-        print(f"This ended with status {error.returncode}, see above:\n  {command}\nThen try again.", file=sys.stderr)
+    except InstallError as error:
+        print(f"{error}\nTry again once that is mended: what is there already is kept.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED

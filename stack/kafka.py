@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-from stack.cache import installed
+from stack.cache import installed, run_quietly
 from stack.ports import LOOPBACK, free_ports
 from stack.process import ProcessError
 from stack.server import Server
@@ -43,18 +43,14 @@ _POM: Final = pom(
 
 
 def install_kafka() -> Path:
-    """The folder with Kafka's jars, fetched with Maven if need be. Raises CalledProcessError: Maven failed."""
+    """The folder with Kafka's jars, fetched with Maven if need be. Raises InstallError: Maven failed."""
     return installed(f"kafka-{VERSION}-{zlib.crc32(_POM.encode()):08x}", _fetch)
 
 
 def _fetch(folder: Path) -> None:
     project = folder / "pom.xml"
     project.write_text(_POM)
-    subprocess.run(
-        ["mvn", "-q", "-B", "-f", project, _COPY, f"-DoutputDirectory={folder / 'libs'}"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    run_quietly(["mvn", "-q", "-B", "-f", project, _COPY, f"-DoutputDirectory={folder / 'libs'}"])
 
 
 def settings(folder: Path, port: int, controller_port: int) -> Mapping[str, str]:

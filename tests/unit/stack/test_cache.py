@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.cache import cache_folder, installed, locked
+from stack.cache import InstallError, cache_folder, installed, locked, run_quietly
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +70,13 @@ def test_a_lock_that_somebody_has_is_told_to_those_who_do_not_wait() -> None:
         pytest.fail("two have the lock")
     with locked("demo", wait=False):
         pass
+
+
+def test_a_step_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    run_quietly(["sh", "-c", "echo $COLOUR; echo $COLOUR >&2"], {"COLOUR": "blue"})
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_step_that_fails_says_what_it_said() -> None:
+    with pytest.raises(InstallError, match=r"(?s)this ended with status 3:\n  sh -c .*\nno network blue"):
+        run_quietly(["sh", "-c", "echo no network $COLOUR >&2; exit 3"], {"COLOUR": "blue"})

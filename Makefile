@@ -9,6 +9,7 @@ PYTEST := $(RUN)/pytest -q
 
 export PYTHON
 
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup stack demo test test-unit test-integration lint format clean
 
@@ -20,6 +21,7 @@ setup: $(UV)/bin/uv ## the virtual environment in .venv, with locked dependencie
 
 $(UV)/bin/uv:
 	@stack/requirements.sh python
+	@echo "setting up Python's packages …"
 	@$(PYTHON) -m venv --clear $(UV)
 	@$(UV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
@@ -30,8 +32,7 @@ stack: setup ## a real Kafka and a real InfluxDB, installed in .cache
 demo: stack ## a simulated cluster through the whole pipeline until Ctrl-C, or for DEMO_SECONDS=90
 	@$(RUN)/python -m stack.demo
 
-test: stack ## everything that CI runs
-	@$(MAKE) --no-print-directory lint test-unit test-integration
+test: stack lint test-unit test-integration ## everything that CI runs
 
 test-unit: setup ## the quick tests
 	$(PYTEST) -m "not integration"

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,8 @@ def cache_folder() -> Path:
     return folder
 
 
-def installed(name: str, install: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, filled by `install` if it is not there yet.
+def installed(name: str, install: Callable[[Path], None], told: str) -> Path:
+    """The folder `name` of the cache, filled by `install` if it is not there yet; then `told` is printed first.
 
     Others that want the same meanwhile wait; an install that failed half way is done again.
     """
@@ -35,6 +36,7 @@ def installed(name: str, install: Callable[[Path], None]) -> Path:
             unfinished = folder.with_name(f"{name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
+            print(told, file=sys.stderr, flush=True)
             install(unfinished)
             unfinished.rename(folder)
     return folder

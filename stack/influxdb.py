@@ -16,7 +16,7 @@ _UNAUTHORIZED: Final = 401
 
 def install_influxdb() -> Path:
     """The folder with `influxd`, built if need be (minutes, once). Raises InstallError: Go failed."""
-    return installed(f"influxdb-{VERSION}", _build)
+    return installed(f"influxdb-{VERSION}", _build, f"building InfluxDB {VERSION} with Go, about two minutes …")
 
 
 def _build(folder: Path) -> None:

@@ -44,7 +44,8 @@ _POM: Final = pom(
 
 def install_kafka() -> Path:
     """The folder with Kafka's jars, fetched with Maven if need be. Raises InstallError: Maven failed."""
-    return installed(f"kafka-{VERSION}-{zlib.crc32(_POM.encode()):08x}", _fetch)
+    name = f"kafka-{VERSION}-{zlib.crc32(_POM.encode()):08x}"
+    return installed(name, _fetch, f"fetching Kafka {VERSION} with Maven, 55 MB …")
 
 
 def _fetch(folder: Path) -> None:

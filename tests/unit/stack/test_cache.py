@@ -24,14 +24,15 @@ def test_it_is_beside_the_sources_otherwise(monkeypatch: pytest.MonkeyPatch) -> 
     assert cache_folder() == Path(__file__).parents[3] / ".cache"
 
 
-def test_a_program_is_installed_once() -> None:
-    folder = installed("it", fill)
+def test_a_program_is_installed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = installed("it", fill, "filling it")
     assert (folder / "program").read_text() == "whole"
 
     def never(folder: Path) -> None:
         pytest.fail(f"{folder} is there already")
 
-    assert installed("it", never) == folder
+    assert installed("it", never, "never") == folder
+    assert capsys.readouterr().err == "filling it\n"
 
 
 def test_half_an_installation_is_done_again() -> None:
@@ -40,9 +41,9 @@ def test_half_an_installation_is_done_again() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        installed("it", fail)
+        installed("it", fail, "failing")
     assert not (cache_folder() / "it").exists()
-    assert [file.name for file in installed("it", fill).iterdir()] == ["program"]
+    assert [file.name for file in installed("it", fill, "filling it").iterdir()] == ["program"]
 
 
 def test_two_at_once_install_it_once() -> None:
@@ -54,7 +55,7 @@ def test_two_at_once_install_it_once() -> None:
         assert may_end.wait(10)
         fill(folder)
 
-    both = [threading.Thread(target=installed, args=("it", slowly)) for _ in range(2)]
+    both = [threading.Thread(target=installed, args=("it", slowly, "slowly")) for _ in range(2)]
     both[0].start()
     assert begun.wait(10)
     both[1].start()

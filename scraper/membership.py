@@ -28,7 +28,11 @@ def group_of(cluster: str) -> str:
 
 
 class Membership(threading.Thread):
-    """Keeps this worker in the group, in a thread of its own so that no slow kubelet costs it its place."""
+    """Keeps this worker in the group, in a thread of its own so that no slow kubelet costs it its place.
+
+    Whose place is lost while Kafka answers has slept, and others have its partitions. But while Kafka is away nobody
+    can be given them: then it goes on with what it had, until it is given something anew.
+    """
 
     def __init__(self, brokers: str, cluster: str, topic: Topic, stopped: threading.Event) -> None:
         """Not started yet."""
@@ -44,16 +48,26 @@ class Membership(threading.Thread):
         self._assigned: frozenset[int] = frozenset()
         self._gained: frozenset[int] = frozenset()
         self._lost: frozenset[int] = frozenset()
+        self._kafka_is_away = False
         self._polled_at = time.monotonic()
 
     @property
     def assigned(self) -> frozenset[int]:
         """The partitions that are ours now."""
-        return self._assigned if self._is_awake() else frozenset()
+        if not self._is_awake():
+            return frozenset()
+        return self._assigned | self._lost if self._kafka_is_away else self._assigned
 
     def is_lost(self, partition: int) -> bool:
-        """Whether Kafka took us for dead and gave it to somebody else; one that was handed over is not."""
-        return partition in self._lost or not self._is_awake()
+        """Whether others have it without our having handed it over."""
+        return not self._is_awake() or (partition in self._lost and not self._kafka_is_away)
+
+    def note(self, *, kafka_answers: bool) -> None:
+        """To be told before each round."""
+        if not kafka_answers:
+            self._kafka_is_away = True
+        elif not self._lost:
+            self._kafka_is_away = False
 
     def take_gained(self) -> frozenset[int]:
         """Partitions that have come to us since this was last asked."""
@@ -93,7 +107,7 @@ class Membership(threading.Thread):
         consumer.pause(partitions)
         given = _numbers(partitions)
         with self._lock:
-            self._lost -= given
+            self._lost = frozenset()
             self._gained |= given
         self._own(self._assigned | given)
 
@@ -102,9 +116,8 @@ class Membership(threading.Thread):
         consumer.incremental_unassign(partitions)
 
     def _gone(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        with self._lock:
-            self._lost |= _numbers(partitions)
-        log.warning("Kafka took this worker for dead: its nodes are left to others")
+        self._lost = _numbers(partitions)
+        log.warning("this worker has lost its place in the group: it was asleep, or Kafka is away")
         self._handed_over(consumer, partitions)
 
     def _own(self, partitions: frozenset[int]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import deque
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -34,11 +35,13 @@ class Publisher:
         settings = producer_settings(brokers, "heapster-scraper") | {
             "queue.buffering.max.kbytes": MOST_WAITING_KBYTES,
             "queue.buffering.max.messages": 100_000,
+            "batch.num.messages": 1,  # one that the broker finds too large takes no others with it
         }
         self._producer = Producer(settings, logger=client_log)
         self._topic = topic
         self._stopped = stopped
         self._full = threading.Event()
+        self._refusals: deque[str] = deque()
 
     def publish(self, scrape: NodeScrape, partition: int) -> None:
         """Send a scrape; waits while too many wait already. Too large a one becomes a failed scrape."""
@@ -56,30 +59,34 @@ class Publisher:
                 self._full.set()
                 log.error("Kafka takes no records: scraping waits", extra={"waiting": len(self._producer)})
             self._producer.poll(_PAUSE_S)
+        self._producer.poll(0)
         if self._full.is_set():
             self._full.clear()
             log.info("Kafka takes records again")
 
-    def waiting(self) -> int:
-        """How many records Kafka has not acknowledged yet."""
+    def poll(self) -> int:
+        """Look after what has been sent; to be called often. How many records Kafka has not acknowledged yet."""
         self._producer.poll(0)
+        refusals = [self._refusals.popleft() for _ in range(len(self._refusals))]
+        if refusals:
+            log.error("records not delivered", extra={"records": len(refusals), "first": refusals[0]})
         return len(self._producer)
 
     def flush(self, timeout_s: float) -> int:
         """Wait for the rest to be acknowledged; how many were not."""
         return self._producer.flush(timeout_s)
 
-    def partitions(self, known: int) -> int:
-        """How many partitions the topic has; `known` if Kafka does not tell."""
+    def partitions(self) -> int | None:
+        """How many partitions the topic has; None if Kafka does not answer."""
         try:
             found = self._producer.list_topics(self._topic.name, timeout=_METADATA_S).topics[self._topic.name]
         except KafkaException:
-            return known
-        return len(found.partitions) if found.error is None and found.partitions else known
+            return None
+        return len(found.partitions) if found.error is None and found.partitions else None
 
     def _send(self, scrape: NodeScrape, value: bytes, partition: int) -> bool:
-        """Whether there was room for it."""
-        failed = replace(scrape, document=None, pods=(), namespaces=()) if scrape.document is not None else None
+        """Whether there was room for it. Never polls: a delivery callback comes here too, and must not."""
+        failed = _failed(scrape, self._too_large_for_topic) if scrape.document is not None else None
         try:
             self._producer.produce(
                 self._topic.name,
@@ -92,8 +99,7 @@ class Publisher:
         except BufferError:
             return False
         except KafkaException as error:
-            _undelivered(scrape.key, partition, error.args[0])
-        self._producer.poll(0)
+            self._refused(scrape.key, error.args[0])
         return True
 
     def _delivered(self, failed: NodeScrape | None, error: KafkaError | None, message: Message) -> None:
@@ -102,17 +108,21 @@ class Publisher:
             telemetry.records.labels("delivered").inc()
             return
         key, partition = message.key(), message.partition()
-        _undelivered(key.decode() if isinstance(key, bytes) else str(key), partition, error)
+        self._refused(key.decode() if isinstance(key, bytes) else str(key), error)
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE and failed is not None and partition is not None:
-            reason = f"the topic {self._topic.name} takes no record of this size: raise its max.message.bytes"
-            scrape = _failed(failed, f"{reason} to {MAX_RECORD_BYTES}")
-            self._send(scrape, encode_scrape(scrape), partition)
+            self._send(failed, encode_scrape(failed), partition)
+
+    def _refused(self, key: str, error: KafkaError) -> None:
+        telemetry.records.labels("failed").inc()
+        self._refusals.append(f"{key}: {error.str()}")
+
+    @property
+    def _too_large_for_topic(self) -> str:
+        return (
+            f"the topic {self._topic.name} takes no record of this size:"
+            f" raise its max.message.bytes to {MAX_RECORD_BYTES}"
+        )
 
 
 def _failed(scrape: NodeScrape, reason: str) -> NodeScrape:
     return replace(scrape, document=None, error=reason, pods=(), namespaces=())
-
-
-def _undelivered(key: str, partition: int | None, error: KafkaError) -> None:
-    telemetry.records.labels("failed").inc()
-    log.error("record not delivered", extra={"key": key, "partition": partition, "error": error.str()})

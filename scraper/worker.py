@@ -64,6 +64,7 @@ class Worker:
         window = first_window(time.time_ns(), self._resolution_ns)
         while self._wait_for(window):
             self._membership.take_gained()
+            self._ask_kafka()
             self._scrape(window, self._membership.assigned)
             window = self._following(window)
         self._scraping.close()
@@ -78,6 +79,7 @@ class Worker:
         while (left_ns := window.fires_at_ns - time.time_ns()) > 0:
             if self._stopped.wait(min(left_ns / NS_PER_S, _LOOK_EVERY_S)):
                 return False
+            self._publisher.poll()
             if self._watch.synced and time.time_ns() >= before.fires_at_ns:
                 self._catch_up(before, self._membership.take_gained())
         return not self._stopped.is_set()
@@ -99,7 +101,7 @@ class Worker:
             telemetry.missed.inc()
             return
         snapshot = self._watch.snapshot()
-        nodes = mine(snapshot.nodes, self._cluster, assigned, self._partition_count())
+        nodes = mine(snapshot.nodes, self._cluster, assigned, self._partitions)
         this = Round(
             cluster=self._cluster, resolution_ns=self._resolution_ns, window_end_ns=window.end_ns, snapshot=snapshot
         )
@@ -112,7 +114,7 @@ class Worker:
                 "nodes": len(nodes),
                 "answered": answered,
                 "seconds": round(time.monotonic() - began, 3),
-                "waiting_for_kafka": self._publisher.waiting(),
+                "waiting_for_kafka": self._publisher.poll(),
             },
         )
 
@@ -127,17 +129,17 @@ class Worker:
             log.warning("nothing is scraped until the Kubernetes API has been listed")
         return self._watch.synced
 
-    def _partition_count(self) -> int:
-        """All workers look when a window fires, so that they agree on whose a node is."""
-        found = self._publisher.partitions(self._partitions)
-        if found != self._partitions:
+    def _ask_kafka(self) -> None:
+        """How many partitions there are: all look when a window fires, and so agree on whose a node is."""
+        found = self._publisher.partitions()
+        self._membership.note(kafka_answers=found is not None)
+        if found is not None and found != self._partitions:
             log.warning(
                 "the topic has another number of partitions now: nodes move to other ones, and those that nobody has"
                 " been given yet are not scraped until then; processors must be restarted",
                 extra={"topic": self._topic.name, "partitions": found, "before": self._partitions},
             )
             self._partitions = found
-        return found
 
     def _following(self, window: Window) -> Window:
         following = next_window(window, time.time_ns(), self._resolution_ns)

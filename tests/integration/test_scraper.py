@@ -1,0 +1,311 @@
+"""Scrapers as processes, between a simulated cluster and a real Kafka."""
+
+import json
+import secrets
+import socket
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from runtime.kafka import client_log, client_settings, consumer_settings, ensure_topics
+from schemas.node_scrape import NodeScrape, decode_scrape
+from schemas.topics import topics
+from scraper.leases import partition_of
+from simulator.faults import Fault
+from simulator.server import SimulatedCluster
+from simulator.world import FixedWorld
+from stack.kafka import Kafka
+from stack.process import Process
+
+SECOND: Final = 1_000_000_000
+NODES: Final = tuple(f"n{number}" for number in range(12))
+TOPIC: Final = topics().kubelet_stats.name
+DEADLINE_S: Final = 60.0
+STOP_S: Final = 10.0
+LOST: Final = "this worker has lost its place in the group: it was asleep, or Kafka is away"
+
+Service = Callable[..., Process]
+
+
+def node(name: str, number: int) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "uid": f"uid-{name}", "labels": {"zone": "a"}},
+        "spec": {"externalID": f"i-{number}"},
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": f"127.0.7.{number + 1}"}],
+            "capacity": {"cpu": "4"},
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+
+
+def pod(name: str, on: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "shop", "uid": f"uid-{name}"},
+        "spec": {"nodeName": on, "containers": [{"name": "web", "image": "web:1"}]},
+        "status": {"phase": "Running"},
+    }
+
+
+def document(name: str, *, padding: str = "") -> bytes:
+    listed = [{"podRef": {"name": f"web-{name}", "namespace": "shop"}}]
+    return json.dumps({"node": {"nodeName": name}, "pods": listed, "padding": padding}).encode()
+
+
+@pytest.fixture
+def world() -> FixedWorld:
+    world = FixedWorld()
+    world.show(
+        nodes=[node(name, number) for number, name in enumerate(NODES)],
+        pods=[pod(f"web-{name}", name) for name in NODES],
+        namespaces=[{"metadata": {"name": "shop", "uid": "uid-shop"}}],
+        summaries={name: document(name) for name in NODES},
+    )
+    return world
+
+
+@pytest.fixture
+def cluster(world: FixedWorld) -> Iterator[SimulatedCluster]:
+    with SimulatedCluster.fixed(world) as running:
+        yield running
+
+
+class Pipeline:
+    """Scrapers of one cluster, and what they bring into Kafka."""
+
+    def __init__(self, bootstrap: str, cluster: SimulatedCluster, service: Service) -> None:
+        self.name = f"test-{uuid.uuid4().hex[:12]}"
+        self.bootstrap = bootstrap
+        self._cluster = cluster
+        self._service = service
+        self.scrapes: list[tuple[TopicPartition, int, NodeScrape]] = []
+
+    def scraper(self, resolution: str = "5s") -> Process:
+        source = f"kubernetes:{self._cluster.api_url}?inClusterConfig=false&kubeletPort={self._cluster.kubelet_port}"
+        return self._service(
+            "scraper",
+            f"--source={source}",
+            f"--kafka-brokers={self.bootstrap}",
+            f"--metric-resolution={resolution}",
+            f"--cluster-name={self.name}",
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[Callable[[], bool], str], None]]:
+        """Reads along; yields a way to wait for something to be true of what has come."""
+        settings = consumer_settings(self.bootstrap, "test", self.name)
+        consumer = Consumer(settings, logger=client_log)
+        count = ensure_topics(self.bootstrap, [topics().kubelet_stats])[TOPIC]
+        consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in range(count)])
+
+        def until(reached: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+            ends_at = time.monotonic() + deadline_s
+            while not reached():
+                assert time.monotonic() < ends_at, f"not within {deadline_s:g} s: {what}"
+                self._take(consumer)
+
+        yield until
+        consumer.close()
+
+    def _take(self, consumer: Consumer) -> None:
+        message = consumer.poll(0.2)
+        if message is None or message.error():  # such as a broker that is not there
+            return
+        key, at = message.key(), TopicPartition(TOPIC, message.partition() or 0, message.offset() or 0)
+        if isinstance(key, bytes) and key.startswith(self.name.encode() + b"/"):
+            scrape = decode_scrape(message.value())
+            assert key.decode() == scrape.key
+            self.scrapes.append((at, message.timestamp()[1], scrape))
+
+    def windows(self) -> dict[int, Counter[str]]:
+        """How often each node was scraped, by window."""
+        found: dict[int, Counter[str]] = {}
+        for _, _, scrape in self.scrapes:
+            found.setdefault(scrape.window_end_ns, Counter())[scrape.node] += 1
+        return found
+
+    def full_windows(self) -> list[int]:
+        return sorted(end for end, nodes in self.windows().items() if nodes.keys() == set(NODES))
+
+
+@pytest.fixture
+def pipeline(kafka: Kafka, cluster: SimulatedCluster, service: Service) -> Pipeline:
+    return Pipeline(kafka.bootstrap, cluster, service)
+
+
+def logged(process: Process, message: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in process.text.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["message"] == message]
+
+
+def partitions(process: Process) -> list[int]:
+    told = logged(process, "partitions of this worker")
+    return list(told[-1]["partitions"]) if told else []
+
+
+def settled(scrapers: Sequence[Process]) -> bool:
+    """Whether each has about its share of the partitions."""
+    return sorted(len(partitions(scraper)) for scraper in scrapers) == [6, 6]
+
+
+def librdkafka_partitions(bootstrap: str, keys: Sequence[str], topic: str, count: int) -> dict[str, int]:
+    """Where librdkafka's own partitioner, the same as Java's, puts these keys."""
+    admin = AdminClient(client_settings(bootstrap, "test"), logger=client_log)
+    admin.create_topics([NewTopic(topic, count)])[topic].result(30)
+    producer = Producer(client_settings(bootstrap, "test") | {"partitioner": "murmur2_random"}, logger=client_log)
+    found: dict[str, int] = {}
+    for key in keys:
+        producer.produce(
+            topic, key=key, on_delivery=lambda _, sent: found.update({sent.key().decode(): sent.partition()})
+        )
+    producer.flush(30)
+    return found
+
+
+def test_nodes_fall_into_the_partitions_that_kafkas_clients_choose(kafka: Kafka, topic_suffix: str) -> None:
+    names = [*NODES, "node-ä", "ip-10-0-0-1.example.org", "x" * 250]
+    found = librdkafka_partitions(kafka.bootstrap, [f"c/{name}" for name in names], f"keys{topic_suffix}", 12)
+    assert {name: partition_of("c", name, 12) for name in names} == {name: found[f"c/{name}"] for name in names}
+
+
+def test_two_scrapers_share_the_nodes_and_one_takes_over_from_the_other(pipeline: Pipeline) -> None:
+    scrapers = [pipeline.scraper(), pipeline.scraper()]
+    with pipeline.reading() as until:
+        until(lambda: settled(scrapers), "half of the partitions for each")
+        since_ns = time.time_ns()
+        until(lambda: sum(end > since_ns for end in pipeline.full_windows()) >= 2, "two windows of all nodes")
+        shared = {end: nodes for end, nodes in pipeline.windows().items() if end > since_ns}
+        newest = max(shared)
+        assert all(nodes == Counter(NODES) for end, nodes in shared.items() if end < newest), "each node once"
+        at, timestamp_ms, scrape = pipeline.scrapes[-1]
+        assert at.partition == partition_of(pipeline.name, scrape.node, 12)
+        assert timestamp_ms * 1_000_000 == scrape.window_end_ns
+        assert scrape.document == document(scrape.node)
+        assert (scrape.error, scrape.cluster_nodes, scrape.hostname) == (None, 12, scrape.node)
+        assert [(each.name, each.phase) for each in scrape.pods] == [(f"web-{scrape.node}", "Running")]
+        assert [(each.name, each.uid, each.nodes) for each in scrape.namespaces] == [("shop", "uid-shop", 12)]
+        scrapers[0].kill()
+        killed_ns = time.time_ns()
+        until(lambda: sum(end > killed_ns for end in pipeline.full_windows()) >= 1, "all nodes again")
+    assert len(partitions(scrapers[1])) == 12
+    assert scrapers[1].stop(STOP_S) == 0
+
+
+def test_scrapers_that_come_and_go_in_order_leave_no_window_out(pipeline: Pipeline, cluster: SimulatedCluster) -> None:
+    cluster.kubelets["n0"].fault = Fault(delay_s=1.0)
+    first = pipeline.scraper("10s")
+    with pipeline.reading() as until:
+        until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
+        second = pipeline.scraper("10s")
+        until(lambda: settled((first, second)), "half of the partitions for each")
+        until(lambda: bool(logged(second, "window scraped")), "the second scrapes")
+        assert first.stop(STOP_S) == 0
+        until(lambda: len(partitions(second)) == 12, "all partitions for the second")
+        went_ns = time.time_ns()
+        until(lambda: any(end > went_ns for end in pipeline.full_windows()), "a window of all nodes")
+    full = pipeline.full_windows()
+    assert full == list(range(full[0], full[-1] + 1, 10 * SECOND))
+    assert second.stop(STOP_S) == 0
+
+
+def test_bad_kubelets_and_nodes_delay_nobody(pipeline: Pipeline, cluster: SimulatedCluster, world: FixedWorld) -> None:
+    cluster.kubelets["n0"].fault = Fault(hang=True)
+    cluster.kubelets["n1"].fault = Fault(cut=True)
+    cluster.kubelets["n2"].fault = Fault(status=404)
+    world.api.put("nodes", {"metadata": {"name": "n3"}, "status": {"addresses": []}})
+    unready = node("n4", 4)
+    unready["status"]["conditions"] = [{"type": "Ready", "status": "Unknown"}]
+    world.api.put("nodes", unready)
+    scraper = pipeline.scraper()
+    expected = set(NODES) - {"n3", "n4"}
+    with pipeline.reading() as until:
+        until(lambda: any(nodes.keys() == expected for nodes in pipeline.windows().values()), "a window of the others")
+    errors = {scrape.node: scrape.error for _, _, scrape in pipeline.scrapes}
+    assert {name for name, error in errors.items() if error} == {"n0", "n1", "n2"}
+    assert "no complete answer within" in str(errors["n0"])
+    assert "the connection was cut" in str(errors["n1"])
+    assert "HTTP 404" in str(errors["n2"])
+    assert {scrape.cluster_nodes for _, _, scrape in pipeline.scrapes} == {10}
+    reasons = sorted(line["reason"] for line in logged(scraper, "node is not scraped"))
+    assert reasons == ["node n3 has no valid hostname and/or IP address", "node n4 is not ready"]
+    assert scraper.stop(STOP_S) == 0, "also while a kubelet hangs"
+
+
+def test_a_frozen_scraper_is_replaced_and_takes_part_again(pipeline: Pipeline) -> None:
+    scrapers = [pipeline.scraper(), pipeline.scraper()]
+    with pipeline.reading() as until:
+        until(lambda: settled(scrapers), "half of the partitions for each")
+        scrapers[0].freeze()
+        until(lambda: len(partitions(scrapers[1])) == 12, "all partitions for the other")
+        alone_ns = time.time_ns()
+        scrapers[0].thaw()
+        until(lambda: settled(scrapers), "half of the partitions for each again")
+        until(lambda: any(end > alone_ns for end in pipeline.full_windows()), "a window of all nodes")
+    assert logged(scrapers[0], LOST)
+    assert [scraper.stop(STOP_S) for scraper in scrapers] == [0, 0]
+
+
+def test_an_outage_of_kafka_is_outlived(
+    own_kafka: Callable[[], Kafka], cluster: SimulatedCluster, service: Service
+) -> None:
+    broker = own_kafka()
+    pipeline = Pipeline(broker.bootstrap, cluster, service)
+    scraper = pipeline.scraper()
+    with pipeline.reading() as until:
+        until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
+        broker.kill()
+        until(lambda: bool(logged(scraper, LOST)), "the worker knows that Kafka is away")
+        broker.start()
+        back_ns = time.time_ns()
+        until(lambda: any(end > back_ns for end in pipeline.full_windows()), "a window of all nodes")
+        broker.kill()
+    full = pipeline.full_windows()
+    assert full == list(range(full[0], full[-1] + 1, 5 * SECOND)), "no window is left out"
+    assert scraper.stop(STOP_S) == 0, "also without Kafka"
+
+
+def test_a_scraper_that_waits_for_kafka_can_be_stopped(cluster: SimulatedCluster, service: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    scraper = Pipeline(f"127.0.0.1:{port}", cluster, service).scraper()
+    ends_at = time.monotonic() + DEADLINE_S
+    while not logged(scraper, "waiting for Kafka"):
+        assert time.monotonic() < ends_at
+        time.sleep(0.1)
+    assert scraper.stop(STOP_S) == 0
+
+
+def test_a_topic_of_others_settings(
+    own_kafka: Callable[[], Kafka], world: FixedWorld, cluster: SimulatedCluster, service: Service
+) -> None:
+    broker = own_kafka()
+    admin = AdminClient(client_settings(broker.bootstrap, "test"), logger=client_log)
+    admin.create_topics([NewTopic(TOPIC, 2, config={"max.message.bytes": "20000"})])[TOPIC].result(30)
+    world.show(
+        summaries={name: document(name) for name in NODES} | {"n5": document("n5", padding=secrets.token_hex(50_000))}
+    )
+    pipeline = Pipeline(broker.bootstrap, cluster, service)
+    scraper = pipeline.scraper()
+    with pipeline.reading() as until:
+        until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
+    errors = {scrape.node: scrape.error for _, _, scrape in pipeline.scrapes}
+    assert {name for name, error in errors.items() if error} == {"n5"}
+    assert f"the topic {TOPIC} takes no record of this size: raise its max.message.bytes" in str(errors["n5"])
+    assert {at.partition for at, _, _ in pipeline.scrapes} == {0, 1}
+    admin.create_partitions([NewPartitions(TOPIC, 4)])[TOPIC].result(30)
+    grown_ns = time.time_ns()
+    with pipeline.reading() as until:
+        until(lambda: any(end > grown_ns for end in pipeline.full_windows()), "a window of all nodes")
+    newest = max(pipeline.full_windows())
+    used = {scrape.node: at.partition for at, _, scrape in pipeline.scrapes if scrape.window_end_ns == newest}
+    assert used == {name: partition_of(pipeline.name, name, 4) for name in NODES}
+    assert any("another number of partitions" in line for line in scraper.text.splitlines())
+    assert scraper.stop(STOP_S) == 0

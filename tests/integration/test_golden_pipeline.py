@@ -1,0 +1,81 @@
+"""A recorded node through the whole pipeline: real HTTP, real Kafka, real InfluxDB, and the lines Heapster wrote."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from simulator.server import SimulatedCluster
+from simulator.world import FixedWorld
+from stack.influxdb import InfluxDB
+from stack.kafka import Kafka
+from stack.process import Process
+from tests.integration.recordings import content, differences, query
+from tests.waiting import wait_until
+
+NR131 = Path(__file__).parents[1] / "fixtures" / "golden" / "nr131"
+NODE = "datagen-1-31"
+WINDOWS = 3
+
+
+def items(name: str) -> list[Any]:
+    found: list[Any] = json.loads((NR131 / name).read_text())["items"]
+    return found
+
+
+def step(world: FixedWorld, window: int) -> None:
+    """What API and kubelet say in that window of the recording."""
+    world.show(
+        nodes=items("nodes.json"),
+        pods=items("pods.json"),
+        namespaces=items("namespaces.json"),
+        summaries={NODE: (NR131 / f"summary_datagen-1-31_t{window}.json").read_bytes()},
+    )
+
+
+def window_ends(influxdb: InfluxDB, database: str) -> list[int]:
+    """The windows that have arrived with their groups, in order."""
+    ends: list[int] = []
+    for series in query(influxdb, database, 'SELECT "value" FROM "memory/usage" WHERE "type" = \'cluster\''):
+        ends += [row[0] for row in series["values"]]
+    return sorted(ends)
+
+
+def test_a_recorded_node_ends_in_influxdb_as_heapster_wrote_it(
+    own_kafka: Callable[[], Kafka], influxdb: InfluxDB, influx_database: str, service: Callable[..., Process]
+) -> None:
+    kafka, world = own_kafka(), FixedWorld()
+    step(world, 0)
+    with SimulatedCluster.fixed(world, kubelet_port=0, api_port=0) as cluster:
+        source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}"
+        brokers = f"--kafka-brokers={kafka.bootstrap}"
+        sink = f"influxdb:{influxdb.url}?db={influx_database}&user={influxdb.user}&pw={influxdb.password}"
+        service("processor", brokers)
+        service("writer", brokers, f"--sink={sink}&cluster_name=oracle")
+        service("scraper", brokers, f"--source={source}", "--metric-resolution=10s")
+        kubelet = cluster.kubelets[NODE]
+        for window in range(1, WINDOWS):
+            wait_until(lambda window=window: kubelet.requests >= window, f"request {window} to the kubelet")
+            step(world, window)
+        wait_until(lambda: len(window_ends(influxdb, influx_database)) >= WINDOWS, "three windows in InfluxDB")
+    ends = window_ends(influxdb, influx_database)[:WINDOWS]
+    expected = f"{influx_database}_expected"
+    query(influxdb, expected, f'CREATE DATABASE "{expected}" WITH NAME "default"')
+    for window, end_ns in enumerate(ends):
+        lines = (NR131 / f"expected_t{window}.lp").read_text().splitlines()
+        answer = requests.post(
+            f"{influxdb.url}/write",
+            params={"db": expected},
+            data="\n".join(f"{line} {end_ns}" for line in lines if line).encode(),
+            auth=(influxdb.user, influxdb.password),
+            timeout=30,
+        )
+        assert answer.status_code == 204, answer.text
+    found = {
+        name: [row for row in rows if row["time"] in ends]
+        for name, rows in content(influxdb, influx_database).items()
+        if name != "uptime"  # the recording leaves it out: it is the wall clock
+    }
+    assert differences(found, content(influxdb, expected)) == []

@@ -40,7 +40,7 @@ def parse_keyed_uri(flag: str, value: str, environ: Mapping[str, str] = os.envir
     key, _, rest = value.partition(":")
     if not key:
         raise ConfigError(
-            f"{flag}: missing uri key in {without_secrets(value)!r}: expected KEY:URI, as influxdb:http://host:8086?db=k8s"
+            f"{flag}: missing uri key in {without_secrets(value)!r}: expected KEY or KEY:http://HOST:PORT?OPTION=VALUE"
         )
     if not rest:
         return KeyedUri(flag, key, None)

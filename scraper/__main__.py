@@ -7,6 +7,7 @@ import threading
 from typing import Final
 
 import click
+import urllib3
 
 from runtime import flags
 from runtime.errors import ConfigError
@@ -61,6 +62,7 @@ def scraper(
     found = wait_for_topics(kafka_brokers, (topic,), stopped)
     if found is None:
         return
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # told already, and once is enough
     bugs = _stop_on_bugs(stopped)
     config = WorkerConfig(
         source=read_from, cluster=cluster_name, resolution_ns=metric_resolution, brokers=kafka_brokers, topic=topic

@@ -51,6 +51,8 @@ def api_configuration(
         raise ConfigError(
             f"{access.flag}: invalid kubernetes master url specified{shown}: give one, as http://HOST:PORT"
         )
+    if api.host.startswith("https:") and not api.verify_ssl:
+        log.warning("the certificate of the API server is not verified", extra={"host": api.host})
     if access.use_service_account and not _with_token(api, account / "token"):
         log.warning("useServiceAccount: going without a token", extra={"unreadable": str(account / "token")})
     return api

@@ -1,5 +1,6 @@
 """One request to one kubelet: `GET /stats/summary`, with every way it can fail told apart."""
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ from scraper.clocks import offset_ns
 from scraper.deadline import Deadline, DeadlineAdapter, reading_until
 from scraper.document import NotADocumentError, overview
 from scraper.snapshot import PodName
+
+log = logging.getLogger(__name__)
 
 LARGEST_DOCUMENT_BYTES: Final = MAX_RECORD_BYTES - 1024 * 1024
 """Leaves room for what the API says about the node's pods."""
@@ -51,6 +54,8 @@ class KubeletClient:
         self._session.mount(f"{self._scheme}://", DeadlineAdapter(pool_connections=_KUBELETS_REMEMBERED))
         # given with each request, or else the environment's would be taken
         self._verify: str | bool = (api.ssl_ca_cert or False) if api.verify_ssl else False
+        if https and self._verify is False:
+            log.warning("the certificates of kubelets are not verified: there is no CA, or insecure=true")
         self._certificate = (api.cert_file, api.key_file) if https and api.cert_file and api.key_file else None
 
     def fetch(self, address: str, port: int, deadline: Deadline) -> Answer:

@@ -1,3 +1,4 @@
+import logging
 import socket
 import threading
 import time
@@ -242,7 +243,11 @@ def test_over_https_the_token_of_the_api_client_is_sent() -> None:
         pytest.param("/etc/ca.crt", False, False, id="insecure"),
     ],
 )
-def test_whose_certificates_are_believed(ca: str | None, verify_ssl: bool, expected: str | bool) -> None:  # noqa: FBT001
+def test_whose_certificates_are_believed(
+    caplog: pytest.LogCaptureFixture, ca: str | None, *, verify_ssl: bool, expected: str | bool
+) -> None:
     api = client.Configuration()
     api.ssl_ca_cert, api.verify_ssl = ca, verify_ssl
-    assert KubeletClient(api, https=True)._verify == expected
+    with caplog.at_level(logging.WARNING):
+        assert KubeletClient(api, https=True)._verify == expected
+    assert bool(caplog.records) is (expected is False), "what is not verified is told"

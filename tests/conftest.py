@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("noisy machine", deadline=None)
+settings.register_profile("noisy machine", deadline=None, max_examples=30)
 settings.load_profile("noisy machine")
 
 

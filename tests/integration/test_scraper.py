@@ -19,6 +19,7 @@ from runtime.kafka import client_log, client_settings, consumer_settings, ensure
 from schemas.node_scrape import NodeScrape, decode_scrape
 from schemas.topics import topics
 from scraper.leases import partition_of
+from scraper.schedule import SCRAPE_OFFSET_NS, floor_ns
 from simulator.faults import Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
@@ -214,6 +215,19 @@ def test_scrapers_that_come_and_go_in_order_leave_no_window_out(pipeline: Pipeli
     full = pipeline.full_windows()
     assert full == list(range(full[0], full[-1] + 1, 10 * SECOND))
     assert second.stop(STOP_S) == 0
+
+
+def test_a_window_that_fired_just_before_a_scraper_came_is_caught_up_with(pipeline: Pipeline) -> None:
+    now_ns = time.time_ns()
+    resolution_ms = next(ms for ms in range(90_000, 900_000) if now_ns - last_fire_ns(now_ns, ms) < SECOND)
+    pipeline.scraper(f"{resolution_ms}ms")
+    with pipeline.reading() as until:
+        until(lambda: len(pipeline.full_windows()) == 1, "the window of all nodes", deadline_s=40)
+    assert pipeline.full_windows() == [last_fire_ns(now_ns, resolution_ms) - SCRAPE_OFFSET_NS]
+
+
+def last_fire_ns(time_ns: int, resolution_ms: int) -> int:
+    return floor_ns(time_ns - SCRAPE_OFFSET_NS, resolution_ms * 1_000_000) + SCRAPE_OFFSET_NS
 
 
 def test_bad_kubelets_and_nodes_delay_nobody(pipeline: Pipeline, cluster: SimulatedCluster, world: FixedWorld) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from stack.cache import installed, run_quietly
-from stack.ports import LOOPBACK, free_ports
+from stack.ports import LOOPBACK, own_ports
 from stack.server import Server
 
 VERSION: Final = "1.8.3"
@@ -61,7 +61,7 @@ class InfluxDB(Server):
         """
         influxd = install_influxdb() / "influxd"
         self._auth = auth
-        self.port, backup_port = free_ports(2)
+        self.port, backup_port = own_ports(2)
         folder.mkdir(parents=True)
         file = folder / "influxdb.conf"
         file.write_text(settings(folder, self.port, backup_port, auth=auth))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from stack.cache import installed, run_quietly
-from stack.ports import LOOPBACK, free_ports
+from stack.ports import LOOPBACK, own_ports
 from stack.process import ProcessError
 from stack.server import Server
 
@@ -93,7 +93,7 @@ class Kafka(Server):
         self._folder = folder
         self._settings = folder / "server.properties"
         self._logging = folder / "log4j2.properties"
-        self.port, controller_port = free_ports(2)
+        self.port, controller_port = own_ports(2)
         folder.mkdir(parents=True)
         self._settings.write_text(
             "".join(f"{name}={value}\n" for name, value in settings(folder, self.port, controller_port).items())

@@ -9,7 +9,7 @@ from typing import Final, Self
 from stack.demo_settings import DemoSettings
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
-from stack.ports import LOOPBACK, free_ports
+from stack.ports import LOOPBACK, own_ports
 from stack.process import Process
 from stack.server import Server
 
@@ -74,7 +74,7 @@ class Pipeline:
 
 
 def _arguments(settings: DemoSettings, brokers: str, influxdb_url: str) -> tuple[tuple[str, ...], ...]:
-    api_port, kubelet_port = free_ports(2)
+    api_port, kubelet_port = own_ports(2)
     size = (f"--nodes={settings.nodes}", f"--pods-per-node={settings.pods_per_node}")
     source = f"kubernetes:http://{LOOPBACK}:{api_port}?inClusterConfig=false&kubeletPort={kubelet_port}"
     return (

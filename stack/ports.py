@@ -1,4 +1,4 @@
-"""Ports of the loopback interface."""
+"""Ports of the loopback interface, for servers that may fall and get up again."""
 
 import errno
 import socket
@@ -10,27 +10,35 @@ LOOPBACK: Final = "127.0.0.1"
 _SERVER_PORTS: Final = range(15_000, 32_000)
 
 
-def free_ports(count: int) -> list[int]:
-    """So many different ports that nobody listens on now, at random. Raises OSError: there are too few."""
-    found: list[int] = []
+def own_ports(count: int) -> list[int]:
+    """So many ports that only servers of ours will find free for as long as this process lives.
+
+    Raises OSError: there are too few.
+    """
+    ours: list[int] = []
     for port in SystemRandom().sample(_SERVER_PORTS, len(_SERVER_PORTS)):
-        if is_free(port):
-            found.append(port)
-        if len(found) == count:
-            return found
+        if _reserved(port):
+            ours.append(port)
+        if len(ours) == count:
+            return ours
     raise OSError(
         errno.EADDRNOTAVAIL, f"there are no {count} free ports from {_SERVER_PORTS[0]} to {_SERVER_PORTS[-1]}"
     )
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: closed connections do not count
+def _reserved(port: int) -> bool:
+    """Take a port that nobody has, and hold it without listening; False if somebody has it.
+
+    Bound without SO_REUSEADDR it shares with nobody; with it from then on, a server that has it too, as all of ours
+    do, may listen there.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
         try:
-            probe.bind((LOOPBACK, port))
+            held.bind((LOOPBACK, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return False
             raise
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.detach()  # open until the end of this process
     return True

@@ -30,13 +30,13 @@ QUIET = {"log_level": 0}  # what a client says about a broker that was killed
 
 def create(bootstrap: str, topic: str) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap, **QUIET})
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(10)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(60)
 
 
 def send(bootstrap: str, topic: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 10_000_000, **QUIET})
     producer.produce(topic, value)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def received(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
@@ -44,7 +44,7 @@ def received(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
     consumer = Consumer(settings)
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
-        return [message.value() for message in consumer.consume(count, timeout=30)]
+        return [message.value() for message in consumer.consume(count, timeout=60)]
     finally:
         consumer.close()
 
@@ -52,7 +52,7 @@ def received(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
 def ask(server: InfluxDB, path: str, body: str = "", password: str = InfluxDB.password, **parameters: str) -> bytes:
     credentials = {"u": server.user, "p": password}
     url = f"{server.url}/{path}?{urllib.parse.urlencode(credentials | parameters)}"
-    with urllib.request.urlopen(url, data=body.encode(), timeout=10) as answer:
+    with urllib.request.urlopen(url, data=body.encode(), timeout=60) as answer:
         found: bytes = answer.read()
     return found
 

@@ -40,11 +40,19 @@ def test_it_is_killed_if_it_does_not_end(tmp_path: Path) -> None:
 def test_a_frozen_one_can_be_killed(tmp_path: Path) -> None:
     process = launched(tmp_path, *SLEEPER)
     process.freeze()
-    wait_until(lambda: state(process.pid) == "T", "it is stopped", 10)
+    assert state(process.pid) == "T"
     process.thaw()
     wait_until(lambda: state(process.pid) != "T", "it goes on", 10)
     process.freeze()
+    assert state(process.pid) == "T"
+    assert process.running
     assert process.kill() == -signal.SIGKILL
+
+
+def test_one_that_has_ended_cannot_be_frozen_but_does_not_hold_us_up(tmp_path: Path) -> None:
+    process = launched(tmp_path, sys.executable, "-c", "print('ready')")
+    process.freeze()
+    assert process.stop() == 0
 
 
 def test_it_is_launched_again_and_its_log_goes_on(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Pipeline:
             content(self.influxdb, self.database), content(self.influxdb, self.database + EXPECTED_SUFFIX)
         )
 
-    def reaches_what_is_expected(self, deadline_s: float = 90.0) -> None:
+    def reaches_what_is_expected(self, deadline_s: float = 180.0) -> None:
         try:
             wait_until(self.complete, "the expected points", deadline_s)
         except pytest.fail.Exception:

@@ -61,7 +61,7 @@ def test_a_year_old_stretch_comes_out_as_it_was_live_and_again_after_a_kill(
     brokers = f"--kafka-brokers={kafka.bootstrap}"
 
     first = service("replay", brokers, *span(stretch), sink(influxdb, influx_database))
-    wait_until(lambda: ended(first), "the replay's end", 150)
+    wait_until(lambda: ended(first), "the replay's end", 300)
     assert first.status == 0
     assert differences(content(influxdb, influx_database), content(influxdb, expected)) == []
 
@@ -70,7 +70,7 @@ def test_a_year_old_stretch_comes_out_as_it_was_live_and_again_after_a_kill(
     wait_until(lambda: points(influxdb, again) > 0 or ended(second), "points of the second replay")
     second.kill()
     second.launch()
-    wait_until(lambda: ended(second), "the second replay's end", 150)
+    wait_until(lambda: ended(second), "the second replay's end", 300)
     assert second.status == 0
     assert differences(content(influxdb, again), content(influxdb, expected)) == []
 

@@ -349,9 +349,9 @@ def test_a_conflicting_point_becomes_a_dead_letter_and_no_other(
     assert letter.headers["topic"] == pipeline.source.name
     assert {"partition", "offset", "rejected-at", "rejected-by", "sink"} <= letter.headers.keys()
     expected = {point for point in points_of([*good, bad]) if point.measurement != "custom/qps"}
+    until(lambda: pipeline.committed(writer.told("writing")[0]["sink"]) == 6, "all is committed")
     found = {point for point in points_in(influxdb, influx_database) if point.measurement != "custom/qps"}
     assert found == expected
-    until(lambda: pipeline.committed(writer.told("writing")[0]["sink"]) == 6, "all is committed")
 
 
 def test_records_that_cannot_be_read_are_dead_letters_and_the_others_go_on(

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, cast
 
 import faust
-from faust.types import TP, EventT, TopicT
+from faust.types import EventT, TopicT
 from faust.types.transports import ConsumerT
 
 from processor.assignment import Assignment, Position
@@ -153,7 +153,6 @@ class Processor:
         self._config = config
         self._nodes = nodes
         self._groups = groups
-        self._starts: dict[TP, tuple[int, int | None]] = {}  # generation, and the offset reading began at
         self._watchdog = Watchdog()
 
     async def flush_nodes(self) -> None:
@@ -162,7 +161,7 @@ class Processor:
         async def flush() -> None:
             await self._nodes.deliveries.until_crowded(NODE_FLUSH_S)
             if self._settled():
-                assignment = await self._assignment(self._config.topics.kubelet_stats)
+                assignment = self._assignment(self._config.topics.kubelet_stats)
                 await self._nodes.flush(assignment, time.monotonic())
                 self._watch(assignment)
 
@@ -174,7 +173,7 @@ class Processor:
         async def flush() -> None:
             await self._groups.deliveries.until_crowded(GROUP_FLUSH_S)
             if self._settled():
-                await self._groups.flush(await self._assignment(self._config.topics.group_sums))
+                await self._groups.flush(self._assignment(self._config.topics.group_sums))
 
         await self._forever(flush)
 
@@ -204,26 +203,19 @@ class Processor:
         """Whether no rebalance or recovery is under way: only then tables and assignment belong together."""
         return not (self._app.rebalancing or self._app.in_recovery or self._app.should_stop)
 
-    async def _assignment(self, topic: Topic) -> Assignment:
+    def _assignment(self, topic: Topic) -> Assignment:
         """The partitions of `topic` that are this worker's now."""
-        consumer = self._app.consumer
-        generation = self._app.consumer_generation_id or 0
-        positions = {}
-        for tp in consumer.assignment():
-            if tp.topic == topic.name:
-                start = await self._start(tp, generation)
-                positions[tp.partition] = Position(
-                    next_offset=start,
-                    end_offset=consumer.highwater(tp),
-                    committed_offset=self._app.monitor.tp_committed_offsets.get(tp),
-                )
-        return Assignment(generation, positions)
-
-    async def _start(self, tp: TP, generation: int) -> int | None:
-        known = self._starts.get(tp)
-        if known is None or known[0] != generation or known[1] is None:
-            known = self._starts[tp] = (generation, await self._app.consumer.position(tp))
-        return known[1]
+        consumer = cast("OrderedConsumer", self._app.consumer)
+        positions = {
+            tp.partition: Position(
+                next_offset=consumer.began_at(tp),
+                end_offset=consumer.highwater(tp),
+                committed_offset=self._app.monitor.tp_committed_offsets.get(tp),
+            )
+            for tp in consumer.assignment()
+            if tp.topic == topic.name
+        }
+        return Assignment(self._app.consumer_generation_id or 0, positions)
 
 
 def raw_topic(app: App, topic: Topic) -> TopicT:

@@ -7,25 +7,32 @@ it drops in the middle of a fetch, and reads on behind them.
 
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
-from faust.transport.consumer import RecordMap
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
 from faust.types.tuples import Message
 
 log = logging.getLogger(__name__)
 
+_GONE_AFTER: Final = 3
+"""So often a record is asked for before it counts as gone from the topic."""
+
 
 class OrderedConsumer(Consumer):
-    """Knows which record comes next in each partition, and goes back for it where another one does."""
+    """Knows which record comes next in each partition, and goes back for it where the reader is past it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's own parameters
         """As Faust makes its consumers."""
         super().__init__(*args, **kwargs)
-        self._next: dict[TP, int] = {}  # offsets
-        self._fetched: dict[TP, int] = {}  # up to which offset, in the last fetch
-        self._sought: dict[TP, int] = {}  # where it went back to last
+        self._began: dict[TP, int] = {}  # offsets
+        self._next: dict[TP, int] = {}
+        self._sought: dict[TP, tuple[int, int]] = {}  # where it went back to last, and how often
+
+    def began_at(self, tp: TP) -> int | None:
+        """The offset at which reading began after the last rebalance, None before that."""
+        return self._began.get(tp)
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, to the beginning where none is, and go on from there only."""
@@ -35,44 +42,58 @@ class OrderedConsumer(Consumer):
         earliest = await self.earliest_offsets(*uncommitted) if uncommitted else {}
         for tp in uncommitted:  # Faust leaves these wherever they had been read to
             await self.seek(tp, earliest.get(tp) or 0)
-        self._next = {tp: self._committed_offset[tp] or earliest.get(tp) or 0 for tp in sources}
-        self._fetched.clear()
+        self._began = {tp: self._committed_offset[tp] or earliest.get(tp) or 0 for tp in sources}
+        self._next = dict(self._began)
         self._sought.clear()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's
-        """The records that come next; what the last fetch dropped is fetched again first."""
+        """The records that come next; what an earlier fetch dropped is fetched again first."""
         if not self.app.rebalancing:
             await self._go_back()
         async for tp, message in super().getmany(timeout):
             if not self.app.topics.acks_enabled_for(message.topic) or self._follows(tp, message.offset):
                 yield tp, message
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:  # noqa: ASYNC109
-        records = await super()._getmany(active_partitions, timeout)
-        for tp, found in records.items():
-            if found:
-                self._fetched[tp] = found[-1].offset + 1
-        return records
-
     async def _go_back(self) -> None:
-        for tp, end in self._fetched.items():
-            expected = self._next.get(tp, end)
-            if end > expected:
-                log.info(
-                    "going back", extra={"topic": tp.topic, "partition": tp.partition, "from": end, "to": expected}
-                )
-                self._sought[tp] = expected
+        """Seek to the next record wherever the reader is past it.
+
+        Its own positions tell, and nothing that is noted down here: a fetch may end after the seek that was to undo
+        it, and its records may never come to us.
+        """
+        for tp, position in (await self._positions()).items():
+            expected = self._next.get(tp, position)
+            times = self._times_sought(tp, expected)
+            if position > expected and times < _GONE_AFTER:
+                where = {"topic": tp.topic, "partition": tp.partition, "from": position, "to": expected}
+                log.info("going back", extra=where)
+                self._sought[tp] = (expected, times + 1)
                 await self.seek(tp, expected)
-        self._fetched.clear()
+
+    def _times_sought(self, tp: TP, expected: int) -> int:
+        offset, times = self._sought.get(tp, (expected, 0))
+        return times if offset == expected else 0
+
+    async def _positions(self) -> dict[TP, int]:
+        """The offset that each source partition is fetched from next."""
+
+        async def read() -> dict[TP, int]:
+            consumer: Any = self._thread._ensure_consumer()  # noqa: SLF001 - Faust cannot be asked for all at once
+            assigned = consumer.assignment()
+            return {tp: await consumer.position(tp) for tp in self._next if tp in assigned}
+
+        try:
+            found: dict[TP, int] = await self._thread.call_thread(read)
+        except IllegalStateError:  # they are another worker's now
+            return {}
+        return found
 
     def _follows(self, tp: TP, offset: int) -> bool:
         if self.app.rebalancing:  # the tables may not be restored yet
             return False
         expected = self._next.get(tp, offset)
         if offset > expected:
-            if self._sought.get(tp) != expected:
+            if self._times_sought(tp, expected) < _GONE_AFTER:
                 return False
-            # asked for again, and still not there: they are gone from the topic
             gone = {"topic": tp.topic, "partition": tp.partition, "from": expected, "to": offset}
             log.warning("records are gone", extra=gone)
         self._next[tp] = offset + 1

@@ -6,6 +6,7 @@ yields the same again.
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, cast
 
 from faust import Stream
@@ -15,13 +16,12 @@ from processor import telemetry
 from processor.assignment import Assignment, Position, Span
 from processor.delivery import Deliveries, Sent
 from processor.labels import LabelRules
-from processor.node import derive
 from processor.output import Output
-from processor.partition import PartitionState, Place
+from processor.partition import PartitionState
+from processor.step import step
 from processor.windows import WindowTable
 from schemas.codec import UndecodableError
 from schemas.group_sum import SourceProgress
-from schemas.metric_batch import MetricBatch, MetricSet, Version
 from schemas.node_sample import NodeSample, decode_sample, encode_sample
 from schemas.node_scrape import NodeScrape, decode_scrape
 
@@ -132,36 +132,21 @@ class NodeAgent:
         if scrape.document is None:
             telemetry.scrapes.labels("failed").inc()
             return []
-        place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
-        telemetry.scrapes.labels(place.value).inc()
-        if place is Place.DUPLICATE:
-            return []
-        result = derive(scrape, self._earlier(scrape, state), self._rules)
+        result = step(scrape, offset, state, partial(self._kept, state.partition), self._rules)
+        telemetry.scrapes.labels(result.place.value).inc()
         telemetry.count_problems(result.problems)
         sends: list[Sent] = []
-        if self._span.writes(scrape.window_end_ns):
+        if result.batch is not None and self._span.writes(scrape.window_end_ns):
             telemetry.batches.labels("node").inc()
-            sends.append(await self._output.batch(_batch(scrape, result.sets, offset)))
-        if place is Place.NEW:
-            sample = NodeSample(
-                cluster=scrape.cluster,
-                node=scrape.node,
-                window_end_ns=scrape.window_end_ns,
-                resolution_ns=scrape.resolution_ns,
-                offset=offset,
-                contributions=result.contributions,
-                entities=result.entities,
-            )
+            sends.append(await self._output.batch(result.batch))
+        if result.sample is not None:
             row = row_key(scrape.key, scrape.window_end_ns)
-            sends.append(self._samples.put(state.partition, row, encode_sample(sample)))
-            state.fold(sample)
+            sends.append(self._samples.put(state.partition, row, encode_sample(result.sample)))
+            state.fold(result.sample)
         return sends
 
-    def _earlier(self, scrape: NodeScrape, state: PartitionState) -> NodeSample | None:
-        window_end_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
-        if window_end_ns is None:
-            return None
-        return decode_sample(self._samples.rows(state.partition)[row_key(scrape.key, window_end_ns)])
+    def _kept(self, partition: int, node: str, window_end_ns: int) -> NodeSample:
+        return decode_sample(self._samples.rows(partition)[row_key(node, window_end_ns)])
 
     def _state(self, event: EventT[bytes]) -> PartitionState:
         """The state before this event: built again after a rebalance, or when the reader went back."""
@@ -186,14 +171,3 @@ def row_key(node: str, window_end_ns: int) -> bytes:
 def sample_offset(row: bytes) -> int:
     """The offset that a row of `samples` reflects."""
     return decode_sample(row).offset
-
-
-def _batch(scrape: NodeScrape, sets: tuple[MetricSet, ...], offset: int) -> MetricBatch:
-    return MetricBatch(
-        cluster=scrape.cluster,
-        entity=scrape.node,
-        window_end_ns=scrape.window_end_ns,
-        resolution_ns=scrape.resolution_ns,
-        sets=sets,
-        version=Version(nodes=1, offsets=offset),
-    )

@@ -6,10 +6,11 @@ from typing import Any
 
 from processor.group import group_batch
 from processor.labels import LabelRules
-from processor.node import NodeResult, derive
+from processor.node import derive
+from processor.step import node_batch, node_sample
 from processor.times import parse_time_ns
 from schemas.group_sum import GroupSum
-from schemas.metric_batch import MetricBatch, Version
+from schemas.metric_batch import MetricBatch
 from schemas.node_sample import Contribution, NodeSample
 from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod, NodeScrape
 
@@ -65,19 +66,6 @@ def summary_scrape(document: object = None, **fields: Any) -> NodeScrape:
     return NodeScrape(**{**plain, **fields})
 
 
-def sample_of(scrape: NodeScrape, result: NodeResult, offset: int = 0) -> NodeSample:
-    """What is kept of a scrape for the next one, as the processor's agent keeps it."""
-    return NodeSample(
-        cluster=scrape.cluster,
-        node=scrape.node,
-        window_end_ns=scrape.window_end_ns,
-        resolution_ns=scrape.resolution_ns,
-        offset=offset,
-        contributions=result.contributions,
-        entities=result.entities,
-    )
-
-
 def processed(windows: Iterable[Iterable[NodeScrape]], rules: LabelRules | None = None) -> Iterator[list[MetricBatch]]:
     """Each window's batches: one per node and one per group, rates since the window before.
 
@@ -89,22 +77,11 @@ def processed(windows: Iterable[Iterable[NodeScrape]], rules: LabelRules | None 
         totals: dict[str, list[GroupSum]] = {}
         for partition, scrape in enumerate(window):
             result = derive(scrape, previous.get(scrape.node), rules or LabelRules())
-            previous[scrape.node] = sample_of(scrape, result)
-            batches.append(node_batch(scrape, result))
+            previous[scrape.node] = node_sample(scrape, result, 0)
+            batches.append(node_batch(scrape, result, 0))
             for contribution in result.contributions:
                 totals.setdefault(contribution.group, []).append(total_of(scrape, contribution, partition))
         yield batches + [group_batch(each) for each in totals.values()]
-
-
-def node_batch(scrape: NodeScrape, result: NodeResult) -> MetricBatch:
-    return MetricBatch(
-        cluster=scrape.cluster,
-        entity=scrape.node,
-        window_end_ns=scrape.window_end_ns,
-        resolution_ns=scrape.resolution_ns,
-        sets=result.sets,
-        version=Version(nodes=1, offsets=0),
-    )
 
 
 def total_of(scrape: NodeScrape, contribution: Contribution, partition: int) -> GroupSum:

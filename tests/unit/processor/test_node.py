@@ -6,11 +6,12 @@ import pytest
 from processor.labels import LabelRules
 from processor.node import NodeResult, derive
 from processor.problems import Problem
+from processor.step import node_sample
 from schemas.catalogue import BY_NAME, GROUP_METRICS, Number
 from schemas.group_sum import NO_SUMS
 from schemas.node_sample import Contribution
 from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod, NodeScrape
-from tests.scrapes import sample_of, summary_scrape, time_ns
+from tests.scrapes import summary_scrape, time_ns
 
 NODE = "node:n1"
 POD = "namespace:default/pod:web-1"
@@ -96,7 +97,7 @@ def derived(*documents: object, **fields: Any) -> NodeResult:
     for document in documents:
         each = scrape(document, **fields)
         result = derive(each, previous, LabelRules())
-        previous = sample_of(each, result)
+        previous = node_sample(each, result, 0)
     assert result is not None
     return result
 

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from processor.group import group_batch
 from processor.labels import LabelRules
 from processor.node import derive
+from processor.step import node_sample
 from schemas.codec import UndecodableError
 from schemas.group_sum import NO_SUMS, GroupSum, add, encode_group_sum
 from schemas.metric_batch import MetricBatch, MetricSet, Version, decode_batch, encode_batch
 from schemas.node_sample import Contribution, encode_sample
 from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod
-from tests.scrapes import sample_of, summary_scrape
+from tests.scrapes import summary_scrape
 
 WEB_1 = ApiPod(
     namespace="default",
@@ -92,7 +93,7 @@ def test_any_json_is_derived_or_undecodable_and_what_comes_out_can_be_written(be
         each = summary_scrape(document, pods=(WEB_1,), namespaces=(DEFAULT,))
         with suppress(UndecodableError):
             result = derive(each, previous, LabelRules())
-            previous = sample_of(each, result)
+            previous = node_sample(each, result, 0)
             encode_sample(previous)
             written = batch(result.sets)
             assert decode_batch(encode_batch(written)) == written

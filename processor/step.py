@@ -1,0 +1,75 @@
+"""One record of `kubelet-stats` on top of what its partition said before: what is sent and kept for it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from processor.labels import LabelRules
+from processor.node import NodeResult, derive
+from processor.partition import PartitionState, Place
+from schemas.metric_batch import MetricBatch, Version
+from schemas.node_sample import NodeSample
+from schemas.node_scrape import NodeScrape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a scrape leads to."""
+
+    place: Place
+    batch: MetricBatch | None = None  # None: a second scrape of the window
+    sample: NodeSample | None = None  # what is kept and summed; None: a second scrape, or one that is late
+    problems: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def step(
+    scrape: NodeScrape,
+    offset: int,
+    state: PartitionState,
+    kept: Callable[[str, int], NodeSample],
+    rules: LabelRules,
+) -> Step:
+    """The step of a scrape that was answered, its record lying at `offset`; `state` stays as it is.
+
+    `kept` gives the sample of a node (its key) and window that `state` has.
+
+    Raises:
+        UndecodableError: the kubelet's document is not JSON, or no object.
+    """
+    place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+    if place is Place.DUPLICATE:
+        return Step(place=place)
+    earlier_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+    earlier = None if earlier_ns is None else kept(scrape.key, earlier_ns)
+    result = derive(scrape, earlier, rules)
+    return Step(
+        place=place,
+        batch=node_batch(scrape, result, offset),
+        sample=node_sample(scrape, result, offset) if place is Place.NEW else None,
+        problems=result.problems,
+    )
+
+
+def node_batch(scrape: NodeScrape, result: NodeResult, offset: int) -> MetricBatch:
+    """All metric sets of one node in one window."""
+    return MetricBatch(
+        cluster=scrape.cluster,
+        entity=scrape.node,
+        window_end_ns=scrape.window_end_ns,
+        resolution_ns=scrape.resolution_ns,
+        sets=result.sets,
+        version=Version(nodes=1, offsets=offset),
+    )
+
+
+def node_sample(scrape: NodeScrape, result: NodeResult, offset: int) -> NodeSample:
+    """What is kept of a scrape: where the next one's rates begin, and what it adds to its groups."""
+    return NodeSample(
+        cluster=scrape.cluster,
+        node=scrape.node,
+        window_end_ns=scrape.window_end_ns,
+        resolution_ns=scrape.resolution_ns,
+        offset=offset,
+        contributions=result.contributions,
+        entities=result.entities,
+    )

@@ -11,7 +11,7 @@ export PYTHON
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup stack demo test test-unit test-integration lint format clean
+.PHONY: help setup stack demo chaos test test-unit test-integration lint format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
@@ -31,6 +31,9 @@ stack: setup ## a real Kafka and a real InfluxDB, installed in .cache
 
 demo: stack ## a simulated cluster through the whole pipeline until Ctrl-C, or for DEMO_SECONDS=90
 	@$(RUN)/python -m stack.demo
+
+chaos: stack ## faults at random for CHAOS_MINUTES=5, by CHAOS_SEED=1, then a comparison point for point
+	@$(RUN)/python -m chaos
 
 test: stack lint test-unit test-integration ## everything that CI runs
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 import click
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Message, Producer
 
 from runtime import dead_letter, flags
 from runtime.errors import ConfigError
-from runtime.kafka import client_settings, producer_settings
+from runtime.kafka import client_log, producer_settings
 from runtime.logs import start_logging
+from runtime.reader import Reader
 from schemas.topics import topics
 
-_TIMEOUT_S: Final = 10.0
 _FLUSH_S: Final = 30.0
 _SHOWN_BYTES: Final = 512
 _NAMES: Final = (topics().kubelet_stats_dead_letter.name, topics().derived_metrics_dead_letter.name)
@@ -103,7 +103,7 @@ def requeue(kafka_brokers: str, letters: tuple[str, ...], everything: bool) -> N
     if bool(letters) == everything:
         raise ConfigError("requeue: name the letters, or give --all")
     found = list(_all(kafka_brokers)) if everything else [_one(kafka_brokers, each) for each in letters]
-    producer = Producer(producer_settings(kafka_brokers, "heapster-stream-dead-letters"))
+    producer = Producer(producer_settings(kafka_brokers, "heapster-stream-dead-letters"), logger=client_log)
     for letter in found:
         _send(producer, letter)
     left = producer.flush(_FLUSH_S)
@@ -126,53 +126,24 @@ def _send(producer: Producer, letter: Letter) -> None:
 
 
 def _all(brokers: str) -> Iterator[Letter]:
-    consumer = _consumer(brokers)
-    try:
+    with _reader(brokers) as reader:
         for topic in _NAMES:
-            for partition in _partitions(consumer, brokers, topic):
-                yield from _letters(consumer, topic, partition)
-    finally:
-        consumer.close()
-
-
-def _letters(consumer: Consumer, topic: str, partition: int) -> Iterator[Letter]:
-    low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
-    if low == high:
-        return
-    consumer.assign([TopicPartition(topic, partition, low)])
-    position = low
-    while position < high:
-        message = consumer.poll(_TIMEOUT_S)
-        if message is None or message.error() is not None:
-            return
-        position = (message.offset() or 0) + 1
-        yield Letter.of(message)
+            for partition, (begin, end) in reader.bounds(topic).items():
+                yield from map(Letter.of, reader.records(topic, partition, begin, end))
 
 
 def _one(brokers: str, name: str) -> Letter:
     parts = _ID.fullmatch(name)
     if parts is None or parts["topic"] not in _NAMES:
         raise ConfigError(f"{name!r} is not a dead letter's name: TOPIC/PARTITION/OFFSET, as `dead-letters list` shows")
-    consumer = _consumer(brokers)
-    try:
-        partition, offset = int(parts["partition"]), int(parts["offset"])
-        if partition in _partitions(consumer, brokers, parts["topic"]):
-            for letter in _letters(consumer, parts["topic"], partition):
-                if letter.id == f"{parts['topic']}/{partition}/{offset}":
-                    return letter
-    finally:
-        consumer.close()
-    raise ConfigError(f"there is no dead letter {name}")
+    topic, partition, offset = parts["topic"], int(parts["partition"]), int(parts["offset"])
+    with _reader(brokers) as reader:
+        begin, end = reader.bounds(topic).get(partition, (0, 0))
+        if not begin <= offset < end:
+            raise ConfigError(f"there is no dead letter {name}")
+        (record,) = reader.records(topic, partition, offset, offset + 1)
+        return Letter.of(record)
 
 
-def _partitions(consumer: Consumer, brokers: str, topic: str) -> list[int]:
-    try:
-        found = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
-    except KafkaException as error:
-        raise click.ClickException(f"Kafka at {brokers} does not answer: {error.args[0].str()}") from error
-    return [] if found.error is not None else sorted(found.partitions)
-
-
-def _consumer(brokers: str) -> Consumer:
-    settings = client_settings(brokers, "heapster-stream-dead-letters")
-    return Consumer(settings | {"group.id": "heapster-dead-letters", "enable.auto.commit": False})
+def _reader(brokers: str) -> Reader:
+    return Reader(brokers, "heapster-stream-dead-letters")

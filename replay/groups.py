@@ -7,7 +7,8 @@ from typing import Final
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from runtime.kafka import client_settings, consumer_settings
+from runtime.kafka import client_log, client_settings, consumer_settings
+from runtime.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class Groups:
     def __init__(self, brokers: str) -> None:
         """At those brokers."""
         self._brokers = brokers
-        self._admin = AdminClient(client_settings(brokers, "heapster-replay"), logger=log)
+        self._admin = AdminClient(client_settings(brokers, "heapster-replay"), logger=client_log)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """By partition the offsets a group has committed, of those it has."""
@@ -37,7 +38,7 @@ class Groups:
         """Have a new group begin there; one that has begun goes on where it is."""
         if self.committed(group, topic):
             return
-        consumer = Consumer(consumer_settings(self._brokers, "heapster-replay", group), logger=log)
+        consumer = Consumer(consumer_settings(self._brokers, "heapster-replay", group), logger=client_log)
         wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         try:
             consumer.commit(offsets=wanted, asynchronous=False)
@@ -48,17 +49,8 @@ class Groups:
 
     def ends(self, topic: str) -> dict[int, int]:
         """By partition the end of a topic."""
-        consumer = Consumer(
-            client_settings(self._brokers, "heapster-replay") | {"group.id": "heapster-replay"}, logger=log
-        )
-        try:
-            found = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
-            return {
-                partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)[1]
-                for partition in found.partitions
-            }
-        finally:
-            consumer.close()
+        with Reader(self._brokers, "heapster-replay") as reader:
+            return {partition: end for partition, (_, end) in reader.bounds(topic).items()}
 
     def in_use(self, group: str) -> bool:
         """Whether somebody is in the group still."""

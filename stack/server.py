@@ -41,7 +41,10 @@ class Server(Process, ABC):
 
     def start(self) -> Self:
         """Start it and wait until it serves. Raises ProcessError: it ended, or takes too long."""
-        self.launch()
+        return self.launch().wait()
+
+    def wait(self) -> Self:
+        """Wait until it serves. Raises ProcessError: it ended, or takes too long."""
         while not self.is_up():
             time.sleep(_LOOK_EVERY_S)
         return self

@@ -1,12 +1,9 @@
 """Recordings of `kubelet-stats`, what must come of them, and what is in InfluxDB."""
 
-import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
-import requests
 from confluent_kafka import Producer
 
 from runtime.kafka import ensure_topics, producer_settings
@@ -16,13 +13,10 @@ from schemas.topics import Topics, topics
 from scraper.leases import partition_of
 from simulator.cluster import Cluster, Shape
 from simulator.objects import Endpoint
-from stack.influxdb import InfluxDB
 from tests.scrapes import processed, scrape_of
-from writer.points import Schema, render
 
 RESOLUTION_S = 10
 NS_PER_S = 1_000_000_000
-SCHEMA = Schema()
 
 
 def recorded(windows: int, *, nodes: int = 6, pods: int = 3, end_s: int | None = None) -> list[list[NodeScrape]]:
@@ -86,58 +80,3 @@ class Recorder:
 def batches_of(windows: Iterable[Sequence[NodeScrape]]) -> list[MetricBatch]:
     """What the core makes of them, undisturbed."""
     return [batch for window in processed(windows) for batch in window]
-
-
-def write_expected(influxdb: InfluxDB, database: str, batches: Iterable[MetricBatch]) -> None:
-    """The points of those batches into a database of their own, past the pipeline."""
-    query(influxdb, database, f'CREATE DATABASE "{database}" WITH NAME "default"')
-    for batch in batches:
-        answer = requests.post(
-            f"{influxdb.url}/write",
-            params={"db": database},
-            data="\n".join(render(batch, SCHEMA).lines).encode(),
-            auth=(influxdb.user, influxdb.password),
-            timeout=30,
-        )
-        assert answer.status_code == 204, answer.text
-
-
-def content(influxdb: InfluxDB, database: str) -> dict[str, list[Any]]:
-    """Every point of a database: by measurement, in a fixed order."""
-    found: dict[str, list[Any]] = {}
-    for series in query(influxdb, database, "SELECT * FROM /.*/"):
-        columns = series["columns"]
-        rows = [
-            {name: value for name, value in zip(columns, row, strict=True) if value is not None}
-            for row in series["values"]
-        ]
-        found[series["name"]] = sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
-    return found
-
-
-def differences(found: Mapping[str, list[Any]], expected: Mapping[str, list[Any]]) -> list[str]:
-    """What is missing, too much or different, the first few."""
-    told: list[str] = []
-    for name in sorted(found.keys() | expected.keys()):
-        ours = {json.dumps(row, sort_keys=True) for row in found.get(name, [])}
-        theirs = {json.dumps(row, sort_keys=True) for row in expected.get(name, [])}
-        told += [f"missing {name} {row}" for row in sorted(theirs - ours)]
-        told += [f"too much {name} {row}" for row in sorted(ours - theirs)]
-    return told[:20]
-
-
-def points(influxdb: InfluxDB, database: str) -> int:
-    """How many points there are."""
-    return sum(
-        row[1] for series in query(influxdb, database, 'SELECT count("value") FROM /.*/') for row in series["values"]
-    )
-
-
-def query(influxdb: InfluxDB, database: str, text: str) -> list[dict[str, Any]]:
-    answer = requests.post(
-        f"{influxdb.url}/query",
-        params={"db": database, "q": text, "epoch": "ns"},
-        auth=(influxdb.user, influxdb.password),
-        timeout=60,
-    ).json()
-    return [series for result in answer.get("results", []) for series in result.get("series", [])]

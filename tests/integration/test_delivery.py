@@ -9,6 +9,7 @@ from itertools import chain
 
 import pytest
 
+from chaos.contents import Database, differences
 from schemas.node_scrape import NodeScrape, encode_scrape
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
@@ -16,16 +17,11 @@ from stack.process import Process
 from tests.integration.recordings import (
     Recorder,
     batches_of,
-    content,
-    differences,
-    points,
     recorded,
-    write_expected,
 )
 from tests.waiting import wait_until
 
 Start = Callable[..., Process]
-EXPECTED_SUFFIX = "_expected"
 
 
 @dataclass
@@ -34,7 +30,8 @@ class Pipeline:
 
     kafka: Kafka
     influxdb: InfluxDB
-    database: str
+    database: Database
+    expected: Database
     service: Start
 
     @property
@@ -44,7 +41,7 @@ class Pipeline:
     @property
     def sink(self) -> str:
         return (
-            f"--sink=influxdb:{self.influxdb.url}?db={self.database}"
+            f"--sink=influxdb:{self.influxdb.url}?db={self.database.name}"
             f"&user={self.influxdb.user}&pw={self.influxdb.password}"
         )
 
@@ -55,16 +52,13 @@ class Pipeline:
         return self.service("writer", self.brokers, self.sink)
 
     def expect(self, windows: list[list[NodeScrape]]) -> None:
-        write_expected(self.influxdb, self.database + EXPECTED_SUFFIX, batches_of(windows))
+        self.expected.write(batches_of(windows))
 
     def complete(self) -> bool:
-        expected = points(self.influxdb, self.database + EXPECTED_SUFFIX)
-        return points(self.influxdb, self.database) >= expected and not self.differences()
+        return self.database.points() >= self.expected.points() and not self.differences()
 
     def differences(self) -> list[str]:
-        return differences(
-            content(self.influxdb, self.database), content(self.influxdb, self.database + EXPECTED_SUFFIX)
-        )
+        return differences(self.database.content(), self.expected.content())[:20]
 
     def reaches_what_is_expected(self, deadline_s: float = 180.0) -> None:
         try:
@@ -76,7 +70,8 @@ class Pipeline:
 
 @pytest.fixture
 def pipeline(own_kafka: Callable[[], Kafka], influxdb: InfluxDB, influx_database: str, service: Start) -> Pipeline:
-    return Pipeline(own_kafka(), influxdb, influx_database, service)
+    written, expected = Database(influxdb, influx_database), Database(influxdb, f"{influx_database}_expected")
+    return Pipeline(own_kafka(), influxdb, written, expected, service)
 
 
 def test_processors_and_writers_killed_ten_times_leave_the_same_points(pipeline: Pipeline) -> None:
@@ -88,8 +83,8 @@ def test_processors_and_writers_killed_ten_times_leave_the_same_points(pipeline:
     for number in range(10):
         for window in windows[4 * number : 4 * number + 4]:
             recorder.send(window)
-        seen = points(pipeline.influxdb, pipeline.database)
-        wait_until(lambda seen=seen: points(pipeline.influxdb, pipeline.database) > seen, "more points")
+        seen = pipeline.database.points()
+        wait_until(lambda seen=seen: pipeline.database.points() > seen, "more points")
         victim = chance.choice(workers)
         victim.kill()
         victim.launch()
@@ -102,7 +97,7 @@ def test_a_processor_that_was_thought_dead_changes_nothing(pipeline: Pipeline) -
     recorder = Recorder(pipeline.kafka.bootstrap)
     zombie, _ = pipeline.processor(), pipeline.writer()
     recorder.send(chain.from_iterable(windows[:4]))
-    wait_until(lambda: points(pipeline.influxdb, pipeline.database) > 0, "the first points")
+    wait_until(lambda: pipeline.database.points() > 0, "the first points")
     recorder.send(chain.from_iterable(windows[4:8]))
     zombie.freeze()
     recorder.send(chain.from_iterable(windows[8:]))
@@ -113,9 +108,7 @@ def test_a_processor_that_was_thought_dead_changes_nothing(pipeline: Pipeline) -
 
 
 def _has_window(pipeline: Pipeline, window: list[NodeScrape]) -> bool:
-    newest = window[0].window_end_ns
-    uptimes = content(pipeline.influxdb, pipeline.database).get("uptime", [])
-    return any(row["time"] == newest for row in uptimes)
+    return bool(pipeline.database.query(f'SELECT "value" FROM "uptime" WHERE time = {window[0].window_end_ns}'))
 
 
 def test_kafka_killed_and_back_again(pipeline: Pipeline) -> None:
@@ -124,7 +117,7 @@ def test_kafka_killed_and_back_again(pipeline: Pipeline) -> None:
     recorder = Recorder(pipeline.kafka.bootstrap)
     workers = [pipeline.processor(), pipeline.writer()]
     recorder.send(chain.from_iterable(windows[:5]))
-    wait_until(lambda: points(pipeline.influxdb, pipeline.database) > 0, "the first points")
+    wait_until(lambda: pipeline.database.points() > 0, "the first points")
     pipeline.kafka.kill()
     pipeline.kafka.start()
     recorder.send(chain.from_iterable(windows[5:]))
@@ -187,5 +180,5 @@ def _dead_letters(pipeline: Pipeline, command: str, *arguments: str) -> list[str
 def test_told_to_stop_each_service_ends_within_ten_seconds(pipeline: Pipeline) -> None:
     Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(recorded(3)))
     workers = [pipeline.processor(), pipeline.writer()]
-    wait_until(lambda: points(pipeline.influxdb, pipeline.database) > 0, "the first points")
+    wait_until(lambda: pipeline.database.points() > 0, "the first points")
     assert [worker.stop(within_s=10) for worker in workers] == [0, 0]

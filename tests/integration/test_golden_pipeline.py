@@ -5,14 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import requests
-
+from chaos.contents import Database, differences
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
 from stack.process import Process
-from tests.integration.recordings import content, differences, query
 from tests.waiting import wait_until
 
 NR131 = Path(__file__).parents[1] / "fixtures" / "golden" / "nr131"
@@ -35,12 +33,10 @@ def step(world: FixedWorld, window: int) -> None:
     )
 
 
-def window_ends(influxdb: InfluxDB, database: str) -> list[int]:
+def window_ends(database: Database) -> list[int]:
     """The windows that have arrived with their groups, in order."""
-    ends: list[int] = []
-    for series in query(influxdb, database, 'SELECT "value" FROM "memory/usage" WHERE "type" = \'cluster\''):
-        ends += [row[0] for row in series["values"]]
-    return sorted(ends)
+    of_cluster = database.query('SELECT "value" FROM "memory/usage" WHERE "type" = \'cluster\'')
+    return sorted(row[0] for series in of_cluster for row in series["values"])
 
 
 def test_a_recorded_node_ends_in_influxdb_as_heapster_wrote_it(
@@ -59,23 +55,16 @@ def test_a_recorded_node_ends_in_influxdb_as_heapster_wrote_it(
         for window in range(1, WINDOWS):
             wait_until(lambda window=window: kubelet.requests >= window, f"request {window} to the kubelet")
             step(world, window)
-        wait_until(lambda: len(window_ends(influxdb, influx_database)) >= WINDOWS, "three windows in InfluxDB")
-    ends = window_ends(influxdb, influx_database)[:WINDOWS]
-    expected = f"{influx_database}_expected"
-    query(influxdb, expected, f'CREATE DATABASE "{expected}" WITH NAME "default"')
+        found = Database(influxdb, influx_database)
+        wait_until(lambda: len(window_ends(found)) >= WINDOWS, "three windows in InfluxDB")
+    ends = window_ends(found)[:WINDOWS]
+    expected = Database(influxdb, f"{influx_database}_expected")
     for window, end_ns in enumerate(ends):
         lines = (NR131 / f"expected_t{window}.lp").read_text().splitlines()
-        answer = requests.post(
-            f"{influxdb.url}/write",
-            params={"db": expected},
-            data="\n".join(f"{line} {end_ns}" for line in lines if line).encode(),
-            auth=(influxdb.user, influxdb.password),
-            timeout=30,
-        )
-        assert answer.status_code == 204, answer.text
-    found = {
-        name: [row for row in rows if row["time"] in ends]
-        for name, rows in content(influxdb, influx_database).items()
+        expected.write_lines(f"{line} {end_ns}" for line in lines if line)
+    compared = {
+        name: frozenset(row for row in rows if json.loads(row)["time"] in ends)
+        for name, rows in found.content().items()
         if name != "uptime"  # the recording leaves it out: it is the wall clock
     }
-    assert differences(found, content(influxdb, expected)) == []
+    assert differences(compared, expected.content()) == []

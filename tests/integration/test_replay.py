@@ -6,20 +6,16 @@ from itertools import chain
 
 import pytest
 
+from chaos.contents import Database, differences
 from replay.stretch import time_text
 from schemas.node_scrape import NodeScrape
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
 from stack.process import Process
 from tests.integration.recordings import (
-    RESOLUTION_S,
     Recorder,
     batches_of,
-    content,
-    differences,
-    points,
     recorded,
-    write_expected,
 )
 from tests.waiting import wait_until
 
@@ -55,24 +51,25 @@ def test_a_year_old_stretch_comes_out_as_it_was_live_and_again_after_a_kill(
     stretch = windows[20:50]
     recorder = Recorder(kafka.bootstrap, keep_for_ever=True)
     recorder.send(chain.from_iterable(windows))
-    expected = f"{influx_database}_expected"
+    expected, first_time, again = (
+        Database(influxdb, f"{influx_database}{end}") for end in ("_expected", "_first", "_again")
+    )
     of_stretch = {window[0].window_end_ns for window in stretch}
-    write_expected(influxdb, expected, (b for b in batches_of(windows) if b.window_end_ns in of_stretch))
+    expected.write(batch for batch in batches_of(windows) if batch.window_end_ns in of_stretch)
     brokers = f"--kafka-brokers={kafka.bootstrap}"
 
-    first = service("replay", brokers, *span(stretch), sink(influxdb, influx_database))
+    first = service("replay", brokers, *span(stretch), sink(influxdb, first_time.name))
     wait_until(lambda: ended(first), "the replay's end", 300)
     assert first.status == 0
-    assert differences(content(influxdb, influx_database), content(influxdb, expected)) == []
+    assert differences(first_time.content(), expected.content()) == []
 
-    again = f"{influx_database}_again"
-    second = service("replay", brokers, *span(stretch), sink(influxdb, again))
-    wait_until(lambda: points(influxdb, again) > 0 or ended(second), "points of the second replay")
+    second = service("replay", brokers, *span(stretch), sink(influxdb, again.name))
+    wait_until(lambda: again.points() > 0 or ended(second), "points of the second replay")
     second.kill()
     second.launch()
     wait_until(lambda: ended(second), "the second replay's end", 300)
     assert second.status == 0
-    assert differences(content(influxdb, again), content(influxdb, expected)) == []
+    assert differences(again.content(), expected.content()) == []
 
 
 def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(
@@ -98,4 +95,3 @@ def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(
         assert refused.status == 2
         assert reason in refused.text
         assert "Traceback" not in refused.text
-    assert RESOLUTION_S == 10

@@ -1,0 +1,85 @@
+"""Looks into topics: which partitions there are, from where to where, and the records in them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Self, TypeVar
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from runtime.duration import NS_PER_MS
+from runtime.errors import UnavailableError
+from runtime.kafka import client_log, client_settings
+
+_TIMEOUT_S: Final = 20.0
+
+_Answer = TypeVar("_Answer")
+
+
+class Reader:
+    """In no consumer group, commits nothing. Every method raises UnavailableError: Kafka does not answer."""
+
+    def __init__(self, brokers: str, client_id: str) -> None:
+        """Nothing is asked yet."""
+        self._brokers = brokers
+        settings = client_settings(brokers, client_id) | {
+            "group.id": client_id,
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 50,
+        }
+        self._consumer = Consumer(settings, logger=client_log)
+
+    def __enter__(self) -> Self:
+        """To be closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """No more looking."""
+        self._consumer.close()
+
+    def partitions(self, topic: str) -> list[int]:
+        """The topic's partitions; none if there is no such topic."""
+        found = self._asked(lambda: self._consumer.list_topics(topic, timeout=_TIMEOUT_S)).topics[topic]
+        return [] if found.error is not None else sorted(found.partitions)
+
+    def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
+        """By partition the first offset that is kept, and the end."""
+        return {partition: self._bounds(topic, partition) for partition in self.partitions(topic)}
+
+    def at(self, topic: str, time_ns: int, bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+        """By partition the first offset with that time or later; the end if there is none."""
+        asked = [TopicPartition(topic, partition, max(0, time_ns // NS_PER_MS)) for partition in bounds]
+        found = self._asked(lambda: self._consumer.offsets_for_times(asked, _TIMEOUT_S))
+        return {each.partition: each.offset if each.offset >= 0 else bounds[each.partition][1] for each in found}
+
+    def records(self, topic: str, partition: int, begin: int, end: int) -> Iterator[Message]:
+        """The records from offset `begin` up to, not including, `end`."""
+        if begin >= end:
+            return
+        self._consumer.assign([TopicPartition(topic, partition, begin)])
+        try:
+            position = begin
+            while position < end:
+                message = self._consumer.poll(_TIMEOUT_S)
+                if message is None:
+                    where = f"{topic}[{partition}]@{position}"
+                    raise UnavailableError(f"Kafka at {self._brokers} does not hand out {where}")
+                if error := message.error():
+                    raise UnavailableError(f"Kafka at {self._brokers} does not hand out {topic}: {error.str()}")
+                position = (message.offset() or 0) + 1
+                yield message
+        finally:
+            self._consumer.unassign()
+
+    def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        asked = TopicPartition(topic, partition)
+        low, high = self._asked(lambda: self._consumer.get_watermark_offsets(asked, _TIMEOUT_S))
+        return low, high
+
+    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
+        try:
+            return ask()
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka at {self._brokers} does not answer: {error.args[0].str()}") from error

@@ -3,8 +3,8 @@
 import shutil
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from chaos.bench import Bench
-from chaos.faults import FAULTS
+from chaos.faults import FAULTS, Fault
 from chaos.run import Run
 from chaos.verdict import Verdict, judge
 from runtime.stopping import stop_on_signals
@@ -26,16 +26,19 @@ _INTERRUPTED: Final = 130
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=5.0, envvar="CHAOS_MINUTES")
 @click.option("--seed", type=int, default=None, envvar="CHAOS_SEED", help="The same one brings the same faults.")
 @click.option("--workers", type=click.IntRange(1), default=2, envvar="CHAOS_WORKERS", help="How many of each kind.")
-def main(minutes: float, seed: int | None, workers: int) -> None:
+@click.option("--only", default="", envvar="CHAOS_ONLY", metavar="TEXT", help="Only faults whose name has this in it.")
+def main(minutes: float, seed: int | None, workers: int, only: str) -> None:
     """Break a real pipeline for some minutes, then compare InfluxDB with what the recorded scrapes amount to."""
+    faults = [fault for fault in FAULTS if only in fault.name]
+    if not faults:
+        raise click.UsageError(f"--only={only}: there is {', '.join(sorted({fault.name for fault in FAULTS}))}")
     console = Console(highlight=False, soft_wrap=True)
     seed = int(time.time()) % 100_000 if seed is None else seed
     console.print(f"{minutes:g} minutes of chaos, seed {seed}, {workers} workers of each kind")
     folder = Path(tempfile.mkdtemp(prefix="heapster-chaos-"))
-    stopped = stop_on_signals()
     try:
         chance = Random(seed)  # noqa: S311 - to be foreseen is the point
-        verdict = _play(console, folder, minutes, chance, workers, stopped)
+        verdict = _play(console, folder, faults, minutes * 60, chance, workers)
     except ProcessError as error:
         console.print(str(error), markup=False)
         sys.exit(1)
@@ -51,11 +54,12 @@ def main(minutes: float, seed: int | None, workers: int) -> None:
 
 
 def _play(
-    console: Console, folder: Path, minutes: float, chance: Random, workers: int, stopped: threading.Event
+    console: Console, folder: Path, faults: Sequence[Fault], for_s: float, chance: Random, workers: int
 ) -> Verdict | None:
+    stopped = stop_on_signals()
     with Bench.running(folder, workers) as bench:
         run = Run(bench, chance, lambda line: console.print(line, markup=False), stopped)
-        if not (run.until_scraped() and run.play(FAULTS, minutes * 60)):
+        if not (run.until_scraped() and run.play(faults, for_s)):
             return None
         return judge(bench, run)
 

@@ -18,6 +18,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import wait_for_topics
 from runtime.logs import start_logging
+from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,16 @@ _LONGEST_STOP_S: Final = 6.0
 @click.command("processor", context_settings=flags.CONTEXT)
 @flags.kafka_brokers
 @flags.label_flags
+@flags.metrics_flags
 @flags.log_level
-def processor(
+def processor(  # noqa: PLR0913 - a flag each
+    *,
     kafka_brokers: str,
     label_separator: str,
     store_label: tuple[str, ...],
     ignore_label: tuple[str, ...],
+    metrics_port: int,
+    metrics_ip: str,
     log_level: str,
 ) -> None:
     """Compute rates, utilization and sums, attach labels: kubelet-stats in, derived-metrics out.
@@ -43,7 +48,8 @@ def processor(
     """
     start_logging(log_level)
     rules = label_rules(label_separator, store_label, ignore_label)
-    run(ProcessorConfig(brokers=kafka_brokers, rules=rules))
+    with metrics_served(metrics_ip, metrics_port):
+        run(ProcessorConfig(brokers=kafka_brokers, rules=rules))
 
 
 def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...]) -> LabelRules:

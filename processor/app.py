@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 NODE_FLUSH_S: Final = 1.0
 GROUP_FLUSH_S: Final = 0.5
 COMMIT_INTERVAL_S: Final = 1.0
+MOST_BUFFERED: Final = 50
+"""Records read ahead at once; a scrape may be 1.5 MB."""
 
 
 class StalledError(RuntimeError):
@@ -115,6 +117,8 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, 
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
+        stream_buffer_maxsize=MOST_BUFFERED,
+        broker_max_poll_records=MOST_BUFFERED,
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=HEARTBEAT_S,
         broker_commit_interval=COMMIT_INTERVAL_S,

@@ -9,9 +9,12 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from faust.types import TP, EventT
+
+MOST_HELD_BYTES: Final = 32 * 1024 * 1024
+_OVERHEAD_BYTES: Final = 1024
 
 Sent: TypeAlias = Awaitable[Any]
 """A send that has begun; done when Kafka has acknowledged it, failed as it failed."""
@@ -25,15 +28,20 @@ class Held:
     sends: list[Sent]
     complete: bool
 
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory."""
+        return len(self.event.message.value or b"") + _OVERHEAD_BYTES
+
 
 class Deliveries:
     """The events of one agent that are not acknowledged yet, by partition in the order of their offsets."""
 
-    def __init__(self, most: int) -> None:
-        """At most so many are held before `room` waits: a bound on the worker's memory."""
-        self._most = most
+    def __init__(self, most_bytes: int = MOST_HELD_BYTES) -> None:
+        """So much is held before `room` waits: a bound on the worker's memory."""
+        self._most_bytes = most_bytes
         self._held: defaultdict[TP, deque[Held]] = defaultdict(deque)
-        self._count = 0
+        self._bytes = 0
         self._generation = -1
         self._freed = asyncio.Event()
         self._crowded = asyncio.Event()
@@ -45,7 +53,7 @@ class Deliveries:
 
     async def room(self) -> None:
         """Wait until another event may be held."""
-        while self._count >= self._most:
+        while self._bytes >= self._most_bytes:
             self._freed.clear()
             await self._freed.wait()
 
@@ -67,7 +75,7 @@ class Deliveries:
         self.keep_generation(generation)
         if generation == self._generation:
             self._held[event.message.tp].append(held)
-            self._counted(self._count + 1)
+            self._counted(self._bytes + held.size_bytes)
         return held
 
     def keep_generation(self, generation: int) -> None:
@@ -101,13 +109,13 @@ class Deliveries:
                     return
                 first.event.ack()
                 self._held[tp].popleft()
-        self._counted(sum(map(len, self._held.values())))
+                self._counted(self._bytes - first.size_bytes)
 
-    def _counted(self, count: int) -> None:
-        self._count = count
-        if 2 * count >= self._most:
+    def _counted(self, held_bytes: int) -> None:
+        self._bytes = held_bytes
+        if 2 * held_bytes >= self._most_bytes:
             self._crowded.set()
         else:
             self._crowded.clear()
-        if count < self._most:
+        if held_bytes < self._most_bytes:
             self._freed.set()

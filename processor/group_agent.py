@@ -4,7 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 from faust import Stream
 from faust.types import EventT, StreamT
@@ -21,9 +21,6 @@ from schemas.codec import UndecodableError
 from schemas.group_sum import GroupSum, SourceProgress, decode_group_record, decode_group_sum, encode_group_sum
 
 log = logging.getLogger(__name__)
-
-MOST_IN_FLIGHT: Final = 20_000
-"""Totals a worker has in hand at most; each is some hundred bytes."""
 
 
 @dataclass(slots=True)
@@ -55,7 +52,7 @@ class GroupAgent:
         self._partitions: dict[int, _Assigned] = {}
         self._waiting: defaultdict[GroupWindow, list[Held]] = defaultdict(list)
         self._flushed_s: float | None = None
-        self.deliveries = Deliveries(MOST_IN_FLIGHT)
+        self.deliveries = Deliveries()
 
     async def run(self, stream: StreamT[bytes]) -> None:
         """Take in records; Faust calls it."""

@@ -27,9 +27,6 @@ from schemas.node_scrape import NodeScrape, decode_scrape
 
 log = logging.getLogger(__name__)
 
-MOST_IN_FLIGHT: Final = 400
-"""Scrapes a worker has in hand at most; each may be 1.5 MB."""
-
 PROGRESS_EVERY_S: Final = 10.0
 
 
@@ -50,7 +47,7 @@ class NodeAgent:
         self._span = span
         self._partitions: dict[int, _Assigned] = {}
         self._told: dict[int, tuple[SourceProgress, float]] = {}
-        self.deliveries = Deliveries(MOST_IN_FLIGHT)
+        self.deliveries = Deliveries()
 
     async def run(self, stream: StreamT[bytes]) -> None:
         """Take in records; Faust calls it."""

@@ -76,6 +76,22 @@ log_level: Final = flag(
 )
 
 
+def metrics_flags(command: _Command) -> _Command:
+    """`--metrics-port` and `--metrics-ip`: where a service's figures about itself are served."""
+    return _metrics_ip(_metrics_port(command))
+
+
+_metrics_port: Final = flag(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of Prometheus metrics about this service, under /metrics; 0 is any free one, told in the log.",
+)
+_metrics_ip: Final = flag(
+    "--metrics-ip", default="127.0.0.1", help="Address that metrics are served on; 0.0.0.0 is every one."
+)
+
+
 def label_flags(command: _Command) -> _Command:
     """`--label-separator`, `--store-label` and `--ignore-label`: what becomes of Kubernetes labels."""
     for decorate in (_ignore_label, _store_label, _label_separator):

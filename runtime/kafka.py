@@ -10,13 +10,11 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from runtime.errors import ConfigError, UnavailableError
-from runtime.logs import Seldom
 from schemas.topics import DEFAULT_PARTITIONS, MAX_RECORD_BYTES, Topic
 
 log = logging.getLogger(__name__)
 client_log: Final = logging.getLogger("librdkafka")
 """What librdkafka has to say: the `logger` of every client."""
-client_log.addFilter(Seldom())
 
 SESSION_TIMEOUT_S: Final = 10
 HEARTBEAT_S: Final = 3

@@ -28,19 +28,22 @@ class JsonFormatter(logging.Formatter):
 
 
 class Seldom(logging.Filter):
-    """Lets a message pass once a minute, and as a warning at most.
+    """Lets a message of Kafka's clients pass once a minute, and as a warning at most.
 
-    librdkafka says many times a second that a broker is away, though it goes on trying by itself.
+    They say many times a second that a broker is away, though they go on trying by themselves.
     """
 
-    def __init__(self, every_s: float = 60.0) -> None:
-        """How long a message that has passed keeps the same one from passing."""
+    def __init__(self, *loggers: str, every_s: float = 60.0) -> None:
+        """These loggers and those below them; how long a message that has passed keeps the same one from passing."""
         super().__init__()
+        self._loggers = loggers
         self._every_s = every_s
         self._told_at: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it may pass; messages that differ in a number of milliseconds only are the same."""
+        if not any(record.name == name or record.name.startswith(f"{name}.") for name in self._loggers):
+            return True
         message = re.sub(r"\b\d+ ?ms\b", "", record.getMessage())
         told_at = self._told_at.get(message)
         if told_at is not None and 0 <= record.created - told_at < self._every_s:
@@ -56,6 +59,7 @@ def start_logging(level: str = "INFO") -> None:
     """Send every logger of the process to standard error, a JSON line each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
+    handler.addFilter(Seldom("librdkafka", "aiokafka"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for chatty in ("aiokafka", "faust", "mode", "kubernetes", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

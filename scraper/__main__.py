@@ -13,6 +13,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import wait_for_topics
 from runtime.logs import start_logging
+from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
 from schemas.topics import topics
 from scraper.config import FLAG, SourceConfig
@@ -43,9 +44,17 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     help="Length of a window, in each of which every node is scraped once: a duration of 5s or more.",
 )
 @flags.flag("--cluster-name", default="default", help="Name of the cluster: part of every record and key.")
+@flags.metrics_flags
 @flags.log_level
-def scraper(
-    source: tuple[str, ...], kafka_brokers: str, metric_resolution: int, cluster_name: str, log_level: str
+def scraper(  # noqa: PLR0913 - a flag each
+    *,
+    source: tuple[str, ...],
+    kafka_brokers: str,
+    metric_resolution: int,
+    cluster_name: str,
+    metrics_port: int,
+    metrics_ip: str,
+    log_level: str,
 ) -> None:
     """Read every node's kubelet once a window, and what the Kubernetes API says about it, into kubelet-stats.
 
@@ -57,18 +66,27 @@ def scraper(
             f"--cluster-name={cluster_name!r}: 1 to 200 characters are needed, none of them a slash or unprintable"
         )
     read_from = SourceConfig.parse(source)
+    config = WorkerConfig(
+        source=read_from,
+        cluster=cluster_name,
+        resolution_ns=metric_resolution,
+        brokers=kafka_brokers,
+        topic=topics().kubelet_stats,
+    )
+    with metrics_served(metrics_ip, metrics_port):
+        sys.exit(run(config))
+
+
+def run(config: WorkerConfig) -> int:
+    """Run one worker until it is told to stop; the exit status."""
     stopped = stop_on_signals()
-    topic = topics().kubelet_stats
-    found = wait_for_topics(kafka_brokers, (topic,), stopped)
+    found = wait_for_topics(config.brokers, (config.topic,), stopped)
     if found is None:
-        return
+        return 0
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # told already, and once is enough
     bugs = _stop_on_bugs(stopped)
-    config = WorkerConfig(
-        source=read_from, cluster=cluster_name, resolution_ns=metric_resolution, brokers=kafka_brokers, topic=topic
-    )
-    Worker(config, found[topic.name], stopped).run()
-    sys.exit(1 if bugs else 0)
+    Worker(config, found[config.topic.name], stopped).run()
+    return 1 if bugs else 0
 
 
 def _stop_on_bugs(stopped: threading.Event) -> list[str]:

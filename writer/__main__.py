@@ -13,6 +13,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import wait_for_topics
 from runtime.logs import start_logging
+from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
 from runtime.uri import Options, parse_keyed_uri
 from writer.config import INFLUXDB, LOG, SINKS, InfluxConfig, ignored_parts
@@ -41,15 +42,17 @@ _FLAG: Final = "--sink"
     " tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1, secure=<by the scheme>,"
     " insecuressl=false.",
 )
+@flags.metrics_flags
 @flags.log_level
-def writer(kafka_brokers: str, sink: tuple[str, ...], log_level: str) -> None:
+def writer(kafka_brokers: str, sink: tuple[str, ...], metrics_port: int, metrics_ip: str, log_level: str) -> None:
     """Write derived-metrics to InfluxDB, retrying until it takes the points; what it refuses becomes a dead letter.
 
     Start as many as you like: those with the same sink share its partitions.
     """
     start_logging(log_level)
     sinks = build(sink)
-    sys.exit(run(WriterConfig(brokers=kafka_brokers), sinks))
+    with metrics_served(metrics_ip, metrics_port):
+        sys.exit(run(WriterConfig(brokers=kafka_brokers), sinks))
 
 
 def build(values: tuple[str, ...]) -> list[Sink]:

@@ -3,24 +3,34 @@
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
 from chaos.contents import Database, differences
+from replay.groups import Groups
 from schemas.node_scrape import NodeScrape, encode_scrape
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
 from stack.process import Process
 from tests.integration.recordings import (
+    RESOLUTION_S,
     Recorder,
     batches_of,
     recorded,
 )
 from tests.waiting import wait_until
 
+WITHOUT_A_DISK = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+from heapster_stream.__main__ import main
+main()
+"""
 Start = Callable[..., Process]
 
 
@@ -123,6 +133,68 @@ def test_kafka_killed_and_back_again(pipeline: Pipeline) -> None:
     recorder.send(chain.from_iterable(windows[5:]))
     pipeline.reaches_what_is_expected()
     assert all(worker.running for worker in workers)
+
+
+def test_kafka_away_for_two_minutes_costs_nothing(pipeline: Pipeline) -> None:
+    windows = recorded(10)
+    pipeline.expect(windows)
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    workers = [pipeline.processor(), pipeline.processor(), pipeline.writer()]
+    recorder.send(chain.from_iterable(windows[:5]))
+    wait_until(lambda: pipeline.database.points() > 0, "the first points")
+    pipeline.kafka.kill()
+    time.sleep(120)
+    pipeline.kafka.start()
+    recorder.send(chain.from_iterable(windows[5:]))
+    pipeline.reaches_what_is_expected()
+    assert all(worker.running for worker in workers)
+
+
+def test_services_started_before_kafka_and_its_topics_wait_for_them(pipeline: Pipeline) -> None:
+    windows = recorded(4)
+    pipeline.expect(windows)
+    pipeline.kafka.kill()
+    workers = [pipeline.processor(), pipeline.writer()]
+    for worker in workers:
+        wait_until(lambda worker=worker: "waiting for Kafka" in worker.text, f"{worker.name} waits")
+    pipeline.kafka.start()
+    Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(windows))
+    pipeline.reaches_what_is_expected()
+    assert all(worker.running for worker in workers)
+
+
+def test_no_service_needs_a_disk(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Not one byte can be written to a file, as on a full disk; their own logs are lost, nothing else."""
+    windows = recorded(4)
+    pipeline.expect(windows)
+    Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(windows))
+    program = (sys.executable, "-c", WITHOUT_A_DISK)
+    workers = [
+        Process(name, (*program, name, pipeline.brokers, *arguments), tmp_path / f"{name}-without-a-disk.log").launch()
+        for name, arguments in (("processor", ()), ("writer", (pipeline.sink,)))
+    ]
+    try:
+        pipeline.reaches_what_is_expected()
+        assert [worker.text for worker in workers] == ["", ""]
+    finally:
+        assert [worker.stop() for worker in workers] == [0, 0]
+
+
+def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> None:
+    (window,) = recorded(1, nodes=50, pods=30)
+    waiting = 10_000
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    for number in range(waiting // len(window)):
+        later_ns = number * RESOLUTION_S * 1_000_000_000
+        recorder.send(replace(scrape, window_end_ns=scrape.window_end_ns + later_ns) for scrape in window)
+    processor = pipeline.processor()
+    groups = Groups(pipeline.kafka.bootstrap)
+    wait_until(lambda: sum(groups.committed("heapster-processor", "kubelet-stats").values()) > 500, "some are done")
+    done = sum(groups.committed("heapster-processor", "kubelet-stats").values())
+    assert done < waiting, "many wait still"
+    peak_kb = int(Path(f"/proc/{processor.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
+    in_kafka_kb = waiting * sum(len(scrape.document or b"") for scrape in window) // len(window) // 1000
+    assert peak_kb < 300_000, f"{peak_kb} kB for {in_kafka_kb} kB in Kafka"
 
 
 def test_late_doubled_and_out_of_order_records_make_the_same_points(pipeline: Pipeline) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import chain
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from chaos.contents import Database, differences
 from replay.stretch import time_text
@@ -70,6 +71,26 @@ def test_a_year_old_stretch_comes_out_as_it_was_live_and_again_after_a_kill(
     wait_until(lambda: ended(second), "the second replay's end", 300)
     assert second.status == 0
     assert differences(again.content(), expected.content()) == []
+
+
+def test_several_workers_share_a_replay(
+    kafka_of_a_year_ago: Kafka, influxdb: InfluxDB, influx_database: str, service: Start
+) -> None:
+    kafka = kafka_of_a_year_ago
+    windows = recorded(80, nodes=12, end_s=int(time.time()) - YEAR_S)
+    stretch = windows[10:70]
+    Recorder(kafka.bootstrap, keep_for_ever=True).send(chain.from_iterable(windows))
+    expected, found = (Database(influxdb, f"{influx_database}{end}") for end in ("_expected", ""))
+    of_stretch = {window[0].window_end_ns for window in stretch}
+    expected.write(batch for batch in batches_of(windows) if batch.window_end_ns in of_stretch)
+    arguments = (f"--kafka-brokers={kafka.bootstrap}", *span(stretch), sink(influxdb, found.name))
+    workers = [service("replay", *arguments) for _ in range(3)]
+    for worker in workers:
+        wait_until(lambda worker=worker: ended(worker), "the end of each worker", 300)
+    assert [worker.status for worker in workers] == [0, 0, 0]
+    assert differences(found.content(), expected.content()) == []
+    left = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=30).topics
+    assert [name for name in left if "replay" in name and "dead-letter" not in name] == []
 
 
 def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(

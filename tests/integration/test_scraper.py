@@ -1,13 +1,17 @@
 """Scrapers as processes, between a simulated cluster and a real Kafka."""
 
 import json
+import re
 import secrets
 import socket
+import sys
 import time
+import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -32,6 +36,14 @@ TOPIC: Final = topics().kubelet_stats.name
 DEADLINE_S: Final = 60.0
 STOP_S: Final = 10.0
 LOST: Final = "this worker has lost its place in the group: it was asleep, or Kafka is away"
+
+AHEAD_BY_90_S: Final = """
+import time
+right_s, right_ns = time.time, time.time_ns
+time.time, time.time_ns = lambda: right_s() + 90, lambda: right_ns() + 90_000_000_000
+from heapster_stream.__main__ import main
+main()
+"""
 
 Service = Callable[..., Process]
 
@@ -90,8 +102,11 @@ class Pipeline:
         self.scrapes: list[tuple[TopicPartition, int, NodeScrape]] = []
 
     def scraper(self, resolution: str = "5s") -> Process:
+        return self._service(*self.scraper_arguments(resolution))
+
+    def scraper_arguments(self, resolution: str) -> tuple[str, ...]:
         source = f"kubernetes:{self._cluster.api_url}?inClusterConfig=false&kubeletPort={self._cluster.kubelet_port}"
-        return self._service(
+        return (
             "scraper",
             f"--source={source}",
             f"--kafka-brokers={self.bootstrap}",
@@ -228,6 +243,32 @@ def test_a_window_that_fired_just_before_a_scraper_came_is_caught_up_with(pipeli
 
 def last_fire_ns(time_ns: int, resolution_ms: int) -> int:
     return floor_ns(time_ns - SCRAPE_OFFSET_NS, resolution_ms * 1_000_000) + SCRAPE_OFFSET_NS
+
+
+def test_a_scraper_whose_clock_is_90_s_ahead_is_seen_warned_about_and_published(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    program = (sys.executable, "-c", AHEAD_BY_90_S)
+    scraper = Process("scraper 90 s ahead", (*program, *pipeline.scraper_arguments("5s")), tmp_path / "scraper.log")
+    scraper.launch()
+    try:
+        with pipeline.reading() as until:
+            until(lambda: len(pipeline.full_windows()) >= 2, "two windows of all nodes")
+        (served,) = logged(scraper, "metrics are served")
+        with urllib.request.urlopen(served["url"], timeout=30) as answer:
+            published = answer.read().decode()
+    finally:
+        assert scraper.stop(STOP_S) == 0
+    recorded = [scrape.clock_offset_ns for _, _, scrape in pipeline.scrapes]
+    assert {None if offset is None else round(offset / SECOND, -1) for offset in recorded} == {-90}
+    warnings = logged(scraper, "clocks differ: set them by NTP")
+    assert {line["level"] for line in warnings} == {"warning"}
+    assert sorted(line["node"] for line in warnings) == sorted(NODES), "each node once"
+    offset = "-(8[89]|9[01])[.]"
+    assert all(
+        re.search(f'^heapster_scraper_clock_offset_seconds{{node="{name}"}} {offset}', published, re.MULTILINE)
+        for name in NODES
+    )
 
 
 def test_bad_kubelets_and_nodes_delay_nobody(pipeline: Pipeline, cluster: SimulatedCluster, world: FixedWorld) -> None:

@@ -14,6 +14,7 @@ STATS = TP("kubelet-stats", 0)
 class Message:
     offset: int
     generation_id: int = 1
+    value: bytes = bytes(300)
     tp: TP = STATS
 
 
@@ -52,7 +53,7 @@ def settle(deliveries: Deliveries, also: list[Sent] | None = None) -> None:
 
 
 def test_events_are_acknowledged_in_their_order_behind_what_was_sent_for_them() -> None:
-    reader, deliveries = Reader(), Deliveries(10)
+    reader, deliveries = Reader(), Deliveries()
     for offset in (3, 4, 5):
         deliveries.hold(reader.event(offset), [acknowledged()])
     settle(deliveries)
@@ -60,7 +61,7 @@ def test_events_are_acknowledged_in_their_order_behind_what_was_sent_for_them() 
 
 
 def test_an_event_that_waits_for_more_holds_back_those_behind_it() -> None:
-    reader, deliveries = Reader(), Deliveries(10)
+    reader, deliveries = Reader(), Deliveries()
     deliveries.hold(reader.event(0))
     waiting = deliveries.hold(reader.event(1), complete=False)
     deliveries.hold(reader.event(2))
@@ -72,7 +73,7 @@ def test_an_event_that_waits_for_more_holds_back_those_behind_it() -> None:
 
 
 def test_a_send_that_failed_acknowledges_nothing_behind_it() -> None:
-    reader, deliveries = Reader(), Deliveries(10)
+    reader, deliveries = Reader(), Deliveries()
     deliveries.hold(reader.event(0), [acknowledged()])
     deliveries.hold(reader.event(1), [refused()])
     with pytest.raises(ConnectionError):
@@ -81,7 +82,7 @@ def test_a_send_that_failed_acknowledges_nothing_behind_it() -> None:
 
 
 def test_totals_that_could_not_be_sent_acknowledge_nothing() -> None:
-    reader, deliveries = Reader(), Deliveries(10)
+    reader, deliveries = Reader(), Deliveries()
     deliveries.hold(reader.event(0))
     with pytest.raises(ConnectionError):
         settle(deliveries, [refused()])
@@ -89,7 +90,7 @@ def test_totals_that_could_not_be_sent_acknowledge_nothing() -> None:
 
 
 def test_after_a_rebalance_earlier_events_are_never_acknowledged() -> None:
-    reader, deliveries = Reader(), Deliveries(10)
+    reader, deliveries = Reader(), Deliveries()
     deliveries.hold(reader.event(7, generation=1))
     deliveries.hold(reader.event(5, generation=2))
     deliveries.hold(reader.event(8, generation=1))
@@ -98,16 +99,16 @@ def test_after_a_rebalance_earlier_events_are_never_acknowledged() -> None:
 
 
 def test_events_of_the_first_generation_are_kept_when_it_is_told_again() -> None:
-    reader, deliveries = Reader(), Deliveries(10)
+    reader, deliveries = Reader(), Deliveries()
     deliveries.hold(reader.event(0))
     deliveries.keep_generation(1)
     settle(deliveries)
     assert reader.acked == [0]
 
 
-def test_no_more_events_are_taken_than_there_is_room_for() -> None:
+def test_no_more_is_taken_than_there_is_room_for() -> None:
     async def run() -> None:
-        reader, deliveries = Reader(), Deliveries(2)
+        reader, deliveries = Reader(), Deliveries(most_bytes=2 * 1024 + 500)
         deliveries.hold(reader.event(0))
         assert deliveries.crowded
         deliveries.hold(reader.event(1))

@@ -22,12 +22,23 @@ def passes(seldom: Seldom, message: str, *, at_s: float) -> bool:
     ],
 )
 def test_a_message_passes_once_a_minute(message: str, at_s: float, *, told: bool) -> None:
-    seldom = Seldom()
+    seldom = Seldom("librdkafka", "aiokafka")
     assert passes(seldom, "FAIL kafka:9092 refused (after 3ms)", at_s=0.0)
     assert passes(seldom, message, at_s=at_s) is told
 
 
 def test_what_passes_is_a_warning_at_most() -> None:
     record = logging.LogRecord("librdkafka", logging.ERROR, "", 0, "FAIL", None, None)
-    Seldom().filter(record)
+    Seldom("librdkafka", "aiokafka").filter(record)
     assert (record.levelno, record.levelname) == (logging.WARNING, "WARNING")
+
+
+@pytest.mark.parametrize(
+    ("logger", "told"),
+    [("librdkafka", False), ("aiokafka", False), ("aiokafka.consumer", False), ("aiokafkas", True), ("writer", True)],
+)
+def test_only_kafkas_clients_are_held_back(logger: str, *, told: bool) -> None:
+    seldom = Seldom("librdkafka", "aiokafka")
+    record = logging.LogRecord(logger, logging.WARNING, "", 0, "the same", None, None)
+    assert seldom.filter(record)
+    assert seldom.filter(record) is told

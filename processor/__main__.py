@@ -74,6 +74,7 @@ def run(config: ProcessorConfig) -> None:
     app, _ = build(config, partitions)
     threading.Thread(target=_end_in_time, args=(app,), daemon=True).start()
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, loglevel="WARNING", quiet=True)
+    worker.spinner = None  # it writes to the log what only a terminal understands
     worker.execute_from_commandline()
 
 

@@ -188,19 +188,23 @@ def _end_with(parent: int) -> None:
 def _watch(plan: Plan, groups: Groups, history: History, workers: list[Worker], stopped: threading.Event) -> bool:
     """Show how far it is until it is done; False if told to stop before."""
     steps = _steps(plan, groups)
+    topic = plan.processor.topics.kubelet_stats.name
     with _bar() as bar:
         task = bar.add_task("replay", total=max(1, plan.offsets.records), reached="-", speed="")
         began, before = time.monotonic(), None
         while not stopped.wait(_LOOK_EVERY_S):
             for worker in workers:
                 worker.keep_running()
-            committed = groups.committed(plan.processor.group, plan.processor.topics.kubelet_stats.name)
-            records = _done(plan.offsets, committed)
-            before = records if before is None else before
-            speed = (records - before) / (time.monotonic() - began)
-            bar.update(task, completed=records, speed=f"{speed:.0f}", reached=_event_time(plan, history, committed))
-            while steps and steps[0](committed):
-                steps.pop(0)
+            try:
+                committed = groups.committed(plan.processor.group, topic)
+                records = _done(plan.offsets, committed)
+                before = records if before is None else before
+                speed = (records - before) / (time.monotonic() - began)
+                bar.update(task, completed=records, speed=f"{speed:.0f}", reached=_event_time(plan, history, committed))
+                while steps and steps[0](committed):
+                    steps.pop(0)
+            except UnavailableError as error:  # the workers wait for Kafka, and so do we
+                log.warning("waiting for Kafka", extra={"error": str(error)})
             if not steps:
                 return True
     return False

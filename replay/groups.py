@@ -4,15 +4,21 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from runtime.errors import UnavailableError
 from runtime.kafka import client_log, client_settings, consumer_settings
 from runtime.reader import Reader
 
 log = logging.getLogger(__name__)
 
+_CLIENT_ID: Final = "heapster-replay"
 _TIMEOUT_S: Final = 20.0
+_BEGUN: Final = frozenset(
+    {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
+)
+"""What Kafka answers when another worker of the replay is in the group."""
 
 
 class Groups:
@@ -21,35 +27,40 @@ class Groups:
     def __init__(self, brokers: str) -> None:
         """At those brokers."""
         self._brokers = brokers
-        self._admin = AdminClient(client_settings(brokers, "heapster-replay"), logger=client_log)
+        self._admin = AdminClient(client_settings(brokers, _CLIENT_ID), logger=client_log)
+        self._readers: dict[str, Reader] = {}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """By partition the offsets a group has committed, of those it has."""
-        try:
-            (answer,) = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], request_timeout=_TIMEOUT_S
-            ).values()
-            found = answer.result().topic_partitions
-        except KafkaException:
-            return {}
-        return {each.partition: each.offset for each in found if each.topic == topic and each.offset >= 0}
+        """By partition the offsets a group has committed, of those it has.
+
+        Raises UnavailableError: Kafka does not answer.
+        """
+        if group not in self._readers:
+            self._readers[group] = Reader(self._brokers, _CLIENT_ID, group=group)
+        return self._readers[group].committed(topic)
 
     def begin_at(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
-        """Have a new group begin there; one that has begun goes on where it is."""
+        """Have a new group begin there; one that has begun goes on where it is.
+
+        Raises UnavailableError: Kafka does not answer.
+        """
         if self.committed(group, topic):
             return
-        consumer = Consumer(consumer_settings(self._brokers, "heapster-replay", group), logger=client_log)
+        consumer = Consumer(consumer_settings(self._brokers, _CLIENT_ID, group), logger=client_log)
         wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         try:
             consumer.commit(offsets=wanted, asynchronous=False)
-        except KafkaException as error:  # another worker of this replay has begun
-            log.info("the replay has begun", extra={"group": group, "answer": error.args[0].str()})
+        except KafkaException as error:
+            reason = error.args[0]
+            if reason.code() not in _BEGUN:
+                raise UnavailableError(f"Kafka does not let {group} begin: {reason.str()}") from error
+            log.info("the replay has begun", extra={"group": group, "answer": reason.str()})
         finally:
             consumer.close()
 
     def ends(self, topic: str) -> dict[int, int]:
-        """By partition the end of a topic."""
-        with Reader(self._brokers, "heapster-replay") as reader:
+        """By partition the end of a topic. Raises UnavailableError: Kafka does not answer."""
+        with Reader(self._brokers, _CLIENT_ID) as reader:
             return {partition: end for partition, (_, end) in reader.bounds(topic).items()}
 
     def in_use(self, group: str) -> bool:

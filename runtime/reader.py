@@ -1,27 +1,33 @@
 """Looks into topics: which partitions there are, from where to where, and the records in them."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Self, TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime.duration import NS_PER_MS
 from runtime.errors import UnavailableError
 from runtime.kafka import client_log, client_settings
 
 _TIMEOUT_S: Final = 20.0
+_PAUSE_S: Final = 0.2
+_PASSING: Final = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
+"""While Kafka makes the topic of the consumer groups, or moves it."""
 
 _Answer = TypeVar("_Answer")
 
 
 class Reader:
-    """In no consumer group, commits nothing. Every method raises UnavailableError: Kafka does not answer."""
+    """Joins no consumer group, commits nothing. Every method raises UnavailableError: Kafka does not answer."""
 
-    def __init__(self, brokers: str, client_id: str) -> None:
-        """Nothing is asked yet."""
+    def __init__(self, brokers: str, client_id: str, *, group: str | None = None) -> None:
+        """Nothing is asked yet; `group` is the one whose commits are looked up."""
         self._brokers = brokers
         settings = client_settings(brokers, client_id) | {
-            "group.id": client_id,
+            "group.id": group or client_id,
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 50,
         }
@@ -54,6 +60,16 @@ class Reader:
         found = self._asked(lambda: self._consumer.offsets_for_times(asked, _TIMEOUT_S))
         return {each.partition: each.offset if each.offset >= 0 else bounds[each.partition][1] for each in found}
 
+    def committed(self, topic: str) -> dict[int, int]:
+        """By partition the offset that the group goes on from, where it has committed one.
+
+        Not by AdminClient.list_consumer_group_offsets, which brings the process down when the group's coordinator
+        is new (librdkafka, seen with 2.16).
+        """
+        asked = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
+        found = self._asked(lambda: self._consumer.committed(asked, _TIMEOUT_S)) if asked else []
+        return {each.partition: each.offset for each in found if each.offset >= 0}
+
     def records(self, topic: str, partition: int, begin: int, end: int) -> Iterator[Message]:
         """The records from offset `begin` up to, not including, `end`."""
         if begin >= end:
@@ -79,7 +95,12 @@ class Reader:
         return low, high
 
     def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
-        try:
-            return ask()
-        except KafkaException as error:
-            raise UnavailableError(f"Kafka at {self._brokers} does not answer: {error.args[0].str()}") from error
+        ends_s = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return ask()
+            except KafkaException as error:
+                reason = error.args[0]
+                if reason.code() not in _PASSING or time.monotonic() > ends_s:
+                    raise UnavailableError(f"Kafka at {self._brokers} does not answer: {reason.str()}") from error
+            time.sleep(_PAUSE_S)

@@ -13,6 +13,7 @@ import requests
 from confluent_kafka import KafkaException
 from rich.console import Console
 
+from runtime.errors import UnavailableError
 from schemas.topics import topics
 from simulator.cluster import FED_METRICS
 from stack.cache import InstallError, cache_folder, locked
@@ -100,7 +101,7 @@ def _watch(
                 break
             try:
                 line.show(elapsed_s, _figures(settings, progress, contents))
-            except (KafkaException, requests.RequestException) as error:
+            except (UnavailableError, KafkaException, requests.RequestException) as error:
                 line.show(elapsed_s, {"no figures:": str(error)})
             if (ended := pipeline.ended()) is not None:
                 return ended

@@ -1,37 +1,40 @@
 """How far the pipeline is, read from Kafka, not told by the services."""
 
 import logging
-from collections.abc import Mapping
 from typing import Final
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # not in its __all__
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from processor.config import GROUP as PROCESSOR_GROUP
+from runtime.kafka import client_log, client_settings
+from runtime.reader import Reader
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape
 from schemas.topics import Topic, topics
 from writer.consume import GROUP_PREFIX as WRITER_GROUPS
 
+_CLIENT_ID: Final = "heapster-demo"
 _TIMEOUT_S: Final = 5.0
 _RECORDS_AT_ONCE: Final = 1000
 
-_LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-
-_Ends = Mapping[TopicPartition, int]
-
 
 class Progress:
-    """Of the live pipeline on one Kafka. Every method raises KafkaException: it does not answer."""
+    """Of the live pipeline on one Kafka.
+
+    Every method raises UnavailableError or KafkaException: it does not answer.
+    """
 
     def __init__(self, brokers: str) -> None:
         """Nothing is asked yet."""
-        silent = logging.getLogger("librdkafka of the demo")  # what matters shows in the figures
-        silent.addHandler(logging.NullHandler())
-        silent.propagate = False
-        common: dict[str, str | int | float | bool] = {"bootstrap.servers": brokers}
-        self._admin = AdminClient(common, logger=silent)
-        self._reader = Consumer(common | {"group.id": "heapster-demo", "enable.auto.commit": False}, logger=silent)
+        client_log.addHandler(logging.NullHandler())  # what matters shows in the figures
+        client_log.propagate = False
+        self._brokers = brokers
+        settings = client_settings(brokers, _CLIENT_ID)
+        self._admin = AdminClient(settings, logger=client_log)
+        self._looker = Reader(brokers, _CLIENT_ID)
+        self._groups: dict[str, Reader] = {}
+        self._reader = Consumer(settings | {"group.id": _CLIENT_ID, "enable.auto.commit": False}, logger=client_log)
         self._reads = False
         self._answered: dict[int, set[str]] = {}  # nodes by window end, of the newest two
 
@@ -55,32 +58,26 @@ class Progress:
     def close(self) -> None:
         """Leave Kafka alone."""
         self._reader.close()
+        for reader in (self._looker, *self._groups.values()):
+            reader.close()
 
-    def _ends(self, topic: Topic) -> _Ends:
-        (described,) = self._admin.describe_topics(TopicCollection([topic.name]), request_timeout=_TIMEOUT_S).values()
-        try:
-            partitions = described.result().partitions
-        except KafkaException:  # not there yet
-            return {}
-        latest = {TopicPartition(topic.name, partition.id): _LATEST for partition in partitions}
-        asked = self._admin.list_offsets(latest, request_timeout=_TIMEOUT_S)
-        return {partition: answer.result().offset for partition, answer in asked.items()}
+    def _ends(self, topic: Topic) -> dict[int, int]:
+        return {partition: end for partition, (_, end) in self._looker.bounds(topic.name).items()}
 
     def _lag(self, topic: Topic, group_prefix: str) -> int:
         listed = self._admin.list_consumer_groups(request_timeout=_TIMEOUT_S).result().valid
         done: dict[int, int] = {}
         for group in (each.group_id for each in listed if each.group_id.startswith(group_prefix)):
-            (answer,) = self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], request_timeout=_TIMEOUT_S
-            ).values()
-            committed = answer.result().topic_partitions
-            done |= {each.partition: each.offset for each in committed if each.topic == topic.name}
+            if group not in self._groups:
+                self._groups[group] = Reader(self._brokers, _CLIENT_ID, group=group)
+            done |= self._groups[group].committed(topic.name)
         # ends after commits: what is done in between must not make the lag negative
-        return sum(end - max(0, done.get(each.partition, 0)) for each, end in self._ends(topic).items())
+        return sum(end - done.get(partition, 0) for partition, end in self._ends(topic).items())
 
     def _read_along(self) -> None:
         if not self._reads:
-            partitions = [TopicPartition(each.topic, each.partition, 0) for each in self._ends(topics().kubelet_stats)]
+            topic = topics().kubelet_stats.name
+            partitions = [TopicPartition(topic, partition, 0) for partition in self._looker.partitions(topic)]
             self._reader.assign(partitions)
             self._reads = bool(partitions)
         for message in self._reader.consume(_RECORDS_AT_ONCE, timeout=0) if self._reads else ():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chaos.contents import Database, differences
-from replay.groups import Groups
+from runtime.reader import Reader
 from schemas.node_scrape import NodeScrape, encode_scrape
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
@@ -188,10 +188,13 @@ def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> N
         later_ns = number * RESOLUTION_S * 1_000_000_000
         recorder.send(replace(scrape, window_end_ns=scrape.window_end_ns + later_ns) for scrape in window)
     processor = pipeline.processor()
-    groups = Groups(pipeline.kafka.bootstrap)
-    wait_until(lambda: sum(groups.committed("heapster-processor", "kubelet-stats").values()) > 500, "some are done")
-    done = sum(groups.committed("heapster-processor", "kubelet-stats").values())
-    assert done < waiting, "many wait still"
+    with Reader(pipeline.kafka.bootstrap, "test", group="heapster-processor") as reader:
+
+        def done() -> int:
+            return sum(reader.committed("kubelet-stats").values())
+
+        wait_until(lambda: done() > 500, "some are done")
+        assert done() < waiting, "many wait still"
     peak_kb = int(Path(f"/proc/{processor.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
     in_kafka_kb = waiting * sum(len(scrape.document or b"") for scrape in window) // len(window) // 1000
     assert peak_kb < 300_000, f"{peak_kb} kB for {in_kafka_kb} kB in Kafka"

@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import pytest
 import requests
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from runtime.kafka import consumer_settings, ensure_topics, producer_settings
+from runtime.reader import Reader
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
 from schemas.topics import Topic, topics
@@ -30,6 +30,7 @@ PARTITIONS: Final = 4
 RUN: Final = """
 import sys
 from runtime.logs import start_logging
+from runtime.reader import Reader
 from schemas.topics import Topic
 from writer.__main__ import WriterConfig, build, run
 brokers, source, dead_letter, *sinks = sys.argv[1:]
@@ -185,11 +186,8 @@ class Pipeline:
 
     def committed(self, name: str) -> int:
         """Records that the group of a sink has committed."""
-        admin = AdminClient({"bootstrap.servers": self.brokers})
-        partitions = [TopicPartition(self.source.name, number) for number in range(PARTITIONS)]
-        asked = [ConsumerGroupTopicPartitions(f"heapster-writer-{name}", partitions)]
-        (future,) = admin.list_consumer_group_offsets(asked).values()
-        return sum(max(0, each.offset) for each in future.result(DEADLINE_S).topic_partitions)
+        with Reader(self.brokers, "test", group=f"heapster-writer-{name}") as reader:
+            return sum(reader.committed(self.source.name).values())
 
     def letters(self, count: int) -> list[Letter]:
         """The first dead letters."""

@@ -38,10 +38,10 @@ chaos: stack ## faults at random for CHAOS_MINUTES=5, by CHAOS_SEED=1, then a co
 test: stack lint test-unit test-integration ## everything that CI runs
 
 test-unit: setup ## the quick tests
-	$(PYTEST) -m "not integration"
+	$(PYTEST) -n 3 -m "not integration"
 
 test-integration: stack ## the tests on the real Kafka and InfluxDB
-	$(PYTEST) -m integration
+	$(PYTEST) -n 2 --maxschedchunk=1 -m integration
 
 lint: setup ## format, style, types, imports
 	$(RUN)/ruff format --check .

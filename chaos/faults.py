@@ -44,7 +44,7 @@ def killed(kind: Kind) -> Fault:
         worker.launch()
         yield f"{worker.name} killed and started again", _SOON_S
 
-    return Fault(f"{kind} killed", act, stops_scraping=kind == "scraper")
+    return Fault(f"kill -9 of a {kind}", act, stops_scraping=kind == "scraper")
 
 
 def frozen(kind: Kind) -> Fault:

@@ -11,8 +11,8 @@ SECONDS = 420
 @pytest.mark.parametrize(
     ("workers", "only", "minutes"),
     [
-        pytest.param(2, "killed", 1.2, id="two of each, killed again and again"),
-        pytest.param(3, "killed", 1.2, id="three of each, killed again and again"),
+        pytest.param(2, "kill -9", 1.0, id="two of each, killed again and again"),
+        pytest.param(3, "kill -9", 1.0, id="three of each, killed again and again"),
         pytest.param(2, "scraper", 1.5, id="scrapers killed, frozen, added and removed"),
     ],
 )

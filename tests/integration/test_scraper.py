@@ -327,6 +327,26 @@ def test_an_outage_of_kafka_is_outlived(
     assert scraper.stop(STOP_S) == 0, "also without Kafka"
 
 
+def test_memory_is_bounded_while_kafka_takes_nothing(
+    own_kafka: Callable[[], Kafka], cluster: SimulatedCluster, world: FixedWorld, service: Service
+) -> None:
+    broker = own_kafka()
+    pipeline = Pipeline(broker.bootstrap, cluster, service)
+    scraper = pipeline.scraper()
+    with pipeline.reading() as until:
+        until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
+        world.show(summaries={name: document(name, padding=4_000_000 * "x") for name in NODES})
+        broker.freeze()
+        until(lambda: bool(logged(scraper, "Kafka takes no records: scraping waits")), "256 MB wait", deadline_s=120)
+        peak_kb = int(Path(f"/proc/{scraper.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
+        broker.thaw()
+        until(lambda: bool(logged(scraper, "Kafka takes records again")), "Kafka takes them")
+        back_ns = time.time_ns()
+        until(lambda: any(end > back_ns for end in pipeline.full_windows()), "a window of all nodes")
+    assert peak_kb < 450_000
+    assert scraper.stop(STOP_S) == 0
+
+
 def test_a_scraper_that_waits_for_kafka_can_be_stopped(cluster: SimulatedCluster, service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

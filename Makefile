@@ -41,7 +41,7 @@ test-unit: setup ## the quick tests
 	$(PYTEST) -n 3 -m "not integration"
 
 test-integration: stack ## the tests on the real Kafka and InfluxDB
-	$(PYTEST) -n 2 --maxschedchunk=1 -m integration
+	$(PYTEST) -n 4 --maxschedchunk=1 -m integration
 
 lint: setup ## format, style, types, imports
 	$(RUN)/ruff format --check .

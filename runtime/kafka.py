@@ -18,6 +18,8 @@ client_log: Final = logging.getLogger("librdkafka")
 
 SESSION_TIMEOUT_S: Final = 10
 HEARTBEAT_S: Final = 3
+ABSENT_S: Final = SESSION_TIMEOUT_S - HEARTBEAT_S
+"""A member that has slept for longer may have lost its place: its last heartbeat was up to one interval before."""
 _REQUEST_TIMEOUT_S: Final = 5.0  # less than the 10 s that a process has to end
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0

@@ -11,7 +11,7 @@ from typing import Final
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from runtime.kafka import SESSION_TIMEOUT_S, client_log, consumer_settings
+from runtime.kafka import ABSENT_S, client_log, consumer_settings
 from schemas.topics import Topic
 from scraper import telemetry
 
@@ -88,7 +88,7 @@ class Membership(threading.Thread):
 
     def _is_awake(self) -> bool:
         """Not so when the process has slept for so long that others have its partitions, and it does not know yet."""
-        return time.monotonic() - self._polled_at < SESSION_TIMEOUT_S
+        return time.monotonic() - self._polled_at < ABSENT_S
 
     def leave(self) -> None:
         """Leave the group so that others take over at once; not waited for if Kafka does not answer."""

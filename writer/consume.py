@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-from runtime.kafka import SESSION_TIMEOUT_S
+from runtime.kafka import ABSENT_S
 from schemas.topics import Topic, topics
 from writer import telemetry
 from writer.batch import MAX_POINTS
@@ -42,7 +42,7 @@ class WriterConfig:
 
 
 class LapsedError(Exception):
-    """We were away for longer than our session: others have our partitions, and newer points."""
+    """We were away for so long that our session may be over: others have our partitions, and newer points."""
 
 
 class SinkWorker:
@@ -78,8 +78,8 @@ class SinkWorker:
                             break
             except LapsedError:
                 log.warning(
-                    "away for longer than the session: beginning again from what is committed",
-                    extra={"sink": self._sink.name, "session_s": SESSION_TIMEOUT_S},
+                    "away for longer than a session allows: beginning again from what is committed",
+                    extra={"sink": self._sink.name, "longest_s": ABSENT_S},
                 )
 
     def _begin_session(self) -> None:
@@ -141,13 +141,13 @@ class SinkWorker:
         return time.monotonic() >= self._stop_at
 
     def _beat(self) -> None:
-        """Tell that we are awake. Raises LapsedError: we were not for longer than our session."""
+        """Tell that we are awake. Raises LapsedError: we may have lost our session."""
         if self._lapsed or not self._in_session():
             raise LapsedError
         self._beat_at = time.monotonic()
 
     def _in_session(self) -> bool:
-        return time.monotonic() - self._beat_at <= SESSION_TIMEOUT_S
+        return time.monotonic() - self._beat_at <= ABSENT_S
 
     def _on_revoked(self, partitions: AbstractSet[int]) -> None:
         """Let go of partitions; returns when nothing of theirs is in flight, as a newer batch may be written next."""

@@ -343,7 +343,7 @@ def test_memory_is_bounded_while_kafka_takes_nothing(
         until(lambda: bool(logged(scraper, "Kafka takes records again")), "Kafka takes them")
         back_ns = time.time_ns()
         until(lambda: any(end > back_ns for end in pipeline.full_windows()), "a window of all nodes")
-    assert peak_kb < 450_000
+    assert peak_kb < 520_000, "256 MB wait, and a round has 50 MB in hand"
     assert scraper.stop(STOP_S) == 0
 
 

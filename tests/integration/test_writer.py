@@ -541,7 +541,7 @@ def test_a_worker_that_was_away_for_too_long_writes_nothing_of_what_it_had(
     start(sink(influx, "k8s"))
     until(lambda: points_in(influx, "k8s") == points_of([total(2)]), "another worker takes over")
     zombie.send_signal(signal.SIGCONT)
-    zombie.has_told("away for longer than the session")
+    zombie.has_told("away for longer than a session allows")
     until(lambda: len(zombie.told("partitions assigned")) > 1, "it is a member again")
     assert points_in(influx, "k8s") == points_of([total(2)])
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Final
 
 from runtime.duration import NS_PER_S
@@ -92,7 +93,7 @@ class Scraping:
         if self._is_lost(partition) or (self._stopped.is_set() and outcome.error is not None):
             return None
         self._publish(this.record(node, outcome), partition)
-        return outcome
+        return replace(outcome, document=None, pods=frozenset())  # published: it need not stay until the round ends
 
     def _ask(self, node: ClusterNode, deadline: Deadline) -> Outcome:
         began_ns = time.monotonic_ns()

@@ -11,7 +11,7 @@ from scraper import round as rounds
 from scraper.config import SourceConfig
 from scraper.deadline import Deadline
 from scraper.objects import ClusterNamespace, ClusterNode
-from scraper.record import Round
+from scraper.record import Outcome, Round
 from scraper.round import Scraping
 from scraper.snapshot import Snapshot
 from simulator.faults import HEALTHY, MALFORMED, Fault
@@ -248,3 +248,11 @@ def test_the_port_that_the_node_s_status_gives(
     ports = {"n1": 9, "n2": cluster.kubelet_port}
     assert scrapes.run({"n1": 1, "n2": 2, "n3": 3}, ports=ports) == answered
     scrapes.close()
+
+
+def test_documents_do_not_stay_until_the_round_ends(scrapes: Scrapes, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[Outcome] = []
+    monkeypatch.setattr(rounds.telemetry, "note_round", lambda outcomes, _: held.extend(outcomes))
+    assert scrapes.run(dict.fromkeys(NODES, 0)) == 3
+    assert {scrape.document for _, scrape in scrapes.records} == {DOCUMENT}
+    assert [(outcome.error, outcome.document) for outcome in held] == [(None, None)] * 3

@@ -17,6 +17,9 @@ from schemas.node_sample import Contribution, NodeSample
 KEPT_WINDOWS: Final = 5
 """How many windows behind its partition's newest a scrape may come and still be summed, and be rated from."""
 
+CLOCK_TOLERANCE_NS: Final = 5 * 1_000_000_000
+MOST_AHEAD_NS: Final = 24 * 60 * 60 * 1_000_000_000
+
 GroupWindow: TypeAlias = tuple[str, str, int]
 """A cluster, a group in it, and the end of a window."""
 
@@ -50,6 +53,18 @@ class _Total:
             self.offset = offset
             self.nodes_expected = contribution.nodes_expected
             self.namespace_id = contribution.namespace_id or self.namespace_id
+
+
+def reached_ns(window_end_ns: int, clock_offset_ns: int | None) -> int:
+    """How far event time has come by a scrape: to its window's end, less what the scraper's clock is ahead.
+
+    `clock_offset_ns`: the kubelet's clock minus the scraper's. Otherwise a scraper from the future, replaced by one
+    that is right, would make all scrapes late until its future has come. Never more than a day, or one kubelet that
+    thinks it is 1970 could have everything kept for ever.
+    """
+    if clock_offset_ns is None or clock_offset_ns >= -CLOCK_TOLERANCE_NS:
+        return window_end_ns
+    return window_end_ns + max(clock_offset_ns, -MOST_AHEAD_NS)
 
 
 class PartitionState:
@@ -142,10 +157,11 @@ class PartitionState:
             slot = (sample.cluster, contribution.group, sample.window_end_ns)
             total = self._totals.setdefault(slot, _Total(sample.resolution_ns))
             total.fold(sample.offset, contribution)
-        if self.watermark_ns is None or sample.window_end_ns > self.watermark_ns:
-            self.watermark_ns = sample.window_end_ns
+        reached_ns = sample.window_end_ns if sample.reached_ns is None else sample.reached_ns
+        if self.watermark_ns is None or reached_ns > self.watermark_ns:
+            self.watermark_ns = reached_ns
             # twice as far back: a worker that was thought dead may be that far ahead of the one that counts
-            over_ns = sample.window_end_ns - 2 * KEPT_WINDOWS * sample.resolution_ns
+            over_ns = reached_ns - 2 * KEPT_WINDOWS * sample.resolution_ns
             self._watermarks.append((sample.offset, over_ns))
         self.advance(sample.offset)
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from processor.labels import LabelRules
 from processor.node import NodeResult, derive
-from processor.partition import PartitionState, Place
+from processor.partition import PartitionState, Place, reached_ns
 from schemas.metric_batch import MetricBatch, Version
 from schemas.node_sample import NodeSample
 from schemas.node_scrape import NodeScrape
@@ -72,4 +72,5 @@ def node_sample(scrape: NodeScrape, result: NodeResult, offset: int) -> NodeSamp
         offset=offset,
         contributions=result.contributions,
         entities=result.entities,
+        reached_ns=reached_ns(scrape.window_end_ns, scrape.clock_offset_ns),
     )

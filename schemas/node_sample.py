@@ -43,6 +43,7 @@ class NodeSample:
     offset: int  # of the scrape in its partition of kubelet-stats
     contributions: tuple[Contribution, ...]
     entities: Mapping[str, EntitySample]  # by key
+    reached_ns: int | None = None  # how far event time has come by it; None: to the window's end
 
     @property
     def key(self) -> str:
@@ -59,6 +60,7 @@ def encode_sample(sample: NodeSample) -> bytes:
             "window_end_ns": sample.window_end_ns,
             "resolution_ns": sample.resolution_ns,
             "offset": sample.offset,
+            "reached_ns": sample.reached_ns,
             "contributions": [
                 {name: getattr(each, name) for name in Contribution.__slots__} for each in sample.contributions
             ],

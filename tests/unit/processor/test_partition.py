@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.partition import KEPT_WINDOWS, PartitionState, Place
+from processor.partition import KEPT_WINDOWS, PartitionState, Place, reached_ns
 from schemas.group_sum import NO_SUMS, GroupSum
 from schemas.node_sample import Contribution, NodeSample
 
@@ -10,8 +10,15 @@ R = 60
 N1, N2 = "c/n1", "c/n2"
 
 
-def sample(
-    node: str = "n1", *, window: int, offset: int, memory: int = 100, group: str = "cluster", expected: int = 2
+def sample(  # noqa: PLR0913 - what a test may say of one
+    node: str = "n1",
+    *,
+    window: int,
+    offset: int,
+    memory: int = 100,
+    group: str = "cluster",
+    expected: int = 2,
+    reached: int | None = None,
 ) -> NodeSample:
     return NodeSample(
         cluster="c",
@@ -25,6 +32,7 @@ def sample(
             ),
         ),
         entities={},
+        reached_ns=None if reached is None else reached * R,
     )
 
 
@@ -43,6 +51,31 @@ def test_the_first_scrape_of_a_window_is_new_and_has_no_earlier_one() -> None:
     state = PartitionState(3)
     assert state.place(N1, R, R) is Place.NEW
     assert state.earlier_window(N1, R, R) is None
+
+
+SECOND, DAY = 1_000_000_000, 24 * 60 * 60 * 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("offset_ns", "reached"),
+    [
+        pytest.param(None, 10 * DAY, id="not known"),
+        pytest.param(0, 10 * DAY, id="clocks agree"),
+        pytest.param(-5 * SECOND, 10 * DAY, id="about"),
+        pytest.param(90 * SECOND, 10 * DAY, id="the scraper is behind"),
+        pytest.param(-90 * SECOND, 10 * DAY - 90 * SECOND, id="the scraper is ahead"),
+        pytest.param(-1000 * DAY, 9 * DAY, id="the kubelet has no idea what time it is"),
+    ],
+)
+def test_event_time_comes_as_far_as_the_scrapers_clock_is_right(offset_ns: int | None, reached: int) -> None:
+    assert reached_ns(10 * DAY, offset_ns) == reached
+
+
+def test_a_scraper_from_the_future_makes_nobody_late() -> None:
+    state = state_of(sample(window=1, offset=0), sample(window=1441, offset=1, reached=1))
+    assert state.place(N1, 2 * R, R) is Place.NEW
+    assert state.earlier_window(N1, 2 * R, R) == R
+    assert PartitionState.rebuilt(3, [sample(window=1441, offset=1, reached=1)], 2).place(N1, 2 * R, R) is Place.NEW
 
 
 def test_a_second_scrape_of_a_nodes_window_is_a_duplicate() -> None:

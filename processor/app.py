@@ -16,11 +16,13 @@ from processor.consumer import OrderedConsumer
 from processor.delivery import Sent
 from processor.group_agent import GroupAgent, total_offset
 from processor.node_agent import NodeAgent, sample_offset
-from processor.watchdog import Watchdog
+from processor.watchdog import LOOK_EVERY_S, Watchdog
 from processor.windows import WindowTable
 from runtime.dead_letter import headers
 from runtime.duration import NS_PER_MS
+from runtime.errors import UnavailableError
 from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
+from runtime.reader import Reader
 from schemas.group_sum import GroupSum, SourceProgress, encode_group_sum, encode_progress
 from schemas.metric_batch import MetricBatch, encode_batch
 from schemas.topics import MAX_RECORD_BYTES, Topic
@@ -35,7 +37,7 @@ MOST_BUFFERED: Final = 50
 
 
 class StalledError(RuntimeError):
-    """The reader has stopped although records wait; a new worker is to take over."""
+    """This worker has stopped without saying so, and Kafka answers: another one is to take over."""
 
 
 class App(faust.App):
@@ -145,6 +147,7 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, 
     processor = Processor(app, config, nodes, group_agent)
     app.task(processor.flush_nodes)
     app.task(processor.flush_groups)
+    app.task(processor.watch)
     return app, processor
 
 
@@ -165,9 +168,7 @@ class Processor:
         async def flush() -> None:
             await self._nodes.deliveries.until_crowded(NODE_FLUSH_S)
             if self._settled():
-                assignment = self._assignment(self._config.topics.kubelet_stats)
-                await self._nodes.flush(assignment, time.monotonic())
-                self._watch(assignment)
+                await self._nodes.flush(self._assignment(self._config.topics.kubelet_stats), time.monotonic())
 
         await self._forever(flush)
 
@@ -189,19 +190,46 @@ class Processor:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the worker ends with it
                 # what was not acknowledged is delivered again, to whoever starts next
-                log.critical("results could not be sent, the worker ends", extra={"error": repr(error)})
+                log.critical(
+                    "the worker ends: what it has not finished will be done again", extra={"error": repr(error)}
+                )
                 await self._app.crash(error)
                 return
 
-    def _watch(self, assignment: Assignment) -> None:
-        positions = {
-            partition: (reached, position.end_offset)
-            for partition, position in assignment.positions.items()
-            if (reached := self._nodes.position(partition)) is not None and position.end_offset is not None
-        }
-        stalled = self._watchdog.stalled(positions, time.monotonic())
-        if stalled:
-            raise StalledError(f"partitions {list(stalled)} of {self._config.topics.kubelet_stats.name} stand still")
+    async def watch(self) -> None:
+        """Every few seconds; apart from the flushes, which may be what does not move."""
+
+        async def look() -> None:
+            await self._app.sleep(LOOK_EVERY_S)
+            stuck = self._stuck(time.monotonic())
+            if not stuck:
+                return
+            if await asyncio.to_thread(self._kafka_answers):
+                raise StalledError(stuck)
+            self._watchdog = Watchdog()  # once Kafka is back, things may take their time
+
+        await self._forever(look)
+
+    def _stuck(self, now_s: float) -> str:
+        if not self._settled():
+            return self._watchdog.unsettled(now_s)
+        topics = ((self._config.topics.kubelet_stats, self._nodes), (self._config.topics.group_sums, self._groups))
+        return self._watchdog.stuck(
+            {
+                (topic.name, partition): (reached, position.end_offset)
+                for topic, agent in topics
+                for partition, position in self._assignment(topic).positions.items()
+                if (reached := agent.position(partition)) is not None and position.end_offset is not None
+            },
+            now_s,
+        )
+
+    def _kafka_answers(self) -> bool:
+        try:
+            with Reader(self._config.brokers, f"{self._config.group}-watchdog") as reader:
+                return bool(reader.partitions(self._config.topics.kubelet_stats.name))
+        except UnavailableError:
+            return False
 
     def _settled(self) -> bool:
         """Whether no rebalance or recovery is under way: only then tables and assignment belong together."""

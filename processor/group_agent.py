@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 class _Assigned:
     generation: int
     windows: GroupWindows
+    position: int | None = None  # the next offset; None: nothing read yet
 
 
 class GroupAgent:
@@ -83,9 +84,15 @@ class GroupAgent:
                 sends += await self._write(slot, assigned.windows)
         await self.deliveries.settle(until, sends)
         for partition, assigned in self._partitions.items():
-            for total in assigned.windows.expire():
+            position = assignment.positions.get(partition)  # None: it came while this waited
+            for total in assigned.windows.expire((position and position.committed_offset) or 0):
                 self._groups.remove(partition, row_key(total))
         telemetry.held_windows.set(self.pending)
+
+    def position(self, partition: int) -> int | None:
+        """The next offset of a partition, None if it is not this worker's."""
+        assigned = self._partitions.get(partition)
+        return None if assigned is None else assigned.position
 
     @property
     def pending(self) -> int:
@@ -96,12 +103,15 @@ class GroupAgent:
         self.deliveries.keep_generation(assignment.generation)
         for gone in self._partitions.keys() - assignment.positions.keys():
             del self._partitions[gone]
-        for partition in assignment.positions:
-            self._windows(partition, assignment.generation)
+        for partition, position in assignment.positions.items():
+            assigned = self._assigned(partition, assignment.generation)
+            if assigned.position is None:
+                assigned.position = position.next_offset
 
     async def _record(self, event: EventT[bytes]) -> None:
         message = event.message
-        windows = self._windows(message.partition, message.generation_id or 0)
+        assigned = self._assigned(message.partition, message.generation_id or 0)
+        assigned.position, windows = message.offset + 1, assigned.windows
         try:
             record = decode_group_record(event.value)
         except UndecodableError as error:
@@ -109,7 +119,7 @@ class GroupAgent:
             self.deliveries.hold(event, [await self._output.reject(event, str(error))])
             return
         if isinstance(record, SourceProgress):
-            windows.progressed(record)
+            windows.progressed(record, message.offset)
             self.deliveries.hold(event)
             return
         outcome = "late" if windows.expired(record) else "new" if windows.newer(record) else "stale"
@@ -136,16 +146,16 @@ class GroupAgent:
             each.complete = True
         return sends
 
-    def _windows(self, partition: int, generation: int) -> GroupWindows:
+    def _assigned(self, partition: int, generation: int) -> _Assigned:
         """The partition's state; built again from the table in each generation of the consumer group."""
         assigned = self._partitions.get(partition)
         if assigned is not None and assigned.generation == generation:
-            return assigned.windows
+            return assigned
         windows = GroupWindows(self._sources)
         totals = (decode_group_sum(row) for row in self._groups.rows(partition).values())
         windows.restore(totals, write_again_at_s=self._clock_s() + self._session_s - QUIET_S)
         self._partitions[partition] = _Assigned(generation, windows)
-        return windows
+        return self._partitions[partition]
 
 
 def row_key(total: GroupSum) -> bytes:

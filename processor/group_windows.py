@@ -5,6 +5,7 @@ is written when its totals have been quiet for a while, and now and then while t
 sees half a sum; a total that changes later has it written again.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,7 @@ class GroupWindows:
         self._totals: dict[GroupWindow, dict[int, GroupSum]] = {}
         self._changes: dict[GroupWindow, _Change] = {}
         self._progress: dict[int, SourceProgress] = {}
+        self._reports: deque[tuple[int, SourceProgress]] = deque()  # not yet committed, with their offsets
         self._horizon_ns = -(2**63)
 
     def restore(self, totals: Iterable[GroupSum], *, write_again_at_s: float) -> None:
@@ -91,17 +93,19 @@ class GroupWindows:
         """How many batches are still to be written."""
         return len(self._changes)
 
-    def progressed(self, progress: SourceProgress) -> None:
-        """Note how far a source partition is; a report that was overtaken by a later one says nothing."""
-        known = self._progress.get(progress.source_partition)
-        if known is None or progress.position >= known.position:
-            self._progress[progress.source_partition] = progress
+    def progressed(self, progress: SourceProgress, offset: int) -> None:
+        """Note how far a source partition is, as the record at `offset` says."""
+        self._reports.append((offset, progress))
 
-    def expire(self) -> list[GroupSum]:
+    def expire(self, committed: int) -> list[GroupSum]:
         """Forget windows that every source partition has left behind; which totals they had.
 
-        Partitions read to their end hold nothing back. Until all have reported, nothing goes.
+        Only reports below `committed` count: whatever they leave behind lies before them, and so is not delivered
+        again to a worker that would find half of its totals gone. Partitions read to their end hold nothing back.
+        Until all have reported, nothing goes.
         """
+        while self._reports and self._reports[0][0] < committed:
+            self._learn(self._reports.popleft()[1])
         if len(self._progress) < self._sources or not self._totals:
             return []
         reached_ns = self._reached_ns()
@@ -115,6 +119,12 @@ class GroupWindows:
                 self._horizon_ns = max(self._horizon_ns, slot[2])
                 gone.extend(self._totals.pop(slot).values())
         return gone
+
+    def _learn(self, progress: SourceProgress) -> None:
+        """A report that was overtaken by a later one says nothing."""
+        known = self._progress.get(progress.source_partition)
+        if known is None or progress.position >= known.position:
+            self._progress[progress.source_partition] = progress
 
     def _reached_ns(self) -> int | None:
         """The window that every partition has reached, as far as it is not idle."""

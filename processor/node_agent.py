@@ -76,9 +76,11 @@ class NodeAgent:
                     self._samples.remove(partition, row_key(node, window_end_ns))
 
     def position(self, partition: int) -> int | None:
-        """The next offset of a partition, None if it is not this worker's."""
+        """The next offset of a partition, None if it is not this worker's or there is nothing more to do."""
         assigned = self._partitions.get(partition)
-        return None if assigned is None else assigned.state.position
+        if assigned is None or self._span.ends_before(partition, assigned.state.position):
+            return None
+        return assigned.state.position
 
     def _assign(self, assignment: Assignment) -> None:
         """Let go of what another worker has now; take over what is new, even where no record comes."""

@@ -91,9 +91,9 @@ FAR = 1 + KEPT_AT_LEAST_NS // R
 def test_a_window_goes_once_every_source_has_left_it_behind(reports: list[SourceProgress], gone: int) -> None:
     windows = windows_of(total(window=1), total(window=FAR))
     windows.due(QUIET_S)
-    for report in reports:
-        windows.progressed(report)
-    assert windows.expire() == [total(window=1)] * gone
+    for offset, report in enumerate(reports):
+        windows.progressed(report, offset)
+    assert windows.expire(committed=len(reports)) == [total(window=1)] * gone
     assert windows.expired(total(window=1)) is bool(gone)
     assert not windows.expired(total(window=FAR))
 
@@ -101,17 +101,26 @@ def test_a_window_goes_once_every_source_has_left_it_behind(reports: list[Source
 def test_a_window_whose_batch_is_not_written_yet_stays() -> None:
     windows = windows_of(total(window=1))
     for source in range(SOURCES):
-        windows.progressed(progress(source, FAR))
-    assert windows.expire() == []
+        windows.progressed(progress(source, FAR), source)
+    assert windows.expire(committed=SOURCES) == []
+
+
+def test_a_window_stays_while_what_left_it_behind_may_be_delivered_again() -> None:
+    windows = windows_of(total(window=1))
+    windows.due(QUIET_S)
+    windows.progressed(progress(0, FAR), 7)
+    windows.progressed(progress(1, FAR), 8)
+    assert [windows.expire(committed) for committed in (0, 7, 8)] == [[], [], []]
+    assert windows.expire(committed=9) == [total(window=1)]
 
 
 def test_a_report_that_was_overtaken_says_nothing() -> None:
     windows = windows_of(total(window=1))
     windows.due(QUIET_S)
-    windows.progressed(progress(0, FAR))
-    windows.progressed(progress(1, 1, position=9))
-    windows.progressed(progress(1, FAR, position=3))
-    assert windows.expire() == []
+    windows.progressed(progress(0, FAR), 0)
+    windows.progressed(progress(1, 1, position=9), 1)
+    windows.progressed(progress(1, FAR, position=3), 2)
+    assert windows.expire(committed=3) == []
 
 
 @given(

@@ -91,15 +91,23 @@ def _end_in_time(app: faust.App) -> None:
 
 
 def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped: threading.Event) -> bool:
-    """Create the tables' changelogs where they are missing; False if the process is to stop before that."""
+    """Have the tables' changelogs with a partition for each of their source; False if the process is to stop."""
     wanted = (
         (config.samples_changelog, config.topics.kubelet_stats),
         (config.groups_changelog, config.topics.group_sums),
     )
-    return all(
-        wait_for_topics(config.brokers, [changelog], stopped, partitions=partitions[source.name]) is not None
-        for changelog, source in wanted
-    )
+    for changelog, source in wanted:
+        count = partitions[source.name]
+        found = wait_for_topics(config.brokers, [changelog], stopped, partitions=count, grow=True)
+        if found is None:
+            return False
+        if found[changelog.name] > count:
+            raise ConfigError(
+                f"the topic {source.name} has {count} partitions, its changelog {changelog.name}"
+                f" has {found[changelog.name]}: was {source.name} made anew?"
+                f" Then stop all processors and delete {changelog.name}"
+            )
+    return True
 
 
 if __name__ == "__main__":

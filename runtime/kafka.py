@@ -7,7 +7,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from runtime.errors import ConfigError, UnavailableError
 from schemas.topics import DEFAULT_PARTITIONS, MAX_RECORD_BYTES, Topic
@@ -61,10 +61,12 @@ def ensure_topics(
     *,
     partitions: int = DEFAULT_PARTITIONS,
     replication_factor: int = -1,
+    grow: bool = False,
 ) -> Mapping[str, int]:
-    """Create those that are missing; how many partitions each has, by name. Existing ones stay as they are.
+    """Create those that are missing; how many partitions each has, by name.
 
-    A replication factor of -1 is the broker's own default.
+    Existing ones stay as they are; with `grow` they get the partitions that they lack. A replication factor of -1 is
+    the broker's own default.
 
     Raises:
         UnavailableError: Kafka does not answer.
@@ -76,18 +78,28 @@ def ensure_topics(
     missing = [topic for name, topic in wanted.items() if name not in found]
     if missing:
         _create(admin, missing, partitions, replication_factor)
+    if grow:
+        for name in wanted:
+            if found.get(name, partitions) < partitions:
+                _grow(admin, name, partitions)
+                found[name] = partitions
     return {name: found.get(name, partitions) for name in wanted}
 
 
 def wait_for_topics(
-    brokers: str, topics: Iterable[Topic], stopped: threading.Event, *, partitions: int = DEFAULT_PARTITIONS
+    brokers: str,
+    topics: Iterable[Topic],
+    stopped: threading.Event,
+    *,
+    partitions: int = DEFAULT_PARTITIONS,
+    grow: bool = False,
 ) -> Mapping[str, int] | None:
     """`ensure_topics` until Kafka answers; None if the process is to stop before that."""
     wanted = tuple(topics)
     pause_s = _FIRST_PAUSE_S
     while not stopped.is_set():
         try:
-            return ensure_topics(brokers, wanted, partitions=partitions)
+            return ensure_topics(brokers, wanted, partitions=partitions, grow=grow)
         except UnavailableError as error:
             log.warning("waiting for Kafka", extra={"error": str(error), "again_in_s": pause_s})
         stopped.wait(pause_s)
@@ -112,10 +124,25 @@ def _create(admin: AdminClient, missing: Iterable[Topic], partitions: int, repli
             reason: KafkaError = error.args[0]
             if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:  # another service was faster
                 continue
-            if reason.retriable() or reason.code() in {KafkaError._TIMED_OUT, KafkaError._TRANSPORT}:  # noqa: SLF001
-                raise UnavailableError(f"Kafka did not create the topic {name}: {reason.str()}") from error
-            raise ConfigError(f"Kafka refuses to create the topic {name}: {reason.str()}") from error
+            raise _refusal(f"create the topic {name}", reason) from error
         log.info("topic created", extra={"topic": name, "partitions": partitions})
+
+
+def _grow(admin: AdminClient, name: str, partitions: int) -> None:
+    (added,) = admin.create_partitions([NewPartitions(name, partitions)], request_timeout=_REQUEST_TIMEOUT_S).values()
+    try:
+        added.result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.INVALID_PARTITIONS:  # another process was faster
+            return
+        raise _refusal(f"give the topic {name} {partitions} partitions", error.args[0]) from error
+    log.info("partitions added", extra={"topic": name, "partitions": partitions})
+
+
+def _refusal(what: str, reason: KafkaError) -> UnavailableError | ConfigError:
+    if reason.retriable() or reason.code() in {KafkaError._TIMED_OUT, KafkaError._TRANSPORT}:  # noqa: SLF001
+        return UnavailableError(f"Kafka did not {what}: {reason.str()}")
+    return ConfigError(f"Kafka refuses to {what}: {reason.str()}")
 
 
 def _settings(topic: Topic) -> dict[str, str]:

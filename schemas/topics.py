@@ -66,7 +66,8 @@ def topics() -> Topics:
     """The live pipeline's topics."""
     return Topics(
         kubelet_stats=Topic(name="kubelet-stats", retention_ms=30 * _DAY_MS),
-        group_sums=Topic(name="group-sums", retention_ms=_DAY_MS),
+        # kept by when it was written: a processor that catches up with older windows must find its own totals
+        group_sums=Topic(name="group-sums", retention_ms=_DAY_MS, settings={"message.timestamp.type": "LogAppendTime"}),
         derived_metrics=Topic(name="derived-metrics", retention_ms=7 * _DAY_MS),
         kubelet_stats_dead_letter=Topic(name="kubelet-stats-dead-letter", retention_ms=30 * _DAY_MS),
         derived_metrics_dead_letter=Topic(name="derived-metrics-dead-letter", retention_ms=30 * _DAY_MS),

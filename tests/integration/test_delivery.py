@@ -1,17 +1,21 @@
 """Nothing lost, nothing counted twice: processes killed, frozen, added and removed; the content stays the same."""
 
+import json
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
-from chaos.contents import Database, differences
+from chaos.contents import Content, Database, differences
 from runtime.reader import Reader
 from schemas.node_scrape import NodeScrape, encode_scrape
 from stack.influxdb import InfluxDB
@@ -193,11 +197,42 @@ def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> N
         def done() -> int:
             return sum(reader.committed("kubelet-stats").values())
 
-        wait_until(lambda: done() > 500, "some are done")
+        # as many windows as groups are kept for, so that there will be no more than now
+        wait_until(lambda: done() > 100 * len(window), "as many windows as are kept are done", 300)
         assert done() < waiting, "many wait still"
     peak_kb = int(Path(f"/proc/{processor.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
     in_kafka_kb = waiting * sum(len(scrape.document or b"") for scrape in window) // len(window) // 1000
     assert peak_kb < 300_000, f"{peak_kb} kB for {in_kafka_kb} kB in Kafka"
+
+
+def test_partitions_that_are_added_are_processed_once_the_workers_were_restarted(pipeline: Pipeline) -> None:
+    """A node that moves to another partition begins there without rates: the window after that is whole again."""
+    windows = recorded(6)
+    pipeline.expect(windows)
+    workers = [pipeline.processor(), pipeline.writer()]
+    Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(windows[:3]))
+    wait_until(lambda: _has_window(pipeline, windows[2]), "the first half")
+    admin = AdminClient({"bootstrap.servers": pipeline.kafka.bootstrap})
+    admin.create_partitions([NewPartitions("kubelet-stats", 16)])["kubelet-stats"].result(30)
+    if workers[0].running:
+        workers[0].stop()
+    workers[0].launch()
+    Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(windows[3:]))
+    whole = [window[0].window_end_ns for window in (*windows[:3], *windows[4:])]
+
+    def differ() -> list[str]:
+        found, expected = (_of_windows(each.content(), whole) for each in (pipeline.database, pipeline.expected))
+        return differences(found, expected)[:20]
+
+    with suppress(pytest.fail.Exception):  # the differences say more
+        wait_until(lambda: not differ(), "the points of all windows but one", 120)
+    assert differ() == []
+
+
+def _of_windows(content: Content, ends_ns: list[int]) -> Content:
+    return {
+        name: frozenset(row for row in rows if json.loads(row)["time"] in ends_ns) for name, rows in content.items()
+    }
 
 
 def test_late_doubled_and_out_of_order_records_make_the_same_points(pipeline: Pipeline) -> None:

@@ -14,8 +14,10 @@ from processor.entity import Entities, Entity, of_type, pod_key
 from processor.problems import Problem, Problems
 from schemas.catalogue import GROUP_METRICS, MAX_INT, METRICS, MIN_INT, POD, POD_CONTAINER, Number
 
-PER_ENTITY: Final = frozenset(metric.name for metric in METRICS if metric.kind == "cumulative") - {"restart_count"}
-"""Counters of one cgroup: their sum over several would say nothing. Restarts are added up all the same."""
+PER_ENTITY: Final = frozenset(metric.name for metric in METRICS if metric.kind == "cumulative" or metric.extended) - {
+    "restart_count"
+}
+"""Counters and shares of one cgroup: their sum over several would say nothing. Restarts are added up all the same."""
 
 NODE_SUMS: Final = (
     "cpu/request",

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import reduce
 
 from processor import labels
-from schemas.catalogue import CLUSTER, GROUP_METRICS, MAX_INT, NAMESPACE, EntityType
+from schemas.catalogue import CLUSTER, GROUP_METRICS, MAX_INT, NAMESPACE, WORKLOAD, EntityType
 from schemas.group_sum import NO_SUMS, GroupSum, add
-from schemas.metric_batch import MetricBatch, MetricSet, Version, namespace_of_group
+from schemas.metric_batch import MetricBatch, MetricSet, Version, namespace_of_group, workload_of_group
 
 
 def group_batch(totals: Sequence[GroupSum]) -> MetricBatch:
@@ -46,7 +46,16 @@ def _metric_set(totals: Sequence[GroupSum]) -> MetricSet:
 
 
 def _identity(totals: Sequence[GroupSum]) -> tuple[EntityType, dict[str, str]]:
-    namespace = namespace_of_group(totals[0].group)
+    group = totals[0].group
+    workload = workload_of_group(group)
+    if workload is not None:
+        return WORKLOAD, {
+            labels.TYPE: WORKLOAD,
+            labels.NAMESPACE_NAME: workload.namespace,
+            labels.WORKLOAD_KIND: workload.kind,
+            labels.WORKLOAD: workload.name,
+        }
+    namespace = namespace_of_group(group)
     if namespace is None:
         return CLUSTER, {labels.TYPE: CLUSTER}
     uid = next((total.namespace_id for total in totals if total.namespace_id), "")

@@ -22,6 +22,10 @@ RESOURCE_ID: Final = "resource_id"
 MAKE: Final = "make"
 MODEL: Final = "model"
 ACCELERATOR_ID: Final = "accelerator_id"
+INTERFACE: Final = "interface"
+PVC: Final = "pvc"
+WORKLOAD: Final = "workload"
+WORKLOAD_KIND: Final = "workload_kind"
 
 NODE_LABELS: Final = (NODENAME, HOSTNAME, HOST_ID)
 """Where an entity runs."""

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 Number: TypeAlias = int | float
 Kind: TypeAlias = Literal["gauge", "cumulative"]
 ValueType: TypeAlias = Literal["int", "float"]
-EntityType: TypeAlias = Literal["cluster", "ns", "node", "pod", "pod_container", "sys_container"]
+EntityType: TypeAlias = Literal["cluster", "ns", "node", "pod", "pod_container", "sys_container", "workload"]
 Origin: TypeAlias = Literal["kubelet", "api", "sum", "rate", "formula"]
 
 CLUSTER: Final = "cluster"
@@ -21,6 +21,7 @@ NODE: Final = "node"
 POD: Final = "pod"
 POD_CONTAINER: Final = "pod_container"
 SYS_CONTAINER: Final = "sys_container"
+WORKLOAD: Final = "workload"
 
 MIN_INT: Final = -(2**63)
 MAX_INT: Final = 2**63 - 1
@@ -31,8 +32,8 @@ class Metric:
     """One metric of the catalogue.
 
     `unit` is what the number is; `rate` names the metric that a counter's growth becomes. `labeled` metrics have a
-    value per `resource_id` (or accelerator), the others one per entity. `summary` tells whether the kubelet's
-    Summary API can feed it at all.
+    value per `resource_id` (or accelerator, or interface), the others one per entity. `summary` tells whether the
+    kubelet's Summary API can feed it at all; an `extended` one is none of Heapster's, and derived on demand only.
     """
 
     number: int
@@ -44,10 +45,19 @@ class Metric:
     rate: str | None = None
     labeled: bool = False
     summary: bool = True
+    extended: bool = False
 
 
 _LETTERS: Final[Mapping[str, EntityType]] = MappingProxyType(
-    {"cl": "cluster", "ns": "ns", "no": "node", "po": "pod", "pc": "pod_container", "sc": "sys_container"}
+    {
+        "cl": "cluster",
+        "ns": "ns",
+        "no": "node",
+        "po": "pod",
+        "pc": "pod_container",
+        "sc": "sys_container",
+        "wl": "workload",
+    }
 )
 _KINDS: Final[Mapping[str, Kind]] = MappingProxyType({"G": "gauge", "C": "cumulative"})
 _VALUES: Final[Mapping[str, ValueType]] = MappingProxyType({"int": "int", "float": "float"})
@@ -55,15 +65,15 @@ _VALUES: Final[Mapping[str, ValueType]] = MappingProxyType({"int": "int", "float
 # number, name, kind and type, unit, entities, then what else is to say
 _TABLE: Final = """
  1 cpu/usage                             C int   ns           no,po,pc,sc        rate=cpu/usage_rate
- 2 cpu/usage_rate                        G int   millicores   cl,ns,no,po,pc,sc
+ 2 cpu/usage_rate                        G int   millicores   cl,ns,wl,no,po,pc,sc
  3 cpu/load                              G int   threads*1000 no,po,pc,sc        cadvisor
- 4 cpu/request                           G int   millicores   cl,ns,no,po,pc
- 5 cpu/limit                             G int   millicores   cl,ns,no,po,pc
+ 4 cpu/request                           G int   millicores   cl,ns,wl,no,po,pc
+ 5 cpu/limit                             G int   millicores   cl,ns,wl,no,po,pc
  6 cpu/node_capacity                     G float millicores   no
  7 cpu/node_allocatable                  G float millicores   no
  8 cpu/node_reservation                  G float ratio        no
  9 cpu/node_utilization                  G float ratio        no
-10 memory/usage                          G int   bytes        cl,ns,no,po,pc,sc
+10 memory/usage                          G int   bytes        cl,ns,wl,no,po,pc,sc
 11 memory/working_set                    G int   bytes        no,po,pc,sc
 12 memory/rss                            G int   bytes        no,po,pc,sc
 13 memory/cache                          G int   bytes        no,po,pc,sc        cadvisor
@@ -71,8 +81,8 @@ _TABLE: Final = """
 15 memory/major_page_faults              C int   count        no,po,pc,sc        rate=memory/major_page_faults_rate
 16 memory/page_faults_rate               G float faults/s     no,po,pc,sc
 17 memory/major_page_faults_rate         G float faults/s     no,po,pc,sc
-18 memory/request                        G int   bytes        cl,ns,no,po,pc
-19 memory/limit                          G int   bytes        cl,ns,no,po,pc
+18 memory/request                        G int   bytes        cl,ns,wl,no,po,pc
+19 memory/limit                          G int   bytes        cl,ns,wl,no,po,pc
 20 memory/node_capacity                  G float bytes        no
 21 memory/node_allocatable               G float bytes        no
 22 memory/node_reservation               G float ratio        no
@@ -106,6 +116,50 @@ _TABLE: Final = """
 50 accelerator/duty_cycle                G int   percent      pc,sc              labeled
 51 uptime                                C int   ms           no,po,pc,sc
 52 restart_count                         C int   count        po,pc
+53 memory/swap_usage                     G int   bytes        no,po,pc,sc        extended
+54 memory/swap_available                 G int   bytes        no,po,pc,sc        extended
+55 memory/node_working_set_utilization   G float ratio        no                 extended
+56 cpu/request_utilization               G float ratio        po,pc              extended
+57 cpu/limit_utilization                 G float ratio        po,pc              extended
+58 memory/request_utilization            G float ratio        po,pc              extended
+59 memory/limit_utilization              G float ratio        po,pc              extended
+60 cpu/node_share                        G float ratio        po,pc              extended
+61 memory/node_share                     G float ratio        po,pc              extended
+62 process/count                         G int   count        no,po              extended
+63 process/limit                         G int   count        no                 extended
+64 network/interface_rx                  C int   bytes        no,po              extended labeled
+65 network/interface_rx_errors           C int   count        no,po              extended labeled
+66 network/interface_tx                  C int   bytes        no,po              extended labeled
+67 network/interface_tx_errors           C int   count        no,po              extended labeled
+68 pressure/cpu_some_total               C int   us           no,po,pc,sc        extended
+69 pressure/cpu_some_avg10               G float percent      no,po,pc,sc        extended
+70 pressure/cpu_some_avg60               G float percent      no,po,pc,sc        extended
+71 pressure/cpu_some_avg300              G float percent      no,po,pc,sc        extended
+72 pressure/cpu_full_total               C int   us           no,po,pc,sc        extended
+73 pressure/cpu_full_avg10               G float percent      no,po,pc,sc        extended
+74 pressure/cpu_full_avg60               G float percent      no,po,pc,sc        extended
+75 pressure/cpu_full_avg300              G float percent      no,po,pc,sc        extended
+76 pressure/memory_some_total            C int   us           no,po,pc,sc        extended
+77 pressure/memory_some_avg10            G float percent      no,po,pc,sc        extended
+78 pressure/memory_some_avg60            G float percent      no,po,pc,sc        extended
+79 pressure/memory_some_avg300           G float percent      no,po,pc,sc        extended
+80 pressure/memory_full_total            C int   us           no,po,pc,sc        extended
+81 pressure/memory_full_avg10            G float percent      no,po,pc,sc        extended
+82 pressure/memory_full_avg60            G float percent      no,po,pc,sc        extended
+83 pressure/memory_full_avg300           G float percent      no,po,pc,sc        extended
+84 pressure/io_some_total                C int   us           no,po,pc,sc        extended
+85 pressure/io_some_avg10                G float percent      no,po,pc,sc        extended
+86 pressure/io_some_avg60                G float percent      no,po,pc,sc        extended
+87 pressure/io_some_avg300               G float percent      no,po,pc,sc        extended
+88 pressure/io_full_total                C int   us           no,po,pc,sc        extended
+89 pressure/io_full_avg10                G float percent      no,po,pc,sc        extended
+90 pressure/io_full_avg60                G float percent      no,po,pc,sc        extended
+91 pressure/io_full_avg300               G float percent      no,po,pc,sc        extended
+92 scrape/up                             G int   boolean      no                 extended
+93 scrape/cadvisor_up                    G int   boolean      no                 extended
+94 scrape/duration                       G float s            no                 extended
+95 scrape/clock_offset                   G float s            no                 extended
+96 scrape/sample_age                     G float s            no                 extended
 """
 
 
@@ -122,6 +176,7 @@ def _metric(line: str) -> Metric:
         rate=rate,
         labeled="labeled" in more,
         summary="cadvisor" not in more,
+        extended="extended" in more,
     )
 
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
-from schemas.catalogue import BY_NAME, BY_NUMBER, CLUSTER, EntityType, Number
+from schemas.catalogue import BY_NAME, BY_NUMBER, EntityType, Number
 from schemas.codec import Codec
+from schemas.workload import Workload
 
 CODEC: Final = Codec("metric_batch")
 _NAMESPACE_PREFIX: Final = "namespace:"
+_WORKLOAD_PREFIX: Final = "workload:"
 
 
 class LabeledValues(NamedTuple):
@@ -67,8 +69,21 @@ def namespace_group(namespace: str) -> str:
 
 
 def namespace_of_group(group: str) -> str | None:
-    """The namespace that a group sums up, None for the cluster's."""
-    return None if group == CLUSTER else group.removeprefix(_NAMESPACE_PREFIX)
+    """The namespace that a group sums up, None for another group."""
+    return group.removeprefix(_NAMESPACE_PREFIX) if group.startswith(_NAMESPACE_PREFIX) else None
+
+
+def workload_group(workload: Workload) -> str:
+    """The group of one workload's pods; also the key of its metric set."""
+    return _WORKLOAD_PREFIX + "/".join(workload)
+
+
+def workload_of_group(group: str) -> Workload | None:
+    """The workload that a group sums up, None for another group."""
+    if not group.startswith(_WORKLOAD_PREFIX):
+        return None
+    namespace, kind, name = group.removeprefix(_WORKLOAD_PREFIX).split("/", 2)
+    return Workload(namespace, kind, name)
 
 
 def encode_batch(batch: MetricBatch) -> bytes:

@@ -1,8 +1,8 @@
 """NodeSample: what the next scrapes of a node need to know of this one; the processor's state, kept in a changelog."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, cast
 
 from schemas.catalogue import BY_NAME, BY_NUMBER
 from schemas.codec import Codec
@@ -32,6 +32,10 @@ class EntitySample:
     counters: Mapping[str, int]  # by metric name, those of `catalogue.RATED_COUNTERS`
 
 
+DiskKey: TypeAlias = tuple[str, str]
+"""An entity's key, and the `resource_id` of one of its disks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSample:
     """One counted scrape of one node."""
@@ -43,6 +47,7 @@ class NodeSample:
     offset: int  # of the scrape in its partition of kubelet-stats
     contributions: tuple[Contribution, ...]
     entities: Mapping[str, EntitySample]  # by key
+    disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # counters that an entity has per disk
     reached_ns: int | None = None  # how far event time has come by it; None: to the window's end
 
     @property
@@ -64,15 +69,9 @@ def encode_sample(sample: NodeSample) -> bytes:
             "contributions": [
                 {name: getattr(each, name) for name in Contribution.__slots__} for each in sample.contributions
             ],
-            "entities": [
-                {
-                    "key": entity.key,
-                    "scrape_ns": entity.scrape_ns,
-                    "start_ns": entity.start_ns,
-                    "metrics": [BY_NAME[name].number for name in entity.counters],
-                    "counters": list(entity.counters.values()),
-                }
-                for entity in sample.entities.values()
+            "entities": [_entity_record(entity) for entity in sample.entities.values()],
+            "disks": [
+                {**_entity_record(disk), "resource_id": resource_id} for (_, resource_id), disk in sample.disks.items()
             ],
         }
     )
@@ -86,7 +85,18 @@ def decode_sample(data: bytes | None) -> NodeSample:
     )
     entities = (_entity(fields) for fields in record["entities"])
     record["entities"] = {entity.key: entity for entity in entities}
+    record["disks"] = {(fields["key"], fields["resource_id"]): _entity(fields) for fields in record["disks"]}
     return NodeSample(**record)
+
+
+def _entity_record(entity: EntitySample) -> dict[str, object]:
+    return {
+        "key": entity.key,
+        "scrape_ns": entity.scrape_ns,
+        "start_ns": entity.start_ns,
+        "metrics": [BY_NAME[name].number for name in entity.counters],
+        "counters": list(entity.counters.values()),
+    }
 
 
 def _entity(fields: dict[str, Any]) -> EntitySample:

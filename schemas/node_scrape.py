@@ -47,10 +47,21 @@ class ApiNamespace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiWorkload:
+    """What pods belong to, as a Deployment: see `schemas.workload`."""
+
+    namespace: str
+    kind: str
+    name: str
+    nodes: int  # how many nodes run pods of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeScrape:
     """One scrape of one node, complete in itself.
 
-    `document` holds the kubelet's JSON as it came; a failed scrape has none and says why in `error`.
+    `document` holds the kubelet's JSON as it came; a failed scrape has none and says why in `error`. `cadvisor` holds
+    those lines of `/metrics/cadvisor` that are used, as they came; None if that was not asked, or it failed.
     """
 
     cluster: str
@@ -74,6 +85,9 @@ class NodeScrape:
     allocatable: Mapping[str, str] = field(default_factory=dict)
     pods: tuple[ApiPod, ...] = ()
     namespaces: tuple[ApiNamespace, ...] = ()
+    cadvisor: bytes | None = None
+    cadvisor_error: str | None = None
+    workloads: tuple[ApiWorkload, ...] = ()
 
     @property
     def key(self) -> str:
@@ -93,6 +107,7 @@ def encode_scrape(scrape: NodeScrape) -> bytes:
         {**_fields(pod), "containers": [_fields(container) for container in pod.containers]} for pod in scrape.pods
     ]
     record["namespaces"] = [_fields(namespace) for namespace in scrape.namespaces]
+    record["workloads"] = [_fields(workload) for workload in scrape.workloads]
     return CODEC.encode(record)
 
 
@@ -104,9 +119,10 @@ def decode_scrape(data: bytes | None) -> NodeScrape:
         for pod in record["pods"]
     )
     record["namespaces"] = tuple(ApiNamespace(**namespace) for namespace in record["namespaces"])
+    record["workloads"] = tuple(ApiWorkload(**workload) for workload in record["workloads"])
     return NodeScrape(**record)
 
 
-def _fields(record: NodeScrape | ApiPod | ApiContainer | ApiNamespace) -> dict[str, object]:
+def _fields(record: NodeScrape | ApiPod | ApiContainer | ApiNamespace | ApiWorkload) -> dict[str, object]:
     """One level of a record: nested ones stay as they are, which makes this cheap."""
     return {name: getattr(record, name) for name in record.__slots__}

@@ -16,7 +16,7 @@ from simulator.population import TRAINER
 from simulator.summary import summary
 
 FED_METRICS: Final[frozenset[str]] = frozenset(
-    {metric.name for metric in METRICS if metric.summary}
+    {metric.name for metric in METRICS if metric.summary and not metric.extended}
     | {extended_request("nvidia.com/gpu"), extended_request("example.com/fpga")}
     | {custom(name) for container in TRAINER.containers for name in container.user_metrics}
 )

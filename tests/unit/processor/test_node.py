@@ -208,7 +208,9 @@ def test_every_metric_that_the_summary_feeds_is_where_the_catalogue_has_it() -> 
                 assert type(value).__name__ == BY_NAME[name].value
                 found.setdefault(name, set()).add(metric_set.type)
     assert found == {
-        name: set(metric.entities) - {"cluster", "ns"} for name, metric in BY_NAME.items() if metric.summary
+        name: set(metric.entities) - {"cluster", "ns", "workload"}
+        for name, metric in BY_NAME.items()
+        if metric.summary and not metric.extended
     }
 
 

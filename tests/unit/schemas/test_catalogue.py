@@ -10,7 +10,16 @@ def test_numbers_are_given_once_and_without_gaps() -> None:
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [(1, "cpu/usage"), (10, "memory/usage"), (24, "network/rx"), (32, "filesystem/usage"), (52, "restart_count")],
+    [
+        (1, "cpu/usage"),
+        (10, "memory/usage"),
+        (24, "network/rx"),
+        (32, "filesystem/usage"),
+        (52, "restart_count"),
+        (53, "memory/swap_usage"),
+        (91, "pressure/io_full_avg300"),
+        (92, "scrape/up"),
+    ],
 )
 def test_a_published_number_stays_with_its_metric(number: int, name: str) -> None:
     assert BY_NAME[name].number == number
@@ -46,3 +55,7 @@ def test_network_is_never_on_containers() -> None:
     for metric in METRICS:
         if metric.name.startswith("network/"):
             assert metric.entities == {"node", "pod"}
+
+
+def test_what_is_none_of_heapsters_is_marked() -> None:
+    assert [metric.number for metric in METRICS if not metric.extended] == list(range(1, 53))

@@ -1,7 +1,12 @@
+import io
+from dataclasses import replace
+
+import fastavro
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.catalogue import GROUP_METRICS, METRICS, RATED_COUNTERS
+from schemas.codec import MARKER, Codec, ParsedVersion
 from schemas.group_sum import (
     GroupSum,
     SourceProgress,
@@ -12,7 +17,15 @@ from schemas.group_sum import (
 )
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
 from schemas.node_sample import Contribution, EntitySample, NodeSample, decode_sample, encode_sample
-from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod, NodeScrape, decode_scrape, encode_scrape
+from schemas.node_scrape import (
+    ApiContainer,
+    ApiNamespace,
+    ApiPod,
+    ApiWorkload,
+    NodeScrape,
+    decode_scrape,
+    encode_scrape,
+)
 
 longs = st.integers(-(2**63), 2**63 - 1)
 counts = st.integers(0, 2**63 - 1)
@@ -65,11 +78,16 @@ scrapes = st.builds(
     namespaces=st.lists(st.builds(ApiNamespace, name=texts, uid=texts, nodes=counts, labels=labels), max_size=2).map(
         tuple
     ),
+    cadvisor=st.none() | st.binary(max_size=50),
+    cadvisor_error=st.none() | texts,
+    workloads=st.lists(st.builds(ApiWorkload, namespace=texts, kind=texts, name=texts, nodes=counts), max_size=2).map(
+        tuple
+    ),
 )
 sets = st.builds(
     MetricSet,
     key=texts,
-    type=st.sampled_from(["cluster", "ns", "node", "pod", "pod_container", "sys_container"]),
+    type=st.sampled_from(["cluster", "ns", "node", "pod", "pod_container", "sys_container", "workload"]),
     labels=labels,
     values=values,
     labeled=st.lists(st.builds(LabeledValues, labels, values), max_size=2).map(tuple),
@@ -120,6 +138,9 @@ samples = st.builds(
         st.builds(Contribution, group=texts, sums=sums, nodes_expected=counts, namespace_id=texts), max_size=3
     ).map(tuple),
     entities=st.lists(entities, max_size=3).map(lambda found: {each.key: each for each in found}),
+    disks=st.lists(st.tuples(texts, entities), max_size=3).map(
+        lambda found: {(each.key, resource_id): each for resource_id, each in found}
+    ),
 )
 
 
@@ -144,6 +165,29 @@ def test_a_total_survives_the_topic(total: GroupSum) -> None:
 @given(samples)
 def test_a_sample_survives_the_changelog(sample: NodeSample) -> None:
     assert decode_sample(encode_sample(sample)) == sample
+
+
+@given(scrapes)
+def test_a_scrape_of_the_first_version_has_what_came_later_at_its_default(scrape: NodeScrape) -> None:
+    written = rewritten("node_scrape", 1, encode_scrape(scrape))
+    assert decode_scrape(written) == replace(scrape, cadvisor=None, cadvisor_error=None, workloads=())
+
+
+@given(samples)
+def test_a_sample_of_the_second_version_has_no_disks(sample: NodeSample) -> None:
+    assert decode_sample(rewritten("node_sample", 2, encode_sample(sample))) == replace(sample, disks={})
+
+
+@given(batches.filter(lambda batch: all(each.type != "workload" for each in batch.sets)))
+def test_a_batch_of_the_first_version_is_read(batch: MetricBatch) -> None:
+    assert decode_batch(rewritten("metric_batch", 1, encode_batch(batch))) == batch
+
+
+def rewritten(name: str, number: int, data: bytes) -> bytes:
+    """The same record as that version would have written it."""
+    version, out = ParsedVersion.read(name, number), io.BytesIO()
+    fastavro.schemaless_writer(out, version.schema, Codec(name).decode(data))
+    return MARKER + version.fingerprint + out.getvalue()
 
 
 def test_progress_and_totals_share_a_topic() -> None:

@@ -7,7 +7,7 @@ encoding"; fingerprint CRC-64-AVRO of the schema's parsing canonical form.
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import resources
 from typing import Final, TypeAlias
 
@@ -38,12 +38,13 @@ class Codec:
     `name` is the record's file name in `versions/`: `NAME-1.avsc`, `NAME-2.avsc`, …
     """
 
-    def __init__(self, name: str) -> None:
-        """Read every published version of `name`."""
+    def __init__(self, name: str, *, other_layouts: Collection[int] = ()) -> None:
+        """Read every published version of `name`; those in `other_layouts` do not become the newest by themselves."""
         versions = [ParsedVersion.read(name, number) for number in range(1, _published(name) + 1)]
         self.name = name
         self.current = versions[-1]
         self._by_fingerprint = {version.fingerprint: version for version in versions}
+        self._as_written = {self.current.fingerprint, *(versions[number - 1].fingerprint for number in other_layouts)}
         self._header = MARKER + self.current.fingerprint
 
     def encode(self, record: Mapping[str, object]) -> bytes:
@@ -65,7 +66,7 @@ class Codec:
         return data is not None and data[len(MARKER) : _HEADER_BYTES] in self._by_fingerprint
 
     def decode(self, data: bytes | None) -> Record:
-        """The record in `data`, as the newest schema reads it.
+        """The record in `data`, as the newest schema reads it; one of another layout as it was written.
 
         Raises:
             UndecodableError: no Avro single object, an unknown fingerprint, or a damaged body.
@@ -84,7 +85,7 @@ class Codec:
     def _read_body(self, data: bytes, written_with: "ParsedVersion") -> Record:
         body = io.BytesIO(data)
         body.seek(_HEADER_BYTES)
-        reader = None if written_with is self.current else self.current.schema
+        reader = None if written_with.fingerprint in self._as_written else self.current.schema
         try:
             record = fastavro.schemaless_reader(body, written_with.schema, reader)
         except Exception as error:  # fastavro raises whatever the damage leads to: all of it means damage

@@ -1,40 +1,19 @@
 """MetricBatch: all metric sets of one node, or of one group, in one window; the record of `derived-metrics`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
-from schemas.catalogue import BY_NAME, BY_NUMBER, EntityType, Number
+from schemas.catalogue import BY_NUMBER, Number
 from schemas.codec import Codec
+from schemas.metric_set import LabeledValues, MetricSet
+from schemas.rows import columns, sets_of
 from schemas.workload import Workload
 
-CODEC: Final = Codec("metric_batch")
+__all__ = ["LabeledValues", "MetricBatch", "MetricSet", "Version", "decode_batch", "encode_batch"]
+
+CODEC: Final = Codec("metric_batch", other_layouts={1, 2})
 _NAMESPACE_PREFIX: Final = "namespace:"
 _WORKLOAD_PREFIX: Final = "workload:"
-
-
-class LabeledValues(NamedTuple):
-    """Values that carry labels of their own, as `resource_id`, beside those of their entity."""
-
-    labels: Mapping[str, str]
-    values: Mapping[str, Number]  # by metric name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricSet:
-    """One entity in one scrape. The Python type of a value is its type in InfluxDB.
-
-    Times are nanoseconds since the epoch, None where the entity has none.
-    """
-
-    key: str
-    type: EntityType
-    labels: Mapping[str, str]
-    values: Mapping[str, Number] = field(default_factory=dict)  # by metric name
-    labeled: tuple[LabeledValues, ...] = ()
-    collection_start_ns: int | None = None
-    entity_create_ns: int | None = None
-    scrape_ns: int | None = None
 
 
 class Version(NamedTuple):
@@ -98,7 +77,7 @@ def encode_batch(batch: MetricBatch) -> bytes:
             "nodes_expected": batch.nodes_expected,
             "version_nodes": batch.version.nodes,
             "version_offsets": batch.version.offsets,
-            "sets": [_set_record(metric_set) for metric_set in batch.sets],
+            **columns(batch.sets),
         }
     )
 
@@ -106,59 +85,23 @@ def encode_batch(batch: MetricBatch) -> bytes:
 def decode_batch(data: bytes | None) -> MetricBatch:
     """The batch in `data`. Raises UndecodableError: no published version reads it."""
     record = cast("dict[str, Any]", CODEC.decode(data))
-    version = Version(record.pop("version_nodes"), record.pop("version_offsets"))
-    record["sets"] = tuple(_set_of(fields) for fields in record["sets"])
-    return MetricBatch(version=version, **record)
-
-
-def _set_record(metric_set: MetricSet) -> dict[str, object]:
-    return {
-        "key": metric_set.key,
-        "type": metric_set.type,
-        "labels": metric_set.labels,
-        "collection_start_ns": metric_set.collection_start_ns,
-        "entity_create_ns": metric_set.entity_create_ns,
-        "scrape_ns": metric_set.scrape_ns,
-        "values": _values_record(metric_set.values),
-        "labeled": [{"labels": each.labels, "values": _values_record(each.values)} for each in metric_set.labeled],
-    }
+    return MetricBatch(
+        cluster=record["cluster"],
+        entity=record["entity"],
+        window_end_ns=record["window_end_ns"],
+        resolution_ns=record["resolution_ns"],
+        nodes_counted=record["nodes_counted"],
+        nodes_expected=record["nodes_expected"],
+        version=Version(record["version_nodes"], record["version_offsets"]),
+        sets=tuple(_set_of(fields) for fields in record["sets"]) if "sets" in record else sets_of(record),
+    )
 
 
 def _set_of(fields: dict[str, Any]) -> MetricSet:
+    """In versions 1 and 2 every set is written in full."""
     fields["values"] = _values_of(fields["values"])
     fields["labeled"] = tuple(LabeledValues(each["labels"], _values_of(each["values"])) for each in fields["labeled"])
     return MetricSet(**fields)
-
-
-def _values_record(values: Mapping[str, Number]) -> dict[str, object]:
-    """By type, and by number where the catalogue has one: small, and cheap to read."""
-    int_metrics: list[int] = []
-    ints: list[int] = []
-    float_metrics: list[int] = []
-    floats: list[float] = []
-    other_ints: dict[str, int] = {}
-    other_floats: dict[str, float] = {}
-    for name, value in values.items():
-        known = BY_NAME.get(name)
-        if isinstance(value, float):
-            if known is None:
-                other_floats[name] = value
-            else:
-                float_metrics.append(known.number)
-                floats.append(value)
-        elif known is None:
-            other_ints[name] = value
-        else:
-            int_metrics.append(known.number)
-            ints.append(value)
-    return {
-        "int_metrics": int_metrics,
-        "ints": ints,
-        "float_metrics": float_metrics,
-        "floats": floats,
-        "other_ints": other_ints,
-        "other_floats": other_floats,
-    }
 
 
 def _values_of(record: dict[str, Any]) -> dict[str, Number]:

@@ -5,10 +5,11 @@ A function of the scrape, of the node's earlier one and of the label rules: the 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from processor.aggregate import group_sums, sum_containers, sum_pods
 from processor.decode import decode
+from processor.disks import add_cadvisor
 from processor.enrich import enrich_namespaces, enrich_pods
 from processor.entity import Entities, Entity, node_key, of_type
 from processor.labels import LabelRules
@@ -18,7 +19,7 @@ from processor.sample import sample
 from processor.utilization import enrich_node
 from schemas.catalogue import CLUSTER, GROUP_METRICS, MAX_INT, POD
 from schemas.metric_batch import MetricSet, namespace_group
-from schemas.node_sample import Contribution, EntitySample, NodeSample
+from schemas.node_sample import Contribution, DiskKey, EntitySample, NodeSample
 from schemas.node_scrape import NodeScrape
 
 
@@ -30,6 +31,7 @@ class NodeResult:
     entities: Mapping[str, EntitySample]  # what the next scrape's rates begin from, by key
     contributions: tuple[Contribution, ...]  # to each pod's namespace, and to the cluster
     problems: Mapping[str, int]  # what was odd (`problems.Problem`), and how often
+    disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # the same for each entity's disks
 
 
 def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules) -> NodeResult:
@@ -45,6 +47,7 @@ def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules) -
     entities = decode(scrape, problems)
     samples = _samples(entities.values())
     _add_rates(entities, samples, {} if previous is None else previous.entities, problems)
+    disks = add_cadvisor(entities, scrape, {} if previous is None else previous.disks, problems)
     enrich_pods(entities, scrape.pods, rules, problems)
     enrich_namespaces(entities, scrape.namespaces)
     sum_containers(entities, problems)
@@ -53,7 +56,7 @@ def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules) -
     contributions = _contributions(scrape, pods, problems)
     enrich_node(node, scrape, rules, problems)
     sets = tuple(entity.metric_set() for entity in entities.values())
-    return NodeResult(sets, samples, contributions, problems)
+    return NodeResult(sets, samples, contributions, problems, disks)
 
 
 def _samples(entities: Iterable[Entity]) -> dict[str, EntitySample]:

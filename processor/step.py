@@ -72,5 +72,6 @@ def node_sample(scrape: NodeScrape, result: NodeResult, offset: int) -> NodeSamp
         offset=offset,
         contributions=result.contributions,
         entities=result.entities,
+        disks=result.disks,
         reached_ns=reached_ns(scrape.window_end_ns, scrape.clock_offset_ns),
     )

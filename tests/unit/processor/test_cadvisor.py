@@ -12,7 +12,7 @@ AT_NS = 1_762_283_735_000_000_000
 POD_PATH = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a.slice"
 
 
-def line(name: str, value: object, **labels: str) -> bytes:
+def line(name: str, value: object, /, **labels: str) -> bytes:
     told = ",".join(f'{label}="{text}"' for label, text in labels.items())
     return f"{name}{{{told}}} {value}".encode()
 

@@ -8,6 +8,7 @@ import click
 from runtime import flags
 
 _COMMANDS: Final = {
+    "api": "api.__main__:api",
     "dead-letters": "heapster_stream.dead_letters:dead_letters",
     "processor": "processor.__main__:processor",
     "replay": "replay.__main__:replay",

@@ -1,0 +1,170 @@
+"""Follow: `derived-metrics` from fifteen minutes back, every partition, without a consumer group."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from api.columns import Packed, pack
+from api.health import Progress
+from api.progress import Backlog
+from api.store import SPAN_NS
+from runtime.duration import NS_PER_MS
+from runtime.errors import UnavailableError
+from runtime.kafka import client_log, client_settings
+from schemas.codec import UndecodableError
+from schemas.metric_batch import decode_batch
+from schemas.topics import MAX_RECORD_BYTES, Topic, topics
+
+log = logging.getLogger(__name__)
+
+QUEUE_KBYTES: Final = 16 * 1024  # fetched ahead, all partitions together
+_TIMEOUT_S: Final = 5.0
+_POLL_S: Final = 0.5
+_LOOK_EVERY_S: Final = 1.0
+_ENDS_EVERY_S: Final = 5.0
+_OTHER_CLUSTERS_TOLD: Final = 5
+
+Deliver: TypeAlias = Callable[[Packed | Progress], None]
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowConfig:
+    """What is followed."""
+
+    brokers: str
+    cluster: str
+    topic: Topic = field(default_factory=lambda: topics().derived_metrics)
+
+
+class Follower:
+    """Reads, decodes, packs and delivers; tells how far it is about once a second."""
+
+    def __init__(self, config: FollowConfig, deliver: Deliver, stopped: threading.Event) -> None:
+        """Nothing is read before `run`."""
+        self._config = config
+        self._deliver = deliver
+        self._stopped = stopped
+        self._backlog = Backlog()
+        self._partitions: set[int] = set()
+        self._other_clusters: set[str] = set()
+        self._rejected = 0
+        self._error: str | None = None
+        self._looked_s = self._asked_s = float("-inf")
+
+    def run(self) -> None:
+        """Until told to stop. Kafka may come and go."""
+        consumer = Consumer(_settings(self._config), logger=client_log)
+        try:
+            while not self._stopped.is_set():
+                self._look(consumer)
+                if self._partitions:
+                    self._take(consumer.poll(_POLL_S))
+                else:
+                    self._stopped.wait(_POLL_S)
+        finally:
+            consumer.close()
+
+    def _look(self, consumer: Consumer) -> None:
+        """Find partitions, learn where they end, and tell."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < _LOOK_EVERY_S:
+            return
+        self._looked_s = now_s
+        if now_s - self._asked_s >= _ENDS_EVERY_S or not self._partitions:
+            self._asked_s = now_s
+            try:
+                self._find_partitions(consumer)
+                self._backlog.ended(self._ends(consumer), now_s)
+                self._error = None
+            except UnavailableError as error:
+                self._error = str(error)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._deliver(
+            Progress(
+                started=bool(self._partitions),
+                partitions=len(self._partitions),
+                behind=self._backlog.behind(time.monotonic()),
+                records_behind=self._backlog.records,
+                error=self._error,
+                other_clusters=tuple(sorted(self._other_clusters)),
+                rejected=self._rejected,
+            )
+        )
+
+    def _find_partitions(self, consumer: Consumer) -> None:
+        """Begin to read those that are new: all at first."""
+        found = _asked(lambda: consumer.list_topics(self._config.topic.name, timeout=_TIMEOUT_S))
+        described = found.topics[self._config.topic.name]
+        if described.error is not None:
+            raise UnavailableError(f"the topic {self._config.topic.name}: {described.error.str()}")
+        new = sorted(set(described.partitions) - self._partitions)
+        if not new:
+            return
+        since_ms = (time.time_ns() - SPAN_NS) // NS_PER_MS
+        asked = [TopicPartition(self._config.topic.name, partition, since_ms) for partition in new]
+        positions = _asked(lambda: consumer.offsets_for_times(asked, timeout=_TIMEOUT_S))
+        for position in positions:
+            low, high = _bounds(consumer, position)
+            position.offset = max(position.offset, low) if position.offset >= 0 else high
+            self._backlog.begin(position.partition, position.offset, high)
+        consumer.incremental_assign(positions)
+        self._partitions.update(new)
+        log.info("following", extra={"topic": self._config.topic.name, "partitions": new})
+
+    def _ends(self, consumer: Consumer) -> dict[int, int]:
+        topic = self._config.topic.name
+        return {each: _bounds(consumer, TopicPartition(topic, each))[1] for each in self._partitions}
+
+    def _take(self, message: Message | None) -> None:
+        if message is None:
+            return
+        if error := message.error():
+            if error.fatal():
+                raise KafkaException(error)
+            log.warning("Kafka", extra={"error": error.str()})
+            return
+        self._backlog.read(message.partition() or 0, message.offset() or 0)
+        try:
+            batch = decode_batch(message.value())
+        except UndecodableError as error:  # the writer puts it among the dead letters
+            self._rejected += 1
+            log.warning(
+                "not read", extra={"partition": message.partition(), "offset": message.offset(), "error": str(error)}
+            )
+            return
+        if batch.cluster == self._config.cluster:
+            self._deliver(pack(batch))
+        elif len(self._other_clusters) < _OTHER_CLUSTERS_TOLD:
+            self._other_clusters.add(batch.cluster)
+
+
+def _settings(config: FollowConfig) -> dict[str, str | int | float | bool]:
+    return client_settings(config.brokers, "heapster-stream-api") | {
+        "group.id": "heapster-stream-api",  # librdkafka wants one; it is never joined
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "fetch.message.max.bytes": MAX_RECORD_BYTES,
+        "queued.max.messages.kbytes": QUEUE_KBYTES,
+    }
+
+
+def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """First offset that is kept, and the end."""
+    return _asked(lambda: consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S))
+
+
+def _asked(ask: Callable[[], _Answer]) -> _Answer:
+    try:
+        return ask()
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        raise UnavailableError(reason.str()) from error

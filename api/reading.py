@@ -1,0 +1,95 @@
+"""Readings: what can be read from one kept window of one node or group."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from api.columns import Entity, Labels, Numbers, Shape
+from schemas.catalogue import Number
+from schemas.metric_batch import LabeledValues, Version
+
+
+class Point(NamedTuple):
+    """One value of a series; the Python type is the metric's."""
+
+    time_ns: int  # the window's end
+    value: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One metric set in one window."""
+
+    entity: Entity
+    window_end_ns: int
+    resolution_ns: int
+    first: int  # of its numbers among those of its batch
+    numbers: Numbers
+
+    @property
+    def key(self) -> str:
+        """Heapster's, as `namespace:default/pod:web-1`."""
+        return self.entity.key
+
+    def value(self, metric: str, labels: Labels = ()) -> Number | None:
+        """The value of a metric with exactly these labels of its own; None if there is none."""
+        found = self.entity.find(metric, labels)
+        return None if found is None else self.numbers.at(self.first + found[0], found[1])
+
+    def labeled(self) -> Iterator[LabeledValues]:
+        """All values; first those without labels of their own."""
+        position = self.first
+        for group in self.entity.groups:
+            values = {}
+            for metric, type_ in zip(group.metrics, group.types, strict=True):
+                values[metric] = self.numbers.at(position, type_)
+                position += 1
+            yield LabeledValues(dict(group.labels), values)
+
+    def values(self) -> dict[str, Number]:
+        """Those without labels of their own, by metric name."""
+        return {name: value for own in self.labeled() if not own.labels for name, value in own.values.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One window of one source: a node with all that is on it, a namespace, or the cluster."""
+
+    window_end_ns: int
+    resolution_ns: int
+    version: Version
+    nodes_counted: int
+    nodes_expected: int
+    shape: Shape
+    block: bytes
+
+    def value(self, key: str, metric: str, labels: Labels) -> Number | None:
+        """One value; cheaper than a reading."""
+        at = self.shape.position(key)
+        if at is None:
+            return None
+        found = self.shape.entities[at].find(metric, labels)
+        if found is None:
+            return None
+        return Numbers(self.shape, self.block).at(self.shape.firsts[at] + found[0], found[1])
+
+    def reading(self, key: str) -> Reading | None:
+        """The metric set of that key."""
+        at = self.shape.position(key)
+        return None if at is None else next(self._readings((at,)))
+
+    def below(self, key: str) -> Iterator[Reading]:
+        """The metric sets of all that is in a node, namespace or pod, itself left out."""
+        return self._readings(self.shape.below(key))
+
+    def readings(self) -> Iterator[Reading]:
+        """All its metric sets."""
+        return self._readings(range(len(self.shape.entities)))
+
+    def _readings(self, positions: Iterable[int]) -> Iterator[Reading]:
+        numbers: Numbers | None = None
+        for at in positions:
+            numbers = numbers or Numbers(self.shape, self.block)
+            yield Reading(
+                self.shape.entities[at], self.window_end_ns, self.resolution_ns, self.shape.firsts[at], numbers
+            )

@@ -1,0 +1,83 @@
+"""`/healthz`, `/readyz`, `/api/v1/status`: whether the answers are those of now."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from api.answers import text_answer
+from api.health import Progress, not_ready, unhealthy
+from api.model import Clock
+from api.store import Store
+from api.times import time_text
+
+
+@dataclass(slots=True)
+class Served:
+    """What the answering side knows of the reading side."""
+
+    progress: Progress = field(default_factory=Progress)
+
+
+class Status(BaseModel):
+    """How current the answers are."""
+
+    ready: bool
+    reasons: list[str]  # why not
+    newest_window: str | None  # its end
+    newest_window_age_seconds: float | None
+    resolution_seconds: float
+    nodes: int  # with current metrics
+    nodes_counted: int  # in the cluster's sums
+    nodes_expected: int
+    partitions: int
+    partitions_behind: list[int]
+    records_behind: int
+
+
+def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["status"])
+
+    @router.get("/healthz")
+    def healthz(verbose: Annotated[str | None, Query(description="List the checks")] = None) -> Response:
+        """`ok`, or 500 when the newest window is too old."""
+        if unhealthy(store.state(now_ns()), store.stale_after_ns(), now_ns()) is not None:
+            return text_answer("[-]healthz failed: reason withheld\nhealthz check failed\n", 500)
+        return text_answer("ok" if verbose is None else "[+]healthz ok\nhealthz check passed\n")
+
+    @router.get("/healthz/healthz")
+    def healthz_reason() -> Response:
+        """The same, with the reason."""
+        reason = unhealthy(store.state(now_ns()), store.stale_after_ns(), now_ns())
+        return text_answer("ok") if reason is None else text_answer(f"internal server error: {reason}\n", 500)
+
+    @router.get("/readyz")
+    def readyz() -> Response:
+        """`ok`, or 503 with the reasons, a line each."""
+        reasons = not_ready(store.state(now_ns()), served.progress, store.stale_after_ns(), now_ns())
+        return text_answer("\n".join(reasons) + "\n", 503) if reasons else text_answer("ok")
+
+    @router.get("/api/v1/status")
+    def status() -> Status:
+        """How current the answers are, for people."""
+        now = now_ns()
+        state, progress = store.state(now), served.progress
+        reasons = not_ready(state, progress, store.stale_after_ns(), now)
+        return Status(
+            ready=not reasons,
+            reasons=reasons,
+            newest_window=None if state.newest_ns is None else time_text(state.newest_ns),
+            newest_window_age_seconds=None if state.newest_ns is None else (now - state.newest_ns) / 1e9,
+            resolution_seconds=state.resolution_ns / 1e9,
+            nodes=state.nodes,
+            nodes_counted=state.nodes_counted,
+            nodes_expected=state.nodes_expected,
+            partitions=progress.partitions,
+            partitions_behind=list(progress.behind),
+            records_behind=progress.records_behind,
+        )
+
+    return router

@@ -1,0 +1,44 @@
+"""Keys of metric sets, as Heapster made them; names are not escaped (docs/labels.md)."""
+
+from typing import Final
+
+from schemas.metric_batch import namespace_group
+
+_NODE: Final = "node:"
+_NAMESPACE: Final = namespace_group("")
+_POD: Final = "/pod:"
+_CONTAINER: Final = "/container:"
+
+
+def node_key(node: str) -> str:
+    """Key of a node's metric set."""
+    return _NODE + node
+
+
+def sys_container_key(node: str, container: str) -> str:
+    """Key of a system container's metric set."""
+    return node_key(node) + _CONTAINER + container
+
+
+def pod_key(namespace: str, pod: str) -> str:
+    """Key of a pod's metric set."""
+    return namespace_group(namespace) + _POD + pod
+
+
+def pod_container_key(namespace: str, pod: str, container: str) -> str:
+    """Key of a pod container's metric set."""
+    return pod_key(namespace, pod) + _CONTAINER + container
+
+
+def name_of(key: str) -> str:
+    """The name of an entity within what it is in: of the node, namespace, pod or container itself."""
+    for part in (_CONTAINER, _POD):
+        _, found, name = key.partition(part)
+        if found:
+            return name
+    return key.partition(":")[2]
+
+
+def namespace_of(key: str) -> str | None:
+    """The namespace, if the key is a namespace's own."""
+    return key.removeprefix(_NAMESPACE) if key.startswith(_NAMESPACE) and "/" not in key else None

@@ -30,6 +30,7 @@ _LONGEST_STOP_S: Final = 6.0
 @click.command("processor", context_settings=flags.CONTEXT)
 @flags.kafka_brokers
 @flags.label_flags
+@flags.extended_metrics
 @flags.metrics_flags
 @flags.log_level
 def processor(  # noqa: PLR0913 - a flag each
@@ -38,6 +39,7 @@ def processor(  # noqa: PLR0913 - a flag each
     label_separator: str,
     store_label: tuple[str, ...],
     ignore_label: tuple[str, ...],
+    extended_metrics: bool,
     metrics_port: int,
     metrics_ip: str,
     log_level: str,
@@ -49,7 +51,7 @@ def processor(  # noqa: PLR0913 - a flag each
     start_logging(log_level)
     rules = label_rules(label_separator, store_label, ignore_label)
     with metrics_served(metrics_ip, metrics_port):
-        run(ProcessorConfig(brokers=kafka_brokers, rules=rules))
+        run(ProcessorConfig(brokers=kafka_brokers, rules=rules, extended=extended_metrics))
 
 
 def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...]) -> LabelRules:

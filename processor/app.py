@@ -133,7 +133,7 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, 
     samples = _table(app, "samples", partitions[stats.name], sample_offset)
     groups = _table(app, "groups", partitions[sums.name], total_offset)
     output = FaustOutput(app, config, partitions[sums.name])
-    nodes = NodeAgent(samples=samples, output=output, rules=config.rules, span=config.span)
+    nodes = NodeAgent(samples=samples, output=output, rules=config.rules, span=config.span, extended=config.extended)
     group_agent = GroupAgent(
         groups=groups,
         output=output,

@@ -19,6 +19,7 @@ class ProcessorConfig:
     group: str = GROUP  # consumer group, and prefix of the changelogs
     topics: Topics = field(default_factory=topics)
     span: Span = field(default_factory=Span)
+    extended: bool = False  # more metrics than Heapster had
 
     @property
     def samples_changelog(self) -> Topic:

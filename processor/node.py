@@ -3,22 +3,26 @@
 A function of the scrape, of the node's earlier one and of the label rules: the same again gives the same again.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from processor.aggregate import group_sums, sum_containers, sum_pods
+from processor.aggregate import sum_containers, sum_pods
+from processor.contributions import add_workload_labels, contributions
 from processor.decode import decode
 from processor.disks import add_cadvisor
 from processor.enrich import enrich_namespaces, enrich_pods
 from processor.entity import Entities, Entity, node_key, of_type
+from processor.extended import add_extended
+from processor.health import add_health
 from processor.labels import LabelRules
 from processor.problems import Problem, Problems
 from processor.rates import rates
 from processor.sample import sample
+from processor.shares import add_shares
 from processor.utilization import enrich_node
-from schemas.catalogue import CLUSTER, GROUP_METRICS, MAX_INT, POD
-from schemas.metric_batch import MetricSet, namespace_group
+from schemas.catalogue import MAX_INT, POD
+from schemas.metric_batch import MetricSet
 from schemas.node_sample import Contribution, DiskKey, EntitySample, NodeSample
 from schemas.node_scrape import NodeScrape
 
@@ -34,10 +38,11 @@ class NodeResult:
     disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # the same for each entity's disks
 
 
-def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules) -> NodeResult:
+def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules, *, extended: bool = False) -> NodeResult:
     """The result of a scrape, in the order of Heapster's processors (docs/processing.md).
 
-    `previous` is the node's newest earlier scrape; without one there are no rates.
+    `previous` is the node's newest earlier scrape; without one there are no rates. With `extended` there is more than
+    Heapster had (docs/metrics.md, 12).
 
     Raises:
         UndecodableError: the document is not JSON, or no object.
@@ -45,18 +50,25 @@ def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules) -
     """
     problems: Problems = Counter()
     entities = decode(scrape, problems)
+    if extended:
+        add_extended(entities, scrape, problems)
     samples = _samples(entities.values())
     _add_rates(entities, samples, {} if previous is None else previous.entities, problems)
     disks = add_cadvisor(entities, scrape, {} if previous is None else previous.disks, problems)
     enrich_pods(entities, scrape.pods, rules, problems)
     enrich_namespaces(entities, scrape.namespaces)
+    if extended:
+        add_workload_labels(entities, scrape.pods)
     sum_containers(entities, problems)
     node, pods = entities[node_key(scrape.node)], of_type(entities, POD)
     sum_pods(node, pods, problems)
-    contributions = _contributions(scrape, pods, problems)
+    added = contributions(scrape, pods, problems, workloads=extended)
     enrich_node(node, scrape, rules, problems)
+    if extended:
+        add_shares(entities, node)
+        add_health(node, scrape, entities.values())
     sets = tuple(entity.metric_set() for entity in entities.values())
-    return NodeResult(sets, samples, contributions, problems, disks)
+    return NodeResult(sets, samples, added, problems, disks)
 
 
 def _samples(entities: Iterable[Entity]) -> dict[str, EntitySample]:
@@ -80,44 +92,3 @@ def _add_rates(
                 entities[key].values[name] = value
             else:
                 problems[Problem.PAST_64_BITS] += 1
-
-
-def _contributions(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems) -> tuple[Contribution, ...]:
-    """One for each namespace with a pod here, and one for the cluster, pods or not.
-
-    A pod that the API has on another node counts there: it is on its way, and both kubelets may report it.
-    """
-    elsewhere = {(pod.namespace, pod.name) for pod in scrape.pods if pod.node not in {"", scrape.node}}
-    known = {namespace.name: namespace for namespace in scrape.namespaces}
-    by_namespace: defaultdict[str, list[Entity]] = defaultdict(list)
-    for pod in pods:
-        if (pod.namespace, pod.pod) in elsewhere:
-            problems[Problem.POD_OF_ANOTHER_NODE] += 1
-        else:
-            by_namespace[pod.namespace].append(pod)
-    contributions = [
-        _contribution(
-            namespace_group(name),
-            own,
-            problems,
-            nodes_expected=known[name].nodes if name in known else 1,
-            namespace_id=known[name].uid if name in known else "",
-        )
-        for name, own in by_namespace.items()
-    ]
-    everything = [pod for own in by_namespace.values() for pod in own]
-    cluster = _contribution(CLUSTER, everything, problems, nodes_expected=scrape.cluster_nodes)
-    return (*contributions, cluster)
-
-
-def _contribution(
-    group: str, pods: Iterable[Entity], problems: Problems, *, nodes_expected: int, namespace_id: str = ""
-) -> Contribution:
-    found = group_sums(pods, problems)
-    sums = (found.get(name) for name in GROUP_METRICS)
-    return Contribution(
-        group=group,
-        sums=tuple(value if isinstance(value, int) else None for value in sums),
-        nodes_expected=nodes_expected,
-        namespace_id=namespace_id,
-    )

@@ -17,8 +17,8 @@ from processor.assignment import Assignment, Position, Span
 from processor.delivery import Deliveries, Sent
 from processor.labels import LabelRules
 from processor.output import Output
-from processor.partition import PartitionState
-from processor.step import step
+from processor.partition import PartitionState, Place
+from processor.step import Step, failed_step, step
 from processor.windows import WindowTable
 from schemas.codec import UndecodableError
 from schemas.group_sum import SourceProgress
@@ -39,12 +39,15 @@ class _Assigned:
 class NodeAgent:
     """The agent's loop, and the flush that makes its results durable."""
 
-    def __init__(self, *, samples: WindowTable, output: Output, rules: LabelRules, span: Span) -> None:
-        """`samples` is partitioned as `kubelet-stats`."""
+    def __init__(
+        self, *, samples: WindowTable, output: Output, rules: LabelRules, span: Span, extended: bool = False
+    ) -> None:
+        """`samples` is partitioned as `kubelet-stats`; `extended`: more than Heapster had."""
         self._samples = samples
         self._output = output
         self._rules = rules
         self._span = span
+        self._extended = extended
         self._partitions: dict[int, _Assigned] = {}
         self._told: dict[int, tuple[SourceProgress, float]] = {}
         self.deliveries = Deliveries()
@@ -128,11 +131,8 @@ class NodeAgent:
         return await self._output.reject(event, reason)
 
     async def _scrape(self, scrape: NodeScrape, state: PartitionState, offset: int) -> list[Sent]:
-        if scrape.document is None:
-            telemetry.scrapes.labels("failed").inc()
-            return []
-        result = step(scrape, offset, state, partial(self._kept, state.partition), self._rules)
-        telemetry.scrapes.labels(result.place.value).inc()
+        result = self._step(scrape, offset, state)
+        telemetry.scrapes.labels("failed" if scrape.document is None else result.place.value).inc()
         telemetry.count_problems(result.problems)
         sends: list[Sent] = []
         if result.batch is not None and self._span.writes(scrape.window_end_ns):
@@ -143,6 +143,14 @@ class NodeAgent:
             sends.append(self._samples.put(state.partition, row, encode_sample(result.sample)))
             state.fold(result.sample)
         return sends
+
+    def _step(self, scrape: NodeScrape, offset: int, state: PartitionState) -> Step:
+        if scrape.document is not None:
+            kept = partial(self._kept, state.partition)
+            return step(scrape, offset, state, kept, self._rules, extended=self._extended)
+        if self._extended:
+            return failed_step(scrape, offset, state, self._rules)
+        return Step(place=Place.NEW)
 
     def _kept(self, partition: int, node: str, window_end_ns: int) -> NodeSample:
         return decode_sample(self._samples.rows(partition)[row_key(node, window_end_ns)])

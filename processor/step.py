@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from processor.health import failed_node
 from processor.labels import LabelRules
 from processor.node import NodeResult, derive
 from processor.partition import PartitionState, Place, reached_ns
-from schemas.metric_batch import MetricBatch, Version
+from schemas.metric_batch import MetricBatch, MetricSet, Version
 from schemas.node_sample import NodeSample
 from schemas.node_scrape import NodeScrape
 
@@ -28,6 +29,8 @@ def step(
     state: PartitionState,
     kept: Callable[[str, int], NodeSample],
     rules: LabelRules,
+    *,
+    extended: bool = False,
 ) -> Step:
     """The step of a scrape that was answered, its record lying at `offset`; `state` stays as it is.
 
@@ -41,23 +44,31 @@ def step(
         return Step(place=place)
     earlier_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
     earlier = None if earlier_ns is None else kept(scrape.key, earlier_ns)
-    result = derive(scrape, earlier, rules)
+    result = derive(scrape, earlier, rules, extended=extended)
     return Step(
         place=place,
-        batch=node_batch(scrape, result, offset),
+        batch=node_batch(scrape, result.sets, offset),
         sample=node_sample(scrape, result, offset) if place is Place.NEW else None,
         problems=result.problems,
     )
 
 
-def node_batch(scrape: NodeScrape, result: NodeResult, offset: int) -> MetricBatch:
+def failed_step(scrape: NodeScrape, offset: int, state: PartitionState, rules: LabelRules) -> Step:
+    """The step of a scrape that failed: its window stays free, for one that is answered after all."""
+    place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+    if place is Place.DUPLICATE:
+        return Step(place=place)
+    return Step(place=place, batch=node_batch(scrape, (failed_node(scrape, rules),), offset))
+
+
+def node_batch(scrape: NodeScrape, sets: tuple[MetricSet, ...], offset: int) -> MetricBatch:
     """All metric sets of one node in one window."""
     return MetricBatch(
         cluster=scrape.cluster,
         entity=scrape.node,
         window_end_ns=scrape.window_end_ns,
         resolution_ns=scrape.resolution_ns,
-        sets=result.sets,
+        sets=sets,
         version=Version(nodes=1, offsets=offset),
     )
 

@@ -66,6 +66,7 @@ class Plan:
     help="Also write the result there, as the writer does. Without it the result stays in derived-metrics<suffix>.",
 )
 @flags.label_flags
+@flags.extended_metrics
 @flags.log_level
 def replay(  # noqa: PLR0913 - a flag each
     *,
@@ -77,6 +78,7 @@ def replay(  # noqa: PLR0913 - a flag each
     label_separator: str,
     store_label: tuple[str, ...],
     ignore_label: tuple[str, ...],
+    extended_metrics: bool,
     log_level: str,
 ) -> None:
     """Compute a stretch of history once more, as fast as it can, and stop at its end; the live pipeline goes on.
@@ -96,7 +98,12 @@ def replay(  # noqa: PLR0913 - a flag each
         span = Span(from_ns=stretch.from_ns, to_ns=stretch.to_ns, end_offsets=offsets.end)
         plan = Plan(
             processor=ProcessorConfig(
-                brokers=kafka_brokers, rules=rules, group=GROUP + suffix, topics=topics, span=span
+                brokers=kafka_brokers,
+                rules=rules,
+                group=GROUP + suffix,
+                topics=topics,
+                span=span,
+                extended=extended_metrics,
             ),
             writer=WriterConfig(
                 brokers=kafka_brokers,

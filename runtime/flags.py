@@ -116,6 +116,14 @@ _ignore_label: Final = flag(
 )
 
 
+extended_metrics: Final = flag(
+    "--extended-metrics",
+    is_flag=True,
+    help="Also derive what Heapster did not have: swap, pressure, processes, interfaces, workloads and their sums,"
+    " shares of requests and limits, and how each scrape went. Heapster's metrics stay as they are.",
+)
+
+
 def run(command: click.Command) -> None:
     """Run a command as a program; the user's mistakes end it with one line on standard error and status 2."""
     try:

@@ -125,4 +125,4 @@ class Publisher:
 
 
 def _failed(scrape: NodeScrape, reason: str) -> NodeScrape:
-    return replace(scrape, document=None, error=reason, pods=(), namespaces=())
+    return replace(scrape, document=None, error=reason, pods=(), namespaces=(), workloads=(), cadvisor=None)

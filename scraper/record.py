@@ -51,4 +51,5 @@ class Round:
             allocatable=node.allocatable,
             pods=self.snapshot.pods_for(node.name, outcome.pods),
             namespaces=self.snapshot.namespaces_for(node.name, outcome.pods),
+            workloads=self.snapshot.workloads_for(node.name, outcome.pods),
         )

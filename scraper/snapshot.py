@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
-from schemas.node_scrape import ApiNamespace, ApiPod
+from schemas.node_scrape import ApiNamespace, ApiPod, ApiWorkload
+from schemas.workload import Workload, workload_of
 from scraper.objects import ClusterNamespace, ClusterNode, runs
 
 PodName: TypeAlias = tuple[str, str]
@@ -22,6 +23,7 @@ class Snapshot:
     namespaces: Mapping[str, ClusterNamespace]
     pods_of_node: Mapping[str, Collection[ApiPod]]
     nodes_of_namespace: Mapping[str, Collection[str]]  # of those to be scraped, the ones that run pods of it
+    nodes_of_workload: Mapping[Workload, Collection[str]]  # the same
 
     @classmethod
     def of(
@@ -32,11 +34,14 @@ class Snapshot:
         fit = {node.name: node for node in nodes if node.name not in unfit}
         pods_of_node: defaultdict[str, list[ApiPod]] = defaultdict(list)
         nodes_of_namespace: defaultdict[str, set[str]] = defaultdict(set)
+        nodes_of_workload: defaultdict[Workload, set[str]] = defaultdict(set)
         for pod in pods:
             if pod.node:
                 pods_of_node[pod.node].append(pod)
             if runs(pod) and pod.node in fit:
                 nodes_of_namespace[pod.namespace].add(pod.node)
+                if workload := workload_of(pod):
+                    nodes_of_workload[workload].add(pod.node)
         return cls(
             nodes=fit,
             unfit=unfit,
@@ -44,6 +49,7 @@ class Snapshot:
             namespaces={namespace.name: namespace for namespace in namespaces},
             pods_of_node=pods_of_node,
             nodes_of_namespace=nodes_of_namespace,
+            nodes_of_workload=nodes_of_workload,
         )
 
     def pods_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiPod, ...]:
@@ -67,6 +73,20 @@ class Snapshot:
                 labels=self.namespaces[name].labels,
             )
             for name in sorted(names & self.namespaces.keys())
+        )
+
+    def workloads_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiWorkload, ...]:
+        """What those pods belong to, with the number of nodes that run pods of each; this one counts as there."""
+        found = {(pod.namespace, pod.name): workload_of(pod) for pod in self.pods_for(node, listed)}
+        here = {found.get(name) for name in listed if not self._is_elsewhere(node, name)}
+        return tuple(
+            ApiWorkload(
+                namespace=workload.namespace,
+                kind=workload.kind,
+                name=workload.name,
+                nodes=len({*self.nodes_of_workload.get(workload, ()), *({node} if workload in here else ())}),
+            )
+            for workload in sorted({each for each in found.values() if each is not None})
         )
 
     def _is_elsewhere(self, node: str, name: PodName) -> bool:

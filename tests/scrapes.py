@@ -66,7 +66,9 @@ def summary_scrape(document: object = None, **fields: Any) -> NodeScrape:
     return NodeScrape(**{**plain, **fields})
 
 
-def processed(windows: Iterable[Iterable[NodeScrape]], rules: LabelRules | None = None) -> Iterator[list[MetricBatch]]:
+def processed(
+    windows: Iterable[Iterable[NodeScrape]], rules: LabelRules | None = None, *, extended: bool = False
+) -> Iterator[list[MetricBatch]]:
     """Each window's batches: one per node and one per group, rates since the window before.
 
     Every node is in a partition of its own, as far as the groups' sums are concerned.
@@ -76,9 +78,9 @@ def processed(windows: Iterable[Iterable[NodeScrape]], rules: LabelRules | None 
         batches: list[MetricBatch] = []
         totals: dict[str, list[GroupSum]] = {}
         for partition, scrape in enumerate(window):
-            result = derive(scrape, previous.get(scrape.node), rules or LabelRules())
+            result = derive(scrape, previous.get(scrape.node), rules or LabelRules(), extended=extended)
             previous[scrape.node] = node_sample(scrape, result, 0)
-            batches.append(node_batch(scrape, result, 0))
+            batches.append(node_batch(scrape, result.sets, 0))
             for contribution in result.contributions:
                 totals.setdefault(contribution.group, []).append(total_of(scrape, contribution, partition))
         yield batches + [group_batch(each) for each in totals.values()]
@@ -108,6 +110,7 @@ def hostname(node: Json) -> str:
 def api_pod(pod: Json) -> ApiPod:
     status = pod["status"]
     started = status.get("startTime")
+    owner = next((each for each in pod["metadata"].get("ownerReferences", ()) if each.get("controller")), {})
     return ApiPod(
         namespace=pod["metadata"]["namespace"],
         name=pod["metadata"]["name"],
@@ -115,6 +118,8 @@ def api_pod(pod: Json) -> ApiPod:
         node=pod["spec"].get("nodeName", ""),
         phase=status.get("phase", ""),
         start_time_ns=None if started is None else parse_time_ns(started),
+        owner_kind=owner.get("kind", ""),
+        owner_name=owner.get("name", ""),
         labels=pod["metadata"].get("labels", {}),
         restarts={each["name"]: each["restartCount"] for each in status.get("containerStatuses", ())},
         containers=tuple(api_container(each) for each in pod["spec"]["containers"]),

@@ -54,6 +54,14 @@ def test_a_namespaces_batch_adds_up_its_partitions() -> None:
     )
 
 
+def test_a_workloads_batch_says_which_and_how_complete_it_is() -> None:
+    group = "workload:shop/Deployment/web"
+    batch = group_batch([total((1, None, None, None, None, None), nodes=2, expected=3, group=group)])
+    labels = {"type": "workload", "namespace_name": "shop", "workload_kind": "Deployment", "workload": "web"}
+    assert batch.sets == (MetricSet(key=group, type="workload", labels=labels, values={"cpu/usage_rate": 1}),)
+    assert (batch.key, batch.nodes_counted, batch.nodes_expected) == (f"c/{group}", 2, 3)
+
+
 def test_the_clusters_batch_is_there_even_without_a_single_value() -> None:
     batch = group_batch([total(NONE, nodes=2, expected=3)])
     assert batch.sets == (MetricSet(key="cluster", type="cluster", labels={"type": "cluster"}),)

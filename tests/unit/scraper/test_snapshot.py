@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from schemas.node_scrape import ApiNamespace, ApiPod
+from schemas.node_scrape import ApiNamespace, ApiPod, ApiWorkload
 from scraper.objects import ClusterNamespace, ClusterNode
 from scraper.snapshot import Snapshot
 
@@ -76,3 +78,22 @@ def test_a_namespace_in_a_record() -> None:
 )
 def test_the_nodes_of_a_namespace(pods: list[ApiPod], listed: set[tuple[str, str]], expected: dict[str, int]) -> None:
     assert namespace_nodes(snapshot(*pods).namespaces_for("n1", listed)) == expected
+
+
+def test_workloads_say_how_many_nodes_run_their_pods() -> None:
+    def of(name: str, on: str, *, phase: str = "Running") -> ApiPod:
+        return replace(pod(name, on, phase=phase), owner_kind="DaemonSet", owner_name="log")
+
+    found = snapshot(of("log-1", "n1"), of("log-2", "n2"), of("log-3", "n3"), of("log-4", "n1"), pod("bare", "n1"))
+    log = ApiWorkload(namespace="shop", kind="DaemonSet", name="log", nodes=2)
+    assert found.workloads_for("n1", set()) == (log,)
+    assert found.workloads_for("n2", set()) == (log,)
+    assert snapshot(pod("bare", "n1")).workloads_for("n1", set()) == ()
+
+
+def test_a_node_whose_kubelet_lists_a_pod_of_a_workload_is_one_of_its_nodes() -> None:
+    waiting = replace(pod("log-1", phase="Pending"), owner_kind="DaemonSet", owner_name="log")
+    moved = replace(pod("log-2", "n2"), owner_kind="DaemonSet", owner_name="log")
+    found = snapshot(waiting, moved)
+    assert [each.nodes for each in found.workloads_for("n1", {("shop", "log-1")})] == [2]
+    assert [each.nodes for each in found.workloads_for("n1", {("shop", "log-2")})] == [1]

@@ -31,10 +31,12 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     multiple=True,
     metavar="KEY:URI",
     help="The cluster, as kubernetes:http://HOST:8080?inClusterConfig=false&kubeletPort=10255; give exactly one."
-    " kubernetes.summary_api means the same. Options: inClusterConfig=true, kubeletPort=10255, kubeletHttps=false,"
+    " kubernetes.summary_api means the same. Options: inClusterConfig=true, auth= (path of a kubeconfig),"
+    " useServiceAccount=false, insecure=false (true: the API server's certificate is not verified); kubeletPort=10255,"
     " nodeStatusPort=false (true: the port that a node's status gives for its kubelet, where it gives one),"
-    " insecure=false (true: certificates are not verified), auth= (path of a kubeconfig), useServiceAccount=false,"
-    " host_id_annotation= (of nodes without externalID), apiVersion=v1.",
+    " kubeletHttps=false, kubeletCA= (path), kubeletInsecure=false (true: kubelets' certificates are not verified),"
+    " kubeletProxy=false (true: through the API server), addressTypes= (as InternalIP,Hostname), labelSelector= (of"
+    " nodes), host_id_annotation= (of nodes without externalID), apiVersion=v1. See docs/configuration.md, 2.",
 )
 @flags.kafka_brokers
 @flags.flag(

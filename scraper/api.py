@@ -1,7 +1,8 @@
 """Requests to the Kubernetes API about one resource: its list, in pages, and its watch, line by line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import orjson
 import urllib3
@@ -9,92 +10,126 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from scraper import telemetry
+from scraper.failures import reason
+from scraper.login import Login
 from scraper.objects import Json
 
 PAGE: Final = 500
 WATCH_S: Final = 120
-"""The server ends a watch after so long: a dead connection goes unnoticed no longer than that."""
+"""The server ends a watch after so long: a connection that went dead goes unnoticed not much longer than that."""
+
+GRACE_S: Final = 15.0
+"""How much longer than that a watch may be silent before the connection counts as dead."""
 
 _CONNECT_S: Final = 10.0
 _READ_S: Final = 60.0
-_GRACE_S: Final = 15.0
 _CHUNK_BYTES: Final = 65536
 _SHOWN_BYTES: Final = 300
-_OK, _BAD_REQUEST, _GONE = 200, 400, 410
-_NOT_ALLOWED: Final = frozenset({401, 403})
+_LONGEST_RETRY_AFTER_S: Final = 60
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _GONE = 200, 400, 401, 410
+_NOT_ALLOWED: Final = frozenset({_UNAUTHORIZED, 403})
 
 
 class ApiError(Exception):
-    """The API server does not answer, or not well; it may later."""
+    """The API server does not answer, or not well; it may later, not before `retry_after_s`."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+        """`status` is HTTP's, None: there was no answer."""
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class RelistError(Exception):
-    """The watch cannot go on from where it is: everything is to be listed again."""
+    """The list or watch cannot go on from where it is: everything is to be listed again."""
 
 
 class ApiResource:
-    """Nodes, pods or namespaces of a cluster."""
+    """Nodes, pods or namespaces of a cluster: all of them, or those that a label selector chooses."""
 
-    def __init__(self, api: client.Configuration, name: str) -> None:
+    def __init__(self, login: Login, name: str, *, selector: str = "") -> None:
         """`name` is the plural."""
         self.name = name
-        self._client = client.ApiClient(api)
+        self._login = login
+        self._selection = {"labelSelector": selector} if selector else {}
+        self._configuration: client.Configuration | None = None
+        self._client: client.ApiClient
 
-    def pages(self) -> Iterator[Json]:
-        """All objects, page by page. Raises ApiError, or RelistError: the rest cannot be had any more."""
+    def list(self, take: Callable[[Json], None], *, longest_s: float = _READ_S) -> str:
+        """Hand each object to `take`, and nothing of a page is kept; the version that the list is of.
+
+        `longest_s` is how long the server may say nothing. Raises ApiError, or RelistError: the rest cannot be had
+        any more.
+        """
         continued = ""
         while True:
-            page = self._page({"limit": str(PAGE), **({"continue": continued} if continued else {})})
-            yield page
-            continued = str((page.get("metadata") or {}).get("continue") or "")
+            page = self._page({"limit": str(PAGE), **({"continue": continued} if continued else {})}, longest_s)
+            for item in page.get("items") or ():
+                take(item)
+            metadata = page.get("metadata") or {}
+            del page
+            continued = str(metadata.get("continue") or "")
             if not continued:
-                return
+                return str(metadata.get("resourceVersion") or "")
 
-    def watch(self, version: str) -> "EventStream":
+    def watch(self, version: str, *, longest_s: int | None = None) -> "EventStream":
         """What happens after that version. Raises ApiError, or RelistError: the version is too old."""
+        longest_s = WATCH_S if longest_s is None else longest_s
         query = {
             "watch": "true",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(WATCH_S),
+            "timeoutSeconds": str(longest_s),
         }
-        return EventStream(self._ask(query, read_s=WATCH_S + _GRACE_S))
+        return EventStream(self._ask(query, read_s=longest_s + GRACE_S))
 
-    def _page(self, query: dict[str, str]) -> Json:
+    def _page(self, query: Mapping[str, str], longest_s: float) -> Json:
         try:
-            answer = self._ask(query, read_s=_READ_S)
+            answer = self._ask(query, read_s=longest_s)
             page: Any = orjson.loads(answer.read())
             answer.release_conn()
         except urllib3.exceptions.HTTPError as error:
-            raise ApiError(shown(error)) from error
+            raise ApiError(reason(error)) from error
         except ValueError as error:
             raise ApiError(f"the list of {self.name} is not JSON: {error}") from error
         if not isinstance(page, dict):
             raise ApiError(f"the list of {self.name} is no JSON object")
         return page
 
-    def _ask(self, query: dict[str, str], *, read_s: float) -> urllib3.BaseHTTPResponse:
+    def _ask(self, query: Mapping[str, str], *, read_s: float) -> urllib3.BaseHTTPResponse:
         telemetry.requests.labels(self.name, "watch" if "watch" in query else "list").inc()
-        request = self._client.param_serialize(
-            "GET",
-            f"/api/v1/{self.name}",
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json"},
-            auth_settings=["BearerToken"],
-        )
+        connection = self._connection()
+        url = f"{connection.configuration.host}/api/v1/{self.name}?{urlencode({**query, **self._selection})}"
+        headers = {"Accept": "application/json", "User-Agent": "heapster-stream", **self._login.authorization(url)}
         try:
-            answer: urllib3.BaseHTTPResponse = self._client.call_api(
-                *request, _request_timeout=(_CONNECT_S, read_s)
+            answer: urllib3.BaseHTTPResponse = connection.call_api(
+                "GET", url, headers, _request_timeout=(min(_CONNECT_S, read_s), read_s)
             ).response
             if answer.status == _OK:
                 return answer
             body = answer.read(_SHOWN_BYTES).decode("utf-8", "replace")
             answer.close()
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApiError(shown(error)) from error
-        if answer.status == _GONE or (answer.status == _BAD_REQUEST and "watch" in query):
-            raise RelistError(body)
-        raise ApiError(_refusal(self.name, answer.status, body))
+            if isinstance(error, ApiException):  # what the client makes of a TLS handshake that failed
+                self._login.refused()
+            raise ApiError(f"{connection.configuration.host}: {reason(error)}") from error
+        raise self._failure(answer, body, watching="watch" in query)
+
+    def _connection(self) -> client.ApiClient:
+        """One for each state of the credentials, so that a certificate or CA that was replaced is used."""
+        configuration = self._login.configuration
+        if configuration is not self._configuration:
+            self._configuration = configuration
+            self._client = client.ApiClient(configuration)
+        return self._client
+
+    def _failure(self, answer: urllib3.BaseHTTPResponse, body: str, *, watching: bool) -> ApiError | RelistError:
+        if answer.status == _GONE or (answer.status == _BAD_REQUEST and watching):
+            return RelistError(body)
+        if answer.status == _UNAUTHORIZED:
+            self._login.refused()
+        message = _refusal(self.name, answer.status, body)
+        return ApiError(message, status=answer.status, retry_after_s=_retry_after_s(answer.headers.get("Retry-After")))
 
 
 class EventStream:
@@ -112,7 +147,7 @@ class EventStream:
                 *lines, rest = (rest + chunk).split(b"\n")
                 yield from (orjson.loads(line) for line in lines if line)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApiError(shown(error)) from error
+            raise ApiError(reason(error)) from error
         except orjson.JSONDecodeError as error:
             raise RelistError(f"an event that is not JSON: {error}") from error
 
@@ -121,12 +156,12 @@ class EventStream:
         self._answer.close()
 
 
-def shown(error: Exception) -> str:
-    """An error in a few words."""
-    return f"{type(error).__name__}: {error}"[: 2 * _SHOWN_BYTES]
-
-
 def _refusal(resource: str, status: int, body: str) -> str:
     if status in _NOT_ALLOWED:
         return f"HTTP {status}: the scraper needs a role that may list and watch {resource}: {body}"
     return f"HTTP {status} for /api/v1/{resource}: {body}"
+
+
+def _retry_after_s(text: str | None) -> float:
+    """The API server sends whole seconds."""
+    return float(min(int(text), _LONGEST_RETRY_AFTER_S)) if text and text.isascii() and text.isdigit() else 0.0

@@ -3,11 +3,11 @@
 import logging
 import threading
 
-from kubernetes import client
-
 from schemas.node_scrape import ApiPod
 from scraper import telemetry
+from scraper.api import ApiResource
 from scraper.complaints import Complaints
+from scraper.config import SourceConfig
 from scraper.objects import ClusterNamespace, ClusterNode, Json, namespace_of, node_of, pod_of
 from scraper.snapshot import Snapshot
 from scraper.watch import Watch
@@ -18,15 +18,17 @@ log = logging.getLogger(__name__)
 class ClusterWatch:
     """Follows nodes, pods and namespaces."""
 
-    def __init__(self, api: client.Configuration, host_id_annotation: str, stopped: threading.Event) -> None:
+    def __init__(self, source: SourceConfig, stopped: threading.Event) -> None:
         """Not started yet."""
 
         def keep_node(item: Json) -> ClusterNode:
-            return node_of(item, host_id_annotation)
+            return node_of(item, source.host_id_annotation, source.address_types)
 
-        self._nodes: Watch[ClusterNode] = Watch(api, "nodes", keep_node, stopped)
-        self._pods: Watch[ApiPod] = Watch(api, "pods", pod_of, stopped)
-        self._namespaces: Watch[ClusterNamespace] = Watch(api, "namespaces", namespace_of, stopped)
+        nodes = ApiResource(source.login, "nodes", selector=source.node_selector)
+        pods, namespaces = ApiResource(source.login, "pods"), ApiResource(source.login, "namespaces")
+        self._nodes: Watch[ClusterNode] = Watch(nodes, keep_node, stopped)
+        self._pods: Watch[ApiPod] = Watch(pods, pod_of, stopped)
+        self._namespaces: Watch[ClusterNamespace] = Watch(namespaces, namespace_of, stopped)
         self._unfit = Complaints(log=log, begins="node is not scraped", ends="node can be scraped again, or is gone")
 
     def start(self) -> None:

@@ -5,26 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from kubernetes import client
-
 from runtime.errors import ConfigError
 from runtime.uri import KeyedUri, Options, parse_keyed_uri
-from scraper.credentials import Access, api_configuration
+from scraper.credentials import Access
+from scraper.login import Login
+from scraper.objects import ADDRESS_TYPES
+from scraper.reach import KubeletAccess
 
 log = logging.getLogger(__name__)
 
 FLAG: Final = "--source"
-_LAST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceConfig:
     """One cluster as the source names it."""
 
-    api: client.Configuration  # where the API server is, and who we are there
-    kubelet_port: int
-    kubelet_https: bool
-    node_status_port: bool  # the kubelet's port is what the node's status says, where it says one
+    login: Login  # where the API server is, and who we are there and at the kubelets
+    kubelets: KubeletAccess
+    address_types: tuple[str, ...]  # in order of preference; none: Heapster's choice
+    node_selector: str  # label selector; empty: all nodes
     host_id_annotation: str
 
     @classmethod
@@ -41,21 +41,29 @@ class SourceConfig:
             use_service_account=option.boolean("useServiceAccount", default=False),
         )
         version = option.text("apiVersion", "v1")
-        kubelet_port = option.integer("kubeletPort", 10255, at_least=1, at_most=_LAST_PORT)
-        kubelet_https = option.boolean("kubeletHttps", default=False)
-        node_status_port = option.boolean("nodeStatusPort", default=False)
+        kubelets = KubeletAccess.parse(option)
+        address_types = _address_types(option)
+        node_selector = option.text("labelSelector", "")
         host_id_annotation = option.text("host_id_annotation", "")
         if option.unread():
             log.warning("unknown options change nothing", extra={"flag": option.flag, "options": option.unread()})
         if version != "v1":
             log.warning("apiVersion changes nothing: v1 is spoken", extra={"flag": option.flag, "apiVersion": version})
         return cls(
-            api=api_configuration(access),
-            kubelet_port=kubelet_port,
-            kubelet_https=kubelet_https,
-            node_status_port=node_status_port,
+            login=Login(access),
+            kubelets=kubelets,
+            address_types=address_types,
+            node_selector=node_selector,
             host_id_annotation=host_id_annotation,
         )
+
+
+def _address_types(option: Options) -> tuple[str, ...]:
+    found = tuple(filter(None, (name.strip() for name in option.text("addressTypes", "").split(","))))
+    unknown = [name for name in found if name not in ADDRESS_TYPES]
+    if unknown:
+        raise ConfigError(f"{option.flag}: addressTypes: {unknown[0]!r} is none of {', '.join(sorted(ADDRESS_TYPES))}")
+    return found
 
 
 def _only_source(sources: Sequence[str]) -> KeyedUri:

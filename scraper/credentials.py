@@ -51,11 +51,23 @@ def api_configuration(
         raise ConfigError(
             f"{access.flag}: invalid kubernetes master url specified{shown}: give one, as http://HOST:PORT"
         )
-    if api.host.startswith("https:") and not api.verify_ssl:
-        log.warning("the certificate of the API server is not verified", extra={"host": api.host})
-    if access.use_service_account and not _with_token(api, account / "token"):
-        log.warning("useServiceAccount: going without a token", extra={"unreadable": str(account / "token")})
+    if access.use_service_account:
+        _with_token(api, account / "token")
     return api
+
+
+def warn(access: Access, api: client.Configuration) -> None:
+    """Tell what these settings bring with them; to be called once."""
+    said = {"flag": access.flag, "host": api.host}
+    ignored = [name for name, given in (("the URI's host", access.host), ("insecure", access.insecure)) if given]
+    if access.kubeconfig and not access.in_cluster and ignored:
+        log.warning("ignored: the kubeconfig decides", extra={"flag": access.flag, "ignored": ignored})
+    if api.host.startswith("https:") and not api.verify_ssl:
+        log.warning("the certificate of the API server is not verified", extra=said)
+    if access.use_service_account and not api.api_key:
+        log.warning("useServiceAccount: going without a token, none can be read", extra=said)
+    if api.host.startswith("http:") and api.api_key:
+        log.warning("no token is sent to the API server: over http anyone could read it, give https", extra=said)
 
 
 def _as_pod(api: client.Configuration, access: Access, environ: Mapping[str, str], account: Path) -> None:
@@ -73,15 +85,13 @@ def _as_pod(api: client.Configuration, access: Access, environ: Mapping[str, str
 
 
 def _by_kubeconfig(api: client.Configuration, access: Access) -> None:
+    path = Path(access.kubeconfig).expanduser()
     try:
-        Path(access.kubeconfig).read_bytes()  # the loader's error does not tell why it found nothing
-        config.load_kube_config(config_file=access.kubeconfig, client_configuration=api)
+        path.read_bytes()  # the loader's error does not tell why it found nothing
+        config.load_kube_config(config_file=str(path), client_configuration=api)
     except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise ConfigError(f"{access.flag}: auth={access.kubeconfig}: {reason}") from error
-    ignored = [name for name, given in (("the URI's host", access.host), ("insecure", access.insecure)) if given]
-    if ignored:
-        log.warning("ignored: the kubeconfig decides", extra={"flag": access.flag, "ignored": ignored})
 
 
 def _with_token(api: client.Configuration, path: Path) -> bool:
@@ -93,8 +103,10 @@ def _with_token(api: client.Configuration, path: Path) -> bool:
             configuration.api_key["BearerToken"] = f"Bearer {token}"
 
     refresh(api)
-    api.refresh_api_key_hook = refresh  # type: ignore[assignment] # its type is guessed from None
-    return bool(_token(path))
+    found = bool(_token(path))
+    if found or api.refresh_api_key_hook is None:  # else another token stays, and is refreshed in its own way
+        api.refresh_api_key_hook = refresh  # type: ignore[assignment] # its type is guessed from None
+    return found
 
 
 def _token(path: Path) -> str:

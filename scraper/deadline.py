@@ -53,8 +53,15 @@ def reading_until(deadline: Deadline) -> Iterator[None]:
 class DeadlineAdapter(HTTPAdapter):
     """For a `requests.Session` whose requests are made within `reading_until`."""
 
+    def __init__(self, *, server_name: str | None = None, pool_connections: int) -> None:
+        """`server_name` is what a server's certificate must be for, None: the name or address in the URL."""
+        self._server_name = server_name
+        super().__init__(pool_connections=pool_connections)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
         """As the base does, with our connections."""
+        if self._server_name:
+            kwargs["server_hostname"] = self._server_name
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 

@@ -1,19 +1,22 @@
-"""One request to one kubelet: `GET /stats/summary`, with every way it can fail told apart."""
+"""Requests to one kubelet: `GET /stats/summary`, with every way it can fail told apart."""
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import requests
 import urllib3
-from kubernetes import client
-from urllib3.exceptions import IncompleteRead
 
 from schemas.topics import MAX_RECORD_BYTES
 from scraper.clocks import offset_ns
 from scraper.deadline import Deadline, DeadlineAdapter, reading_until
 from scraper.document import NotADocumentError, overview
+from scraper.failures import reason
+from scraper.login import Login
+from scraper.objects import ClusterNode
+from scraper.reach import KubeletAccess, Reach
 from scraper.snapshot import PodName
 
 log = logging.getLogger(__name__)
@@ -25,8 +28,9 @@ CONNECT_S: Final = 3.0
 _KUBELETS_REMEMBERED: Final = 2048
 _CHUNK_BYTES: Final = 65536
 _SHOWN: Final = 200
-_OK, _NOT_FOUND = 200, 404
-_REFUSED: Final = frozenset({401, 403})
+_OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
+_REFUSED: Final = frozenset({_UNAUTHORIZED, 403})
+_PLAIN: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 class ScrapeError(Exception):
@@ -43,68 +47,92 @@ class Answer:
     clock_offset_ns: int | None  # the kubelet's clock minus ours
 
 
+class _Reply(NamedTuple):
+    """A body that came whole, with when it was asked for and when it began to come."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    asked_at_ns: int
+    answered_at_ns: int
+
+
 class KubeletClient:
-    """Asks kubelets, with the credentials that the API client has too."""
+    """Asks kubelets."""
 
-    def __init__(self, api: client.Configuration, *, https: bool) -> None:
+    def __init__(self, login: Login, access: KubeletAccess) -> None:
         """Over plain http no token is sent."""
-        self._api = api
-        self._scheme = "https" if https else "http"
+        self._reach = Reach(login, access)
         self._session = requests.Session()
-        self._session.mount(f"{self._scheme}://", DeadlineAdapter(pool_connections=_KUBELETS_REMEMBERED))
-        # given with each request, or else the environment's would be taken
-        self._verify: str | bool = (api.ssl_ca_cert or False) if api.verify_ssl else False
-        if https and self._verify is False:
-            log.warning("the certificates of kubelets are not verified: there is no CA, or insecure=true")
-        self._certificate = (api.cert_file, api.key_file) if https and api.cert_file and api.key_file else None
+        self._session.auth = _as_it_is  # or else the user's .netrc would take the token's place
+        adapter = DeadlineAdapter(server_name=self._reach.server_name, pool_connections=_KUBELETS_REMEMBERED)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
 
-    def fetch(self, address: str, port: int, deadline: Deadline) -> Answer:
-        """The document of the kubelet there, before the deadline. Raises ScrapeError."""
-        url = self._url(address, port)
+    def fetch(self, node: ClusterNode, deadline: Deadline) -> Answer:
+        """The document of a node's kubelet, before the deadline. Raises ScrapeError."""
+        url = f"{self._reach.url(node)}/stats/summary"
+        reply = self._read(url, deadline)
+        try:
+            seen = overview(reply.body)
+        except NotADocumentError as error:
+            raise ScrapeError(f"{url}: the answer cannot be used: {error}: {_beginning(reply.body)}") from error
+        clock_offset_ns = offset_ns(
+            date=reply.headers.get("Date"),
+            sampled_at_ns=seen.sampled_at_ns,
+            ours_ns=(reply.asked_at_ns + reply.answered_at_ns) // 2,
+        )
+        return Answer(
+            document=reply.body, pods=seen.pods, received_at_ns=time.time_ns(), clock_offset_ns=clock_offset_ns
+        )
+
+    def _read(self, url: str, deadline: Deadline) -> _Reply:
         timeout_s = deadline.left_s()
         if timeout_s <= 0:
             raise ScrapeError(f"{url}: not asked: the round was over before its turn came")
         try:
             with reading_until(deadline):
-                return self._fetch(url, timeout_s)
+                return self._ask(url, timeout_s)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if isinstance(error, requests.exceptions.SSLError):
+                self._reach.refused()
             late = deadline.left_s() <= 0
-            reason = f"no complete answer within {timeout_s:.1f} s" if late else _reason(error)
-            raise ScrapeError(f"{url}: {reason}") from error
+            raise ScrapeError(
+                f"{url}: {f'no complete answer within {timeout_s:.1f} s' if late else reason(error)}"
+            ) from error
 
-    def _url(self, address: str, port: int) -> str:
-        host = f"[{address}]" if ":" in address else address
-        return f"{self._scheme}://{host}:{port}/stats/summary"
-
-    def _fetch(self, url: str, timeout_s: float) -> Answer:
-        began_ns = time.time_ns()
+    def _ask(self, url: str, timeout_s: float) -> _Reply:
+        trust = self._reach.trust()
+        asked_at_ns = time.time_ns()
         with self._session.get(
             url,
-            headers=self._headers(),
+            headers={**_PLAIN, **self._reach.authorization(url)},
             timeout=(min(CONNECT_S, timeout_s), timeout_s),
             stream=True,
             allow_redirects=False,
-            verify=self._verify,
-            cert=self._certificate,
+            verify=trust.verify,  # given with each request, or else the environment's would be taken
+            cert=trust.certificate if url.startswith("https:") else None,
+            proxies={"https": trust.proxy, "http": trust.proxy} if trust.proxy else None,
         ) as answer:
-            answered_ns = time.time_ns()
-            document = _body(answer, url)
+            answered_at_ns = time.time_ns()
+            body = _body(answer, url)
         if answer.status_code != _OK:
-            raise ScrapeError(f"{url}: {_refusal(answer.status_code, document)}")
-        try:
-            seen = overview(document)
-        except NotADocumentError as error:
-            raise ScrapeError(f"{url}: the answer cannot be used: {error}: {_beginning(document)}") from error
-        clock_offset_ns = offset_ns(
-            date=answer.headers.get("Date"), sampled_at_ns=seen.sampled_at_ns, ours_ns=(began_ns + answered_ns) // 2
-        )
-        return Answer(document=document, pods=seen.pods, received_at_ns=time.time_ns(), clock_offset_ns=clock_offset_ns)
+            if answer.status_code == _UNAUTHORIZED:
+                self._reach.refused()
+            raise ScrapeError(f"{url}: {self._refusal(answer.status_code, body)}")
+        return _Reply(body, answer.headers, asked_at_ns, answered_at_ns)
 
-    def _headers(self) -> dict[str, str]:
-        plain = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        bearer = self._api.auth_settings().get("BearerToken") if self._scheme == "https" else None
-        token = bearer["value"] if bearer else None
-        return plain | {"Authorization": token} if token else plain
+    def _refusal(self, status: int, body: bytes) -> str:
+        shown = _beginning(body)
+        if status in _REFUSED:
+            right = self._reach.right
+            return f"HTTP {status}: the scraper is not let in, it needs the right to get {right}: {shown}"
+        if status == _NOT_FOUND:
+            return f"HTTP {status}: not found: this may not be the kubelet's port: {shown}"
+        return f"HTTP {status}: {shown}"
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _body(answer: requests.Response, url: str) -> bytes:
@@ -117,31 +145,5 @@ def _body(answer: requests.Response, url: str) -> bytes:
     return bytes(body)
 
 
-def _refusal(status: int, body: bytes) -> str:
-    shown = _beginning(body)
-    if status in _REFUSED:
-        return (
-            f"HTTP {status}: the kubelet does not let the scraper in, which needs the right to get nodes/stats: {shown}"
-        )
-    if status == _NOT_FOUND:
-        return f"HTTP {status}: not found: this may not be the kubelet's port: {shown}"
-    return f"HTTP {status}: {shown}"
-
-
 def _beginning(body: bytes) -> str:
     return body[:_SHOWN].decode("utf-8", "replace").strip()
-
-
-def _reason(error: BaseException) -> str:
-    """What the innermost cause says: the outer ones repeat the URL and name objects."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, IncompleteRead):
-            return f"the connection was cut: {found.partial} bytes came, {found.expected} more were to come"
-        if isinstance(found, OSError) and found.strerror:
-            return found.strerror
-        inner = found.__cause__ or found.__context__ or getattr(found, "reason", None)
-        if not isinstance(inner, BaseException):
-            break
-        found = inner
-    return f"{type(found).__name__}: {found}"[: 2 * _SHOWN]

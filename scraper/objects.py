@@ -1,6 +1,7 @@
 """What the scraper keeps of the Kubernetes API's objects. Source: docs/labels.md, 3 and 8."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address
@@ -11,6 +12,10 @@ from schemas.node_scrape import ApiContainer, ApiPod
 Json: TypeAlias = Mapping[str, Any]
 """An object as the API sends it."""
 
+_IP_TYPES: Final = frozenset({"InternalIP", "ExternalIP"})
+ADDRESS_TYPES: Final = _IP_TYPES | {"Hostname", "InternalDNS", "ExternalDNS"}
+
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
 _OVER: Final = frozenset({"Succeeded", "Failed"})
 
 
@@ -40,8 +45,8 @@ class ClusterNamespace:
     labels: Mapping[str, str]
 
 
-def node_of(item: Json, host_id_annotation: str) -> ClusterNode:
-    """From a Node object."""
+def node_of(item: Json, host_id_annotation: str, address_types: Sequence[str] = ()) -> ClusterNode:
+    """From a Node object; its address is the first of these types that there is, by default Heapster's choice."""
     metadata, spec, status = _part(item, "metadata"), _part(item, "spec"), _part(item, "status")
     addresses = [each for each in status.get("addresses") or [] if isinstance(each, Mapping)]
     annotations = _part(metadata, "annotations")
@@ -52,7 +57,7 @@ def node_of(item: Json, host_id_annotation: str) -> ClusterNode:
         uid=str(metadata.get("uid", "")),
         ready=_is_ready(status),
         hostname=_hostname(addresses) or name,
-        address=_address(addresses),
+        address=_preferred(addresses, address_types) if address_types else _address(addresses),
         kubelet_port=endpoint if isinstance(endpoint, int) and endpoint else None,
         host_id=str(spec.get("externalID") or annotations.get(host_id_annotation, "") or ""),
         unschedulable=bool(spec.get("unschedulable")),
@@ -124,6 +129,16 @@ def _address(addresses: list[Json]) -> str | None:
         if (each.get("type") == "InternalIP" and _is_ip(text)) or (each.get("type") == "ExternalIP" and not taken):
             taken = text
     return taken if _is_ip(taken) else None
+
+
+def _preferred(addresses: list[Json], types: Sequence[str]) -> str | None:
+    """The first address of the first type that there is one of."""
+    for wanted in types:
+        for each in addresses:
+            text = str(each.get("address") or "")
+            if each.get("type") == wanted and (_is_ip(text) if wanted in _IP_TYPES else _HOST_NAME.fullmatch(text)):
+                return text
+    return None
 
 
 def _is_ip(text: str) -> bool:

@@ -16,9 +16,9 @@ class Pauses:
         self._stopped = stopped
         self._next_s = FIRST_S
 
-    def wait(self) -> None:
+    def wait(self, at_least_s: float = 0.0) -> None:
         """Pause, longer than the last time."""
-        self._stopped.wait(random.uniform(self._next_s / 2, self._next_s))  # noqa: S311 - spreads the load
+        self._stopped.wait(at_least_s + random.uniform(self._next_s / 2, self._next_s))  # noqa: S311 - spreads the load
         self._next_s = min(2 * self._next_s, LONGEST_S)
 
     def reset(self) -> None:

@@ -41,11 +41,10 @@ class Scraping:
         stopped: threading.Event,
     ) -> None:
         """`publish` takes a record and its partition, `is_lost` tells whether a partition was taken from us unasked."""
-        self._source = source
         self._publish = publish
         self._is_lost = is_lost
         self._stopped = stopped
-        self._kubelets = KubeletClient(source.api, https=source.kubelet_https)
+        self._kubelets = KubeletClient(source.login, source.kubelets)
         self._failing = Complaints(log=log, begins="scrape failed", ends="the kubelet answers again")
         self._clocks = Complaints(log=log, begins="clocks differ: set them by NTP", ends="clocks agree again")
         self._pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="scrape")
@@ -98,7 +97,7 @@ class Scraping:
     def _ask(self, node: ClusterNode, deadline: Deadline) -> Outcome:
         began_ns = time.monotonic_ns()
         try:
-            answer = self._kubelets.fetch(node.address or "", self._port(node), deadline)
+            answer = self._kubelets.fetch(node, deadline)
         except ScrapeError as error:
             return Outcome(error=str(error), finished_at_ns=time.time_ns(), duration_ns=time.monotonic_ns() - began_ns)
         return Outcome(
@@ -108,11 +107,6 @@ class Scraping:
             finished_at_ns=answer.received_at_ns,
             duration_ns=time.monotonic_ns() - began_ns,
         )
-
-    def _port(self, node: ClusterNode) -> int:
-        if self._source.node_status_port and node.kubelet_port is not None:
-            return node.kubelet_port
-        return self._source.kubelet_port
 
     def _note(self, outcomes: Mapping[str, Outcome]) -> None:
         """Logs and figures about what came of a round."""

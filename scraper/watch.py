@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final, Generic, TypeVar
 
-from kubernetes import client
-
 from scraper.api import ApiError, ApiResource, RelistError
 from scraper.objects import Json
 from scraper.pauses import Pauses
@@ -27,17 +25,11 @@ _SOUND_S: Final = 2.0
 class Watch(threading.Thread, Generic[_Kept]):
     """Follows one resource."""
 
-    def __init__(
-        self,
-        api: client.Configuration,
-        resource: str,
-        keep: Callable[[Json], _Kept],
-        stopped: threading.Event,
-    ) -> None:
-        """`resource` is the plural name: nodes, pods, namespaces. Not started yet."""
-        super().__init__(name=f"watch-{resource}", daemon=True)
+    def __init__(self, resource: ApiResource, keep: Callable[[Json], _Kept], stopped: threading.Event) -> None:
+        """`keep` says what stays of an object. Not started yet."""
+        super().__init__(name=f"watch-{resource.name}", daemon=True)
         self.synced = threading.Event()  # set once everything has been listed
-        self._resource = ApiResource(api, resource)
+        self._resource = resource
         self._keep = keep
         self._stop_wanted = stopped
         self._pauses = Pauses(stopped)
@@ -54,6 +46,7 @@ class Watch(threading.Thread, Generic[_Kept]):
     def run(self) -> None:
         """Follow the resource until told to stop."""
         while not self._stop_wanted.is_set():
+            at_least_s = 0.0
             try:
                 if not self._version:
                     self._list()
@@ -62,18 +55,23 @@ class Watch(threading.Thread, Generic[_Kept]):
                 log.info("listing again", extra={"resource": self._resource.name, "reason": str(error)})
                 self._version = ""
             except ApiError as error:
+                at_least_s = error.retry_after_s
                 self._failed(error)
-            self._pauses.wait()
+            self._pauses.wait(at_least_s)
 
     def _list(self) -> None:
         """Take in all objects; what is gone from the API goes from the cache."""
         found: dict[str, _Kept] = {}
-        page: Json = {}
-        for page in self._resource.pages():
-            found.update((_key(item), self._keep(item)) for item in page.get("items") or ())
+
+        def take(item: Json) -> None:
+            key, kept = _key(item), self._keep(item)
+            known = self._items.get(key)
+            found[key] = known if known is not None and known == kept else kept  # not both in memory meanwhile
+
+        version = self._resource.list(take)
         with self._lock:
             self._items = found
-        self._version = str((page.get("metadata") or {}).get("resourceVersion") or "")
+        self._version = version
         self.synced.set()
 
     def _watch(self) -> None:

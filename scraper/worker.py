@@ -50,7 +50,7 @@ class Worker:
         self._topic = config.topic
         self._partitions = partitions
         self._stopped = stopped
-        self._watch = ClusterWatch(source.api, source.host_id_annotation, stopped)
+        self._watch = ClusterWatch(source, stopped)
         self._membership = Membership(config.brokers, config.cluster, config.topic, stopped)
         self._records = Records(config.brokers, config.topic)
         self._publisher = Publisher(config.brokers, config.topic, stopped)

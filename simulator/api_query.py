@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
+from simulator.selector import Selector
 from simulator.status import RequestError
 
 _TRUE: Final = frozenset({"true", "1"})
 _FALSE: Final = frozenset({"false", "0", ""})
-_REFUSED: Final = ("fieldSelector", "labelSelector", "resourceVersionMatch", "sendInitialEvents")
+_REFUSED: Final = ("fieldSelector", "resourceVersionMatch", "sendInitialEvents")
 _LONGEST_WATCH_S: Final = 1800
 
 
@@ -23,6 +24,7 @@ class ApiQuery:
     timeout_s: int
     limit: int
     continued: str
+    selector: Selector
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
@@ -38,6 +40,7 @@ class ApiQuery:
             timeout_s=_whole(query, "timeoutSeconds", _LONGEST_WATCH_S) or _LONGEST_WATCH_S,
             limit=_whole(query, "limit", 0),
             continued=query.get("continue", ""),
+            selector=Selector.parse(query.get("labelSelector", "")),
         )
 
 

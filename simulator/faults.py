@@ -18,6 +18,7 @@ class Fault:
     hang: bool = False  # take the request and never answer
     cut: bool = False  # close the connection in the middle of the body
     delay_s: float = 0.0  # answer well, but so late
+    pods_status: int | None = None  # an error of /pods alone
     clock_offset_s: int = 0  # the kubelet's clock is ahead by so much: Date header and all times in the document
 
 

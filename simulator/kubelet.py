@@ -1,4 +1,4 @@
-"""One kubelet over HTTP: `/stats/summary` of its node, well or with a fault."""
+"""One kubelet over HTTP: `/stats/summary` of its node and `/pods`, well or with a fault."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -8,6 +8,9 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from simulator.faults import HEALTHY, Fault, shifted
+from simulator.guard import Guard
+from simulator.kubelet_pods import pods_of_node
+from simulator.status import RequestError
 from simulator.world import World
 
 _NS_PER_S: Final = 1_000_000_000
@@ -21,19 +24,32 @@ class Kubelet:
         self.node = node
         self.fault: Fault = HEALTHY
         self.requests = 0
+        self.guard = Guard()
         self._world = world
         self._clock = clock
+
+    def _checked(self, request: web.Request, *rights: str) -> web.Response | None:
+        """What whoever may not do this is answered, as a kubelet does, in plain text."""
+        try:
+            self.guard.check(request, *rights)
+        except RequestError as error:
+            return web.Response(status=error.code, text=str(error))
+        return None
 
     def application(self) -> web.Application:
         """The server, to be run in one event loop."""
         app = web.Application()
         app.router.add_get("/stats/summary", self._summary, allow_head=False)
         app.router.add_get("/stats/summary/", self._summary, allow_head=False)
+        app.router.add_get("/pods", self._pods, allow_head=False)
+        app.router.add_get("/pods/", self._pods, allow_head=False)
         return app
 
     async def _summary(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
         fault = self.fault
+        if (refusal := self._checked(request, "get nodes/stats", "get nodes/proxy")) is not None:
+            return refusal
         if fault.hang:
             await asyncio.Event().wait()
         await asyncio.sleep(fault.delay_s)
@@ -50,6 +66,14 @@ class Kubelet:
         if fault.cut:
             return await _cut(request, body, headers)
         return web.Response(body=body, headers=headers)
+
+    async def _pods(self, request: web.Request) -> web.StreamResponse:
+        if (refusal := self._checked(request, "get nodes/pods", "get nodes/proxy")) is not None:
+            return refusal
+        fault = self.fault
+        if fault.pods_status is not None:
+            return web.Response(status=fault.pods_status, text=f"kubelet of {self.node}: HTTP {fault.pods_status}\n")
+        return web.Response(body=pods_of_node(self._world.api, self.node), content_type="application/json")
 
 
 async def _cut(request: web.Request, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -10,9 +11,12 @@ from aiohttp import web
 
 from simulator import api_bodies, status
 from simulator.api_query import ApiQuery
+from simulator.guard import Guard
+from simulator.node_proxy import NodeProxy
 from simulator.objects import KINDS, Resource
 from simulator.pages import Pages
-from simulator.store import Change, Changes, GoneError, Store
+from simulator.selector import Selector
+from simulator.store import Change, Changes, GoneError, Listing, Store
 
 BOOKMARK_INTERVAL_S: Final = 60.0
 _VERSION: Final = {
@@ -30,13 +34,19 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class KubernetesApi:
-    """One API server. What a test may turn while it runs: `failing_with`, `gone_as_status`, `cut_watches`."""
+    """One API server. What a test may turn while it runs: `failing_with`, `gone_as_status`, `cut_watches`, `guard`."""
 
-    def __init__(self, store: Store, *, bookmark_interval_s: float = BOOKMARK_INTERVAL_S) -> None:
-        """Serves what is in the store; watches that allow it get a bookmark this often."""
+    def __init__(
+        self, store: Store, proxy: NodeProxy | None = None, *, bookmark_interval_s: float = BOOKMARK_INTERVAL_S
+    ) -> None:
+        """Serves what is in the store, and kubelets by the proxy; watches that allow it get a bookmark this often."""
+        self.guard = Guard()
         self.failing_with: int | None = None  # HTTP status of every answer, None: all is well
+        self.retry_after_s: int | None = None  # told with that
+        self.redirecting_to: str | None = None  # where everybody is sent instead
         self.gone_as_status = False  # a watch from too old a version is refused by HTTP 410, not by an ERROR event
         self._store = store
+        self._proxy = proxy
         self._bookmark_interval_s = bookmark_interval_s
         self._pages = Pages()
         self._changed = asyncio.Event()
@@ -49,6 +59,9 @@ class KubernetesApi:
         app = web.Application(middlewares=[self._failures_as_status])
         for resource in KINDS:
             app.router.add_get(f"/api/v1/{resource}", self._handler(resource), allow_head=False)
+        if self._proxy is not None:
+            app.router.add_get("/api/v1/nodes/{node}/proxy/{path:.*}", self._forward, allow_head=False)
+            app.cleanup_ctx.append(self._proxy.running)
         app.router.add_get("/version", _version)
         app.router.add_get("/healthz", _healthz)
         app.cleanup_ctx.append(self._following_the_store)
@@ -90,8 +103,11 @@ class KubernetesApi:
 
     @web.middleware
     async def _failures_as_status(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        if self.redirecting_to is not None:
+            return web.Response(status=302, headers={"Location": self.redirecting_to})
         if self.failing_with is not None:
-            return status.response(self.failing_with, f"failing with {self.failing_with}, as it was told to")
+            headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+            return status.response(self.failing_with, f"failing with {self.failing_with}, as it was told to", headers)
         try:
             return await handler(request)
         except status.RequestError as error:
@@ -104,15 +120,23 @@ class KubernetesApi:
     def _handler(self, resource: Resource) -> _Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             query = ApiQuery.parse(request.query)
+            self.guard.check(request, f"{'watch' if query.watch else 'list'} {resource}")
             return await self._watch(request, resource, query) if query.watch else self._list(resource, query)
 
         return handle
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        self.guard.check(request, "get nodes/proxy")
+        assert self._proxy is not None  # noqa: S101 - there is no such route without
+        return await self._proxy.forward(request.match_info["node"], request.match_info["path"])
 
     def _list(self, resource: Resource, query: ApiQuery) -> web.Response:
         if query.continued:
             page = self._pages.next(resource, query.continued, query.limit)
         else:
-            page = self._pages.first(resource, self._store.listing(resource), query.limit)
+            listing = self._store.listing(resource)
+            chosen = tuple(body for body in listing.bodies if query.selector.selects(body))
+            page = self._pages.first(resource, Listing(listing.version, chosen), query.limit)
         return web.Response(body=api_bodies.list_body(resource, page), content_type="application/json")
 
     async def _watch(self, request: web.Request, resource: Resource, query: ApiQuery) -> web.StreamResponse:
@@ -150,7 +174,8 @@ class KubernetesApi:
         bookmark_at = loop.time() + self._bookmark_interval_s
         while True:
             if news.changes:
-                await response.write(b"".join(api_bodies.event(resource, change) for change in news.changes))
+                seen = (_as_seen(change, query.selector) for change in news.changes)
+                await response.write(b"".join(api_bodies.event(resource, change) for change in seen))
             over = loop.time() >= deadline or self._stopping
             if query.bookmarks and (over or loop.time() >= bookmark_at):
                 await response.write(api_bodies.bookmark(resource, news.version))
@@ -165,6 +190,11 @@ class KubernetesApi:
                 return
             if not news.changes:
                 await _wait(changed, min(deadline, bookmark_at) - loop.time())
+
+
+def _as_seen(change: Change, selector: Selector) -> Change:
+    """By whoever watches a selection: what is not in it counts as deleted, also if it never was."""
+    return change if selector.selects(change.body) else replace(change, type="DELETED")
 
 
 async def _wait(changed: asyncio.Event, longest_s: float) -> None:

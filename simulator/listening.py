@@ -37,9 +37,14 @@ class Listening:
     """What came of it: sockets that listen, and where others find them. A socket and an endpoint for each kubelet."""
 
     api: socket.socket
-    api_url: str
+    api_at: Endpoint
     kubelets: Sequence[socket.socket]
     endpoints: Sequence[Endpoint]
+
+    def api_url(self, scheme: str) -> str:
+        """`http://HOST:PORT`, an IPv6 address in brackets."""
+        host, port = self.api_at.address, self.api_at.port
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def listen(layout: Layout, nodes: int) -> Listening:
@@ -55,7 +60,8 @@ def listen(layout: Layout, nodes: int) -> Listening:
             endpoints = [endpoint(one) for one in kubelets]
         opened.pop_all()
     api_host = _advertised(layout) if ip_address(address).is_unspecified else address
-    return Listening(api=api, api_url=url(api_host, endpoint(api).port), kubelets=kubelets, endpoints=endpoints)
+    api_at = Endpoint(api_host, endpoint(api).port)
+    return Listening(api=api, api_at=api_at, kubelets=kubelets, endpoints=endpoints)
 
 
 def listen_on_each(addresses: Iterable[str], *, api_port: int, kubelet_port: int) -> Listening:
@@ -65,12 +71,7 @@ def listen_on_each(addresses: Iterable[str], *, api_port: int, kubelet_port: int
         kubelets = bound_on_each(addresses, kubelet_port, AskedBy("addresses", "kubelet_port"))
         opened.pop_all()
     endpoints = [endpoint(one) for one in kubelets]
-    return Listening(api=api, api_url=url(LOOPBACK, endpoint(api).port), kubelets=kubelets, endpoints=endpoints)
-
-
-def url(host: str, port: int) -> str:
-    """`http://HOST:PORT`, an IPv6 address in brackets."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return Listening(api=api, api_at=endpoint(api), kubelets=kubelets, endpoints=endpoints)
 
 
 def ip_of(name: str, option: str) -> str:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from socket import socket
+from ssl import SSLContext
 from types import TracebackType
 from typing import Final, Self
 
@@ -18,9 +20,21 @@ from simulator.kubelet import Kubelet
 from simulator.kubernetes_api import BOOKMARK_INTERVAL_S, KubernetesApi
 from simulator.listening import Layout, Listening, listen, listen_on_each
 from simulator.live_world import LiveWorld
+from simulator.node_proxy import NodeProxy
 from simulator.world import FixedWorld, World, internal_addresses
 
 FREE_PORTS: Final = Layout()
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificates of the servers; None: plain http."""
+
+    api: SSLContext | None = None
+    kubelets: SSLContext | None = None
+
+
+PLAIN: Final = Tls()
 _TICK_S: Final = 1.0
 _GRACE_S: Final = 1.0
 
@@ -34,15 +48,18 @@ class SimulatedCluster:
         nodes: Iterable[str],
         listening: Listening,
         *,
+        tls: Tls = PLAIN,
         clock: Callable[[], int] = time.time_ns,
         bookmark_interval_s: float = BOOKMARK_INTERVAL_S,
     ) -> None:
         """Of sockets that listen already, one for each of the nodes; the clock gives nanoseconds since the epoch."""
         self.world = world
-        self.api = KubernetesApi(world.api, bookmark_interval_s=bookmark_interval_s)
-        self.api_url = listening.api_url
+        self.api_url = listening.api_url("https" if tls.api else "http")
         self.kubelets = {node: Kubelet(node, world, clock) for node in nodes}
         self.endpoints = dict(zip(self.kubelets, listening.endpoints, strict=True))
+        proxy = NodeProxy(self.endpoints, "https" if tls.kubelets else "http")
+        self.api = KubernetesApi(world.api, proxy, bookmark_interval_s=bookmark_interval_s)
+        self._tls = tls
         self._listening = listening
         self._clock = clock
         self._running = AsyncExitStack()
@@ -58,6 +75,7 @@ class SimulatedCluster:
         addresses: Mapping[str, str] | None = None,
         api_port: int = 0,
         kubelet_port: int = 0,
+        tls: Tls = PLAIN,
         bookmark_interval_s: float = BOOKMARK_INTERVAL_S,
     ) -> Self:
         """A fixed world on loopback; port 0 is any free one.
@@ -68,14 +86,16 @@ class SimulatedCluster:
         if addresses is None:
             addresses = internal_addresses(orjson.loads(body) for body in world.api.listing("nodes").bodies)
         listening = listen_on_each(addresses.values(), api_port=api_port, kubelet_port=kubelet_port)
-        return cls(world, addresses, listening, bookmark_interval_s=bookmark_interval_s)
+        return cls(world, addresses, listening, tls=tls, bookmark_interval_s=bookmark_interval_s)
 
     @classmethod
-    def generated(cls, shape: Shape, layout: Layout = FREE_PORTS, *, clock: Callable[[], int] = time.time_ns) -> Self:
+    def generated(
+        cls, shape: Shape, layout: Layout = FREE_PORTS, *, tls: Tls = PLAIN, clock: Callable[[], int] = time.time_ns
+    ) -> Self:
         """The cluster of that shape, moving with the clock."""
         listening = listen(layout, shape.nodes)
         cluster = Cluster(shape, listening.endpoints)
-        return cls(LiveWorld(cluster, clock()), cluster.nodes, listening, clock=clock)
+        return cls(LiveWorld(cluster, clock()), cluster.nodes, listening, tls=tls, clock=clock)
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -93,9 +113,9 @@ class SimulatedCluster:
     async def __aenter__(self) -> Self:
         """Start serving; returns once every server answers."""
         self._running.push_async_callback(self._stop_serving)
-        await self._serve(self.api.application(), self._listening.api)
+        await self._serve(self.api.application(), self._listening.api, self._tls.api)
         for kubelet, listening in zip(self.kubelets.values(), self._listening.kubelets, strict=True):
-            await self._serve(kubelet.application(), listening)
+            await self._serve(kubelet.application(), listening, self._tls.kubelets)
         self._ticking = asyncio.create_task(self._tick(), name="simulated time")
         self._running.push_async_callback(_cancelled, self._ticking)
         return self
@@ -125,14 +145,19 @@ class SimulatedCluster:
         await asyncio.wait({waiting, *filter(None, [self._ticking])}, return_when=asyncio.FIRST_COMPLETED)
         await _cancelled(waiting)
 
-    async def _serve(self, app: web.Application, listening: socket) -> None:
+    async def _serve(self, app: web.Application, listening: socket, tls: SSLContext | None) -> None:
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GRACE_S)
         self._runners.append(runner)
         await runner.setup()
-        await web.SockSite(runner, listening).start()
+        await web.SockSite(runner, listening, ssl_context=tls).start()
 
     async def _stop_serving(self) -> None:
+        servers = filter(None, (runner.server for runner in self._runners))
+        open_ones = [connection.transport for server in servers for connection in server.connections]
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))  # each may take its time of grace
+        for transport in filter(None, open_ones):  # over TLS a peer that says no goodbye would keep them open
+            transport.abort()
+        await asyncio.sleep(0)
 
     async def _tick(self) -> None:
         while True:

@@ -36,9 +36,9 @@ def failure(code: int, message: str) -> bytes:
     )
 
 
-def response(code: int, message: str) -> web.Response:
+def response(code: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """The same as a whole answer."""
-    return web.Response(status=code, body=failure(code, message), content_type="application/json")
+    return web.Response(status=code, body=failure(code, message), content_type="application/json", headers=headers)
 
 
 class RequestError(Exception):

@@ -1,4 +1,3 @@
-import logging
 import socket
 import threading
 import time
@@ -6,7 +5,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client
 
 from scraper import kubelet
 from scraper.deadline import Deadline
@@ -14,6 +12,7 @@ from scraper.kubelet import Answer, KubeletClient, ScrapeError
 from simulator.faults import MALFORMED, Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
+from tests.sources import node, source
 
 SECOND = 1_000_000_000
 DOCUMENT = b'{"node":{"nodeName":"n1"},"pods":[{"podRef":{"name":"web-1","namespace":"shop"}}]}'
@@ -30,11 +29,16 @@ def cluster() -> Iterator[SimulatedCluster]:
 
 @pytest.fixture
 def plain() -> KubeletClient:
-    return KubeletClient(client.Configuration(), https=False)
+    return kubelets()
+
+
+def kubelets(options: str = "") -> KubeletClient:
+    config = source("http://127.0.0.1:9", f"&nodeStatusPort=true{options}")
+    return KubeletClient(config.login, config.kubelets)
 
 
 def ask(kubelets: KubeletClient, server: Any, within_s: float = 10) -> Answer:
-    return kubelets.fetch(server.address, server.port, Deadline(within_s))
+    return kubelets.fetch(node(server.address, server.port), Deadline(within_s))
 
 
 def failure(kubelets: KubeletClient, server: Any, within_s: float = 10) -> str:
@@ -122,10 +126,12 @@ def test_a_clock_that_is_off_is_seen(cluster: SimulatedCluster, plain: KubeletCl
     [
         pytest.param(
             Fault(status=401),
-            "HTTP 401: the kubelet does not let the scraper in, which needs the right to get nodes/stats: kubelet",
+            "HTTP 401: the scraper is not let in, it needs the right to get nodes/stats: kubelet of n1",
             id="401",
         ),
-        pytest.param(Fault(status=403), "HTTP 403: the kubelet does not let the scraper in", id="403"),
+        pytest.param(
+            Fault(status=403), "HTTP 403: the scraper is not let in, it needs the right to get nodes/stats", id="403"
+        ),
         pytest.param(
             Fault(status=404), "HTTP 404: not found: this may not be the kubelet's port: kubelet of n1", id="404"
         ),
@@ -175,7 +181,7 @@ def test_a_deadline_that_is_brought_forward_ends_a_request(
 
     def fetch() -> None:
         with pytest.raises(ScrapeError) as raised:
-            plain.fetch(server.address, server.port, deadline)
+            plain.fetch(node(server.address, server.port), deadline)
         failed.append(str(raised.value))
 
     fetching = threading.Thread(target=fetch)
@@ -195,7 +201,7 @@ def test_a_port_where_nobody_listens(plain: KubeletClient) -> None:
     with socket.create_server(("127.0.4.1", 0)) as listening:
         port = listening.getsockname()[1]
     with pytest.raises(ScrapeError, match=rf"^http://127.0.4.1:{port}/stats/summary: Connection refused$"):
-        plain.fetch("127.0.4.1", port, Deadline(10))
+        plain.fetch(node("127.0.4.1", port), Deadline(10))
 
 
 def test_bytes_that_are_not_http(raw_server: Callable[..., Any], plain: KubeletClient) -> None:
@@ -226,28 +232,3 @@ def test_a_document_that_is_too_large(
     message = failure(plain, raw_server(dripping(beginning, b" " * 100_000)))
     assert message.startswith(f"the document is too large: {size}")
     assert message.endswith(" bytes, 1000000 can be kept")
-
-
-def test_over_https_the_token_of_the_api_client_is_sent() -> None:
-    api = client.Configuration()
-    api.api_key["BearerToken"] = "Bearer secret"
-    assert KubeletClient(api, https=True)._headers()["Authorization"] == "Bearer secret"
-    assert "Authorization" not in KubeletClient(api, https=False)._headers()
-
-
-@pytest.mark.parametrize(
-    ("ca", "verify_ssl", "expected"),
-    [
-        pytest.param("/etc/ca.crt", True, "/etc/ca.crt", id="the CA of the API client"),
-        pytest.param(None, True, False, id="without any CA nothing is verified, as in Heapster"),
-        pytest.param("/etc/ca.crt", False, False, id="insecure"),
-    ],
-)
-def test_whose_certificates_are_believed(
-    caplog: pytest.LogCaptureFixture, ca: str | None, *, verify_ssl: bool, expected: str | bool
-) -> None:
-    api = client.Configuration()
-    api.ssl_ca_cert, api.verify_ssl = ca, verify_ssl
-    with caplog.at_level(logging.WARNING):
-        assert KubeletClient(api, https=True)._verify == expected
-    assert bool(caplog.records) is (expected is False), "what is not verified is told"

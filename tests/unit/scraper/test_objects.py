@@ -112,6 +112,26 @@ def test_the_address_that_is_scraped(addresses: list[tuple[str, str]], expected:
     assert node_of(addressed(*addresses), "").address == expected
 
 
+EVERYTHING = [(HOST, "h1"), (EX, "1.2.3.4"), (IN, "fd00::1"), (IN, "10.0.0.1"), (DNS, "n1.internal")]
+
+
+@pytest.mark.parametrize(
+    ("types", "addresses", "expected"),
+    [
+        pytest.param([IN], EVERYTHING, "fd00::1", id="the first of its type"),
+        pytest.param([EX, IN], EVERYTHING, "1.2.3.4", id="in the order of preference"),
+        pytest.param([HOST], EVERYTHING, "h1", id="a name"),
+        pytest.param([DNS, HOST], EVERYTHING, "n1.internal", id="a name in the DNS"),
+        pytest.param(["ExternalDNS", EX], EVERYTHING, "1.2.3.4", id="the next type if there is none of the first"),
+        pytest.param([IN, EX], [(IN, "box"), (IN, "10.0.0.2"), (EX, "1.2.3.4")], "10.0.0.2", id="no IP is passed over"),
+        pytest.param([HOST], [(HOST, "h1/x"), (HOST, "")], None, id="what cannot be a name is none"),
+        pytest.param(["ExternalDNS"], EVERYTHING, None, id="none of that type"),
+    ],
+)
+def test_the_address_by_types(types: list[str], addresses: list[tuple[str, str]], expected: str | None) -> None:
+    assert node_of(addressed(*addresses), "", types).address == expected
+
+
 @pytest.mark.parametrize(
     ("addresses", "expected"),
     [

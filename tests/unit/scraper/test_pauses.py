@@ -37,3 +37,9 @@ def test_the_wish_to_stop_ends_a_pause() -> None:
     for _ in range(50):
         pauses.wait()
     assert pauses._next_s == pytest.approx(LONGEST_S)
+
+
+def test_a_pause_is_as_long_as_the_other_side_asks_for() -> None:
+    stopped = Waited()
+    Pauses(stopped).wait(30.0)
+    assert 30.0 + FIRST_S / 2 <= stopped.seconds[0] <= 30.0 + FIRST_S

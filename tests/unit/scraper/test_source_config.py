@@ -6,6 +6,7 @@ import pytest
 from runtime.errors import ConfigError
 from scraper.config import SourceConfig
 from scraper.credentials import Access, api_configuration
+from scraper.login import Login
 
 OUTSIDE = "inClusterConfig=false"
 IN_CLUSTER = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
@@ -45,33 +46,38 @@ def access(
 
 def test_the_defaults_are_heapsters() -> None:
     config = SourceConfig.parse((f"kubernetes:http://h:8080?{OUTSIDE}",))
-    assert config.api.host == "http://h:8080"
-    assert config.api.verify_ssl
-    assert config.api.auth_settings() == {}
-    assert (config.kubelet_port, config.kubelet_https, config.node_status_port) == (10255, False, False)
+    assert config.login.configuration.host == "http://h:8080"
+    assert config.login.configuration.verify_ssl
+    assert config.login.configuration.auth_settings() == {}
+    assert (config.kubelets.port, config.kubelets.https, config.kubelets.node_status_port) == (10255, False, False)
     assert config.host_id_annotation == ""
+    assert (config.address_types, config.node_selector) == ((), "")
 
 
 def test_all_options_are_read() -> None:
     source = (
         f"kubernetes:https://h?{OUTSIDE}&kubeletPort=10250&kubeletHttps=T&apiVersion=v1&insecure=1&auth="
-        "&useServiceAccount=f&host_id_annotation=example.org/machine&nodeStatusPort=true"
+        "&useServiceAccount=f&host_id_annotation=example.org/machine&nodeStatusPort=true&kubeletInsecure=true"
+        "&kubeletProxy=false&addressTypes=ExternalIP,%20Hostname&labelSelector=zone%3Da,!gpu"
     )
     config = SourceConfig.parse((source,))
-    assert not config.api.verify_ssl
-    assert (config.kubelet_port, config.kubelet_https, config.node_status_port) == (10250, True, True)
+    assert not config.login.configuration.verify_ssl
+    assert (config.kubelets.port, config.kubelets.https, config.kubelets.node_status_port) == (10250, True, True)
     assert config.host_id_annotation == "example.org/machine"
+    assert config.kubelets.insecure
+    assert config.address_types == ("ExternalIP", "Hostname")
+    assert config.node_selector == "zone=a,!gpu"
 
 
 def test_the_article_s_line() -> None:
     config = SourceConfig.parse(("kubernetes:http://10.0.0.1:8080?inClusterConfig=false&useServiceAccount=false",))
-    assert config.api.host == "http://10.0.0.1:8080"
-    assert config.kubelet_port == 10255
+    assert config.login.configuration.host == "http://10.0.0.1:8080"
+    assert config.kubelets.port == 10255
 
 
 @pytest.mark.parametrize("key", ["kubernetes", "kubernetes.summary_api"])
 def test_both_keys_mean_the_summary_api(key: str) -> None:
-    assert SourceConfig.parse((f"{key}:http://h?{OUTSIDE}",)).api.host == "http://h"
+    assert SourceConfig.parse((f"{key}:http://h?{OUTSIDE}",)).login.configuration.host == "http://h"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,7 @@ def test_both_keys_mean_the_summary_api(key: str) -> None:
     ],
 )
 def test_only_scheme_host_and_port_of_the_uri_count(uri: str, expected: str) -> None:
-    assert SourceConfig.parse((f"kubernetes:{uri}?{OUTSIDE}",)).api.host == expected
+    assert SourceConfig.parse((f"kubernetes:{uri}?{OUTSIDE}",)).login.configuration.host == expected
 
 
 @pytest.mark.parametrize(
@@ -108,6 +114,10 @@ def test_only_scheme_host_and_port_of_the_uri_count(uri: str, expected: str) -> 
             "--source=kubernetes: failed to parse `useServiceAccount` flag - 'x'",
         ),
         (("kubernetes:http://h?nodeStatusPort=x",), "--source=kubernetes: failed to parse `nodeStatusPort` flag - 'x'"),
+        (
+            (f"kubernetes:http://h?{OUTSIDE}&addressTypes=InternalIP,LegacyHostIP",),
+            "--source=kubernetes: addressTypes: 'LegacyHostIP' is none of ExternalDNS, ExternalIP, Hostname, Internal",
+        ),
         (("kubernetes:http://h?kubeletPort=x",), "--source=kubernetes: failed to parse `kubeletPort` flag - 'x'"),
         (("kubernetes:http://h?kubeletPort=0",), "--source=kubernetes: `kubeletPort` flag can only be positive, not 0"),
         (
@@ -175,8 +185,9 @@ def test_in_a_cluster_without_a_token(account: Path) -> None:
 
 
 def test_a_kubeconfig_decides_alone(kubeconfig: Path, caplog: pytest.LogCaptureFixture) -> None:
+    asked = access("http://h", kubeconfig=str(kubeconfig), insecure=True)
     with caplog.at_level(logging.WARNING):
-        api = api_configuration(access("http://h", kubeconfig=str(kubeconfig), insecure=True))
+        api = Login(asked).configuration
     assert api.host == "https://api.example.org:6443"
     assert api.auth_settings()["BearerToken"]["value"] == "Bearer of-a-user"
     assert vars(caplog.records[0])["ignored"] == ["the URI's host", "insecure"]
@@ -212,6 +223,6 @@ def test_the_service_account_overrides_the_token(kubeconfig: Path, account: Path
 
 def test_an_unreadable_service_account_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        api = api_configuration(access("http://h", account=True), account=tmp_path)
-    assert api.auth_settings() == {}
-    assert caplog.records[0].getMessage() == "useServiceAccount: going without a token"
+        login = Login(access("http://h", account=True), lambda asked: api_configuration(asked, account=tmp_path))
+    assert login.configuration.auth_settings() == {}
+    assert caplog.records[0].getMessage() == "useServiceAccount: going without a token, none can be read"

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kubernetes import client
 
 from scraper import api as requests_to_api
 from scraper import telemetry
+from scraper.api import ApiResource
 from scraper.objects import Json
-from scraper.pauses import FIRST_S
+from scraper.pauses import FIRST_S, Pauses
 from scraper.watch import Watch
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
+from tests.sources import source
 
 SECONDS = 10.0
 
@@ -33,17 +34,19 @@ def until(reached: Callable[[], bool]) -> None:
 class Watched:
     """A watch of pods, each kept as its name and labels."""
 
-    def __init__(self, url: str) -> None:
-        api = client.Configuration()
-        api.host = url
-        api.retries = False
+    def __init__(self, url: str, selector: str = "") -> None:
         self.stopped = threading.Event()
-        self._watch = Watch(api, "pods", self._keep, self.stopped)
+        resource = ApiResource(source(url).login, "pods", selector=selector)
+        self._watch = Watch(resource, self._keep, self.stopped)
         self._watch.start()
 
     @staticmethod
     def _keep(item: Json) -> tuple[str, dict[str, str]]:
         return item["metadata"]["name"], item["metadata"]["labels"] or {}
+
+    @property
+    def thread(self) -> int | None:
+        return self._watch.ident
 
     @property
     def synced(self) -> bool:
@@ -74,11 +77,11 @@ def cluster(world: FixedWorld) -> Iterator[SimulatedCluster]:
 
 
 @pytest.fixture
-def watching() -> Iterator[Callable[[str], Watched]]:
+def watching() -> Iterator[Callable[..., Watched]]:
     started: list[Watched] = []
 
-    def start(url: str) -> Watched:
-        started.append(Watched(url))
+    def start(url: str, selector: str = "") -> Watched:
+        started.append(Watched(url, selector))
         return started[-1]
 
     yield start
@@ -87,7 +90,7 @@ def watching() -> Iterator[Callable[[str], Watched]]:
 
 
 @pytest.fixture
-def watched(cluster: SimulatedCluster, watching: Callable[[str], Watched]) -> Watched:
+def watched(cluster: SimulatedCluster, watching: Callable[..., Watched]) -> Watched:
     found = watching(cluster.api_url)
     found.shows("a", "b", "c")
     return found
@@ -97,12 +100,13 @@ def watches_begun() -> float:
     return telemetry.requests.labels("pods", "watch")._value.get()
 
 
-def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "scraper.watch"]
+def messages(caplog: pytest.LogCaptureFixture, watched: Watched) -> list[str]:
+    """What that watch has logged: those of other tests may still be ending."""
+    return [record.getMessage() for record in caplog.records if record.thread == watched.thread]
 
 
 def test_everything_is_listed_page_by_page(
-    cluster: SimulatedCluster, watching: Callable[[str], Watched], monkeypatch: pytest.MonkeyPatch
+    cluster: SimulatedCluster, watching: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests_to_api, "PAGE", 2)
     watched = watching(cluster.api_url)
@@ -127,7 +131,7 @@ def test_a_watch_that_is_cut_resumes_where_it_was(
         world.api.put("pods", pod("d"))
         world.api.delete("pods", "shop/a")
         watched.shows("b", "c", "d")
-    assert messages(caplog) == ["the watch broke, it resumes"]
+    assert messages(caplog, watched) == ["the watch broke, it resumes"]
 
 
 @pytest.mark.parametrize("as_status", [pytest.param(True, id="HTTP 410"), pytest.param(False, id="an ERROR event")])
@@ -138,12 +142,16 @@ def test_after_410_everything_is_listed_again(
     with caplog.at_level(logging.INFO):
         cluster.api.failing_with = 503
         cluster.api.cut_watches()
-        until(lambda: "the Kubernetes API does not answer well, it is asked again until it does" in messages(caplog))
+        until(
+            lambda: (
+                "the Kubernetes API does not answer well, it is asked again until it does" in messages(caplog, watched)
+            )
+        )
         world.api.delete("pods", "shop/a")
         cluster.api.expire()
         cluster.api.failing_with = None
         watched.shows("b", "c")
-    assert "listing again" in messages(caplog)
+    assert "listing again" in messages(caplog, watched)
     world.api.put("pods", pod("d"))
     watched.shows("b", "c", "d")
 
@@ -158,7 +166,7 @@ def test_bookmarks_keep_a_quiet_watch_from_falling_behind(
         cluster.api.cut_watches()
         world.api.put("pods", pod("d"))
         watched.shows("a", "b", "c", "d")
-    assert "listing again" not in messages(caplog)
+    assert "listing again" not in messages(caplog, watched)
 
 
 def test_an_outage_is_told_once_and_outlived(
@@ -173,7 +181,7 @@ def test_an_outage_is_told_once_and_outlived(
     cluster.api.failing_with = None
     world.api.put("pods", pod("d"))
     watched.shows("a", "b", "c", "d")
-    assert len(messages(caplog)) == 1
+    assert len(messages(caplog, watched)) == 1
 
 
 @pytest.mark.parametrize(
@@ -187,7 +195,7 @@ def test_an_outage_is_told_once_and_outlived(
 )
 def test_a_refusal_says_what_is_needed_and_is_asked_again(
     cluster: SimulatedCluster,
-    watching: Callable[[str], Watched],
+    watching: Callable[..., Watched],
     caplog: pytest.LogCaptureFixture,
     status: int,
     message: str,
@@ -205,7 +213,7 @@ def test_a_refusal_says_what_is_needed_and_is_asked_again(
 
 
 def test_an_api_server_that_is_not_there_yet_is_waited_for(
-    world: FixedWorld, watching: Callable[[str], Watched], caplog: pytest.LogCaptureFixture
+    world: FixedWorld, watching: Callable[..., Watched], caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
@@ -222,7 +230,7 @@ def test_an_api_server_that_is_not_there_yet_is_waited_for(
     [pytest.param(b"<html>", id="no JSON"), pytest.param(b"[]", id="no object"), pytest.param(b"", id="nothing")],
 )
 def test_a_list_that_is_none_is_an_outage(
-    raw_server: Callable[..., Any], watching: Callable[[str], Watched], caplog: pytest.LogCaptureFixture, body: bytes
+    raw_server: Callable[..., Any], watching: Callable[..., Watched], caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     server = raw_server(lambda connection: connection.sendall(answer))
@@ -234,7 +242,7 @@ def test_a_list_that_is_none_is_an_outage(
 
 
 def test_an_event_that_is_not_json_means_listing_again(
-    raw_server: Callable[..., Any], watching: Callable[[str], Watched]
+    raw_server: Callable[..., Any], watching: Callable[..., Watched]
 ) -> None:
     lists = iter([b'{"metadata":{"resourceVersion":"7"},"items":[]}'] * 2)
 
@@ -254,7 +262,7 @@ def test_an_event_that_is_not_json_means_listing_again(
 
 
 def test_a_watch_that_ends_at_once_is_not_begun_without_pause(
-    raw_server: Callable[..., Any], watching: Callable[[str], Watched]
+    raw_server: Callable[..., Any], watching: Callable[..., Watched]
 ) -> None:
     page = b'{"metadata":{"resourceVersion":"7"},"items":null}'
 
@@ -267,3 +275,82 @@ def test_a_watch_that_ends_at_once_is_not_begun_without_pause(
     watching(f"http://127.0.0.1:{server.port}")
     until(lambda: len(server.requests) >= 4)
     assert time.monotonic() - began >= FIRST_S / 2 + FIRST_S
+
+
+def test_what_a_selector_does_not_choose_is_not_there(
+    cluster: SimulatedCluster, world: FixedWorld, watching: Callable[..., Watched]
+) -> None:
+    world.show(pods=[pod("a", app="web"), pod("b", app="db"), pod("c")])
+    watched = watching(cluster.api_url, "app=web")
+    watched.shows("a")
+    world.api.put("pods", pod("c", app="web"))
+    watched.shows("a", "c")
+    world.api.put("pods", pod("a", app="db"))
+    watched.shows("c")
+
+
+def test_a_list_that_expires_half_read_is_begun_anew(
+    raw_server: Callable[..., Any], watching: Callable[..., Watched]
+) -> None:
+    first = b'{"metadata":{"resourceVersion":"7","continue":"more"},"items":[{"metadata":{"name":"old","labels":{}}}]}'
+    whole = b'{"metadata":{"resourceVersion":"8"},"items":[{"metadata":{"name":"new","labels":{}}}]}'
+    answers = iter([b"200 OK", b"410 Gone", b"200 OK"]), iter([first, b'{"kind":"Status","code":410}', whole])
+
+    def talk(connection: socket.socket) -> None:
+        status, body = (next(each, b"500 Over") for each in answers)
+        connection.sendall(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+
+    server = raw_server(talk)
+    watching(f"http://127.0.0.1:{server.port}").shows("new")
+    asked = [request.split(b" ")[1] for request in server.requests[:3]]
+    assert asked == [
+        b"/api/v1/pods?limit=500",
+        b"/api/v1/pods?limit=500&continue=more",
+        b"/api/v1/pods?limit=500",
+    ]
+
+
+def test_a_watch_that_falls_silent_is_noticed(
+    raw_server: Callable[..., Any],
+    watching: Callable[..., Watched],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests_to_api, "GRACE_S", 0.1)
+    monkeypatch.setattr(requests_to_api, "WATCH_S", 0)
+    page = b'{"metadata":{"resourceVersion":"7"},"items":[]}'
+    event = b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}\n'
+
+    def talk(connection: socket.socket) -> None:
+        if b"watch=true" in server.requests[-1]:
+            head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            connection.sendall(b"%s%x\r\n%s\r\n" % (head, len(event), event))  # and nothing more, nor an end
+        else:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page))
+
+    server = raw_server(talk)
+    with caplog.at_level(logging.INFO):
+        watched = watching(f"http://127.0.0.1:{server.port}")
+        until(lambda: len(server.requests) >= 3)
+    assert messages(caplog, watched)[0] == "the watch broke, it resumes"
+    assert b"watch=true&resourceVersion=9" in server.requests[2]
+
+
+def test_an_api_server_that_asks_for_patience_gets_it(
+    cluster: SimulatedCluster, watching: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def wait(pauses: Pauses, at_least_s: float = 0.0) -> None:
+        waited.extend([at_least_s] if at_least_s else [])  # those of watches that are just ending ask for nothing
+        pauses._stopped.wait(0.005)
+
+    monkeypatch.setattr(Pauses, "wait", wait)
+    cluster.api.failing_with, cluster.api.retry_after_s = 429, 7
+    watched = watching(cluster.api_url)
+    until(lambda: bool(waited))
+    cluster.api.retry_after_s = 100_000
+    until(lambda: waited[-1] != 7)
+    assert waited[-1] == 60, "but not for ever"
+    cluster.api.failing_with = None
+    watched.shows("a", "b", "c")

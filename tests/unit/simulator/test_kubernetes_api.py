@@ -232,7 +232,8 @@ def test_the_whole_server_can_fail_for_a_while(cluster: SimulatedCluster) -> Non
         pytest.param("/api/v1/pods", {"resourceVersion": "-1"}, 400, "resourceVersion: Invalid value", id="version"),
         pytest.param("/api/v1/pods", {"watch": "maybe"}, 400, "watch: Invalid value: 'maybe'", id="watch"),
         pytest.param("/api/v1/pods", {"continue": "x"}, 400, "continue key is not valid", id="continue"),
-        pytest.param("/api/v1/pods", {"labelSelector": "a=b"}, 400, "labelSelector", id="selectors are not done"),
+        pytest.param("/api/v1/pods", {"labelSelector": "a in (b)"}, 400, "labelSelector", id="sets are not done"),
+        pytest.param("/api/v1/pods", {"fieldSelector": "a=b"}, 400, "fieldSelector", id="nor fields"),
     ],
 )
 def test_errors_are_status_objects(
@@ -254,3 +255,50 @@ def test_nothing_can_be_written(cluster: SimulatedCluster) -> None:
 def test_it_says_that_it_is_well_and_which_version_it_is(cluster: SimulatedCluster) -> None:
     assert asked(cluster, "/healthz").text == "ok"
     assert asked(cluster, "/version").json()["major"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("app=web", ["a"]),
+        ("app==web,track", []),
+        ("app!=web", ["b", "c"]),
+        ("app", ["a", "b"]),
+        ("!app", ["c"]),
+        ("app,app!=db", ["a"]),
+    ],
+)
+def test_a_label_selector_chooses(
+    world: FixedWorld, cluster: SimulatedCluster, selector: str, expected: list[str]
+) -> None:
+    world.show(pods=[pod("a", app="web"), pod("b", app="db"), pod("c")])
+    assert names(listed(cluster, labelSelector=selector)["items"]) == expected
+
+
+def test_a_watch_of_a_selection_sees_what_leaves_it(world: FixedWorld, cluster: SimulatedCluster) -> None:
+    with watched(cluster, resourceVersion=version(cluster), labelSelector="app=web") as events:
+        world.api.put("pods", pod("a", app="web"))
+        world.api.put("pods", pod("a", app="db"))
+        found = [next(events) for _ in range(2)]
+    assert [event["type"] for event in found] == ["MODIFIED", "DELETED"]
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "query", "code"),
+    [
+        pytest.param("", "/api/v1/pods", {}, 401, id="no token"),
+        pytest.param("other", "/api/v1/pods", {}, 401, id="one that nobody has"),
+        pytest.param("reader", "/api/v1/pods", {}, 200, id="may list"),
+        pytest.param("reader", "/api/v1/pods", {"watch": "true"}, 403, id="may not watch"),
+        pytest.param("reader", "/api/v1/nodes", {}, 403, id="may not list those"),
+        pytest.param("reader", "/api/v1/nodes/n1/proxy/pods", {}, 403, id="may not reach kubelets"),
+        pytest.param("", "/version", {}, 200, id="everybody may ask that"),
+    ],
+)
+def test_a_token_has_the_rights_of_its_owner(
+    cluster: SimulatedCluster, token: str, path: str, query: dict[str, str], code: int
+) -> None:
+    cluster.api.guard.tokens = {"reader": frozenset({"list pods"})}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    found = requests.get(cluster.api_url + path, params=query, headers=headers, timeout=SECONDS)
+    assert found.status_code == code

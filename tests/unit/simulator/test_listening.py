@@ -38,7 +38,7 @@ def test_listening_on_every_address_nodes_show_the_one_they_are_found_at() -> No
     found = listen(Layout(listen_ip="0.0.0.0", one_address=True, kubelet_host="127.0.5.9"), nodes=1)
     close(found)
     assert found.endpoints[0].address == "127.0.5.9"
-    assert found.api_url.startswith("http://127.0.5.9:")
+    assert found.api_url("http").startswith("http://127.0.5.9:")
 
 
 def test_a_name_stands_for_its_address() -> None:

@@ -160,3 +160,38 @@ def test_it_serves_within_a_running_loop_too(world: FixedWorld) -> None:
             return bytes(response.content)
 
     assert asyncio.run(ask()) == DOCUMENT
+
+
+def listed(cluster: SimulatedCluster) -> list[dict[str, Any]]:
+    return list(summary(cluster, path="/pods").json()["items"])
+
+
+def test_it_lists_the_pods_on_its_node(world: FixedWorld, cluster: SimulatedCluster) -> None:
+    here = {"metadata": {"name": "a", "namespace": "shop", "uid": "u"}, "spec": {"nodeName": "n1"}}
+    there = {"metadata": {"name": "b", "namespace": "shop"}, "spec": {"nodeName": "n2"}}
+    world.show(pods=[here, there, {"metadata": {"name": "c", "namespace": "shop"}}])
+    assert [pod["metadata"]["name"] for pod in listed(cluster)] == ["a"]
+
+
+def test_a_static_pod_has_the_kubelets_own_uid(world: FixedWorld, cluster: SimulatedCluster) -> None:
+    mirrored = {"kubernetes.io/config.mirror": "hash"}
+    mirror = {"name": "etcd", "namespace": "kube-system", "uid": "of-the-api", "annotations": mirrored}
+    world.show(pods=[{"metadata": mirror, "spec": {"nodeName": "n1"}}])
+    (found,) = listed(cluster)
+    assert found["metadata"]["uid"] == "hash"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        pytest.param("n1", 200, id="its own port"),
+        pytest.param("http:n1:PORT", 200, id="named"),
+        pytest.param("n1:1", 503, id="one where nobody listens"),
+        pytest.param("other", 404, id="no such node"),
+    ],
+)
+def test_the_api_server_reaches_it_too(cluster: SimulatedCluster, path: str, code: int) -> None:
+    name = path.replace("PORT", str(cluster.kubelet_port))
+    found = requests.get(f"{cluster.api_url}/api/v1/nodes/{name}/proxy/stats/summary", timeout=SECONDS)
+    assert found.status_code == code
+    assert code != 200 or found.content == DOCUMENT

@@ -10,9 +10,10 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Final
 
 from processor import labels
-from processor.entity import Entities, Entity, of_type, pod_key
+from processor.entity import Entities, Entity, of_type
 from processor.problems import Problem, Problems
 from schemas.catalogue import GROUP_METRICS, MAX_INT, METRICS, MIN_INT, POD, POD_CONTAINER, Number
+from schemas.keys import pod_key
 
 PER_ENTITY: Final = frozenset(metric.name for metric in METRICS if metric.kind == "cumulative" or metric.extended) - {
     "restart_count"

@@ -8,10 +8,10 @@ import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from processor.entity import node_key, pod_container_key, pod_key, sys_container_key
 from processor.problems import Problem, Problems
 from schemas.cadvisor import CADVISOR_METRICS
 from schemas.catalogue import MAX_INT, MIN_INT
+from schemas.keys import node_key, pod_container_key, pod_key, sys_container_key
 
 NS_PER_MS: Final = 1_000_000
 ROOT: Final = "/"

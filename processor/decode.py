@@ -8,9 +8,10 @@ from typing import Final
 
 from processor import labels, readings
 from processor.document import Block, parse_document
-from processor.entity import Entities, Entity, node_key, pod_container_key, pod_key, sys_container_key
+from processor.entity import Entities, Entity
 from processor.problems import Problem, Problems
 from schemas.catalogue import NODE, POD, POD_CONTAINER, SYS_CONTAINER
+from schemas.keys import node_key, pod_container_key, pod_key, sys_container_key
 from schemas.node_scrape import NodeScrape
 
 SYS_CONTAINER_NAMES: Final = {"runtime": "docker-daemon", "misc": "system"}

@@ -7,11 +7,12 @@ does not report, waiting or crashed, come in as stubs: their requests count ever
 from collections.abc import Iterable
 
 from processor import labels
-from processor.entity import Entities, Entity, of_type, pod_container_key, pod_key
+from processor.entity import Entities, Entity, of_type
 from processor.labels import LabelRules
 from processor.problems import Problems
 from processor.resources import container_resources
 from schemas.catalogue import POD, POD_CONTAINER, EntityType
+from schemas.keys import pod_container_key, pod_key
 from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod
 
 

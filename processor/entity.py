@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from schemas.catalogue import EntityType, Number
-from schemas.metric_batch import LabeledValues, MetricSet, namespace_group
+from schemas.metric_batch import LabeledValues, MetricSet
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,26 +43,6 @@ class Entity:
 
 Entities: TypeAlias = dict[str, Entity]
 """The entities of one scrape, by key."""
-
-
-def node_key(node: str) -> str:
-    """Key of a node's metric set."""
-    return f"node:{node}"
-
-
-def sys_container_key(node: str, container: str) -> str:
-    """Key of a system container's metric set."""
-    return f"{node_key(node)}/container:{container}"
-
-
-def pod_key(namespace: str, pod: str) -> str:
-    """Key of a pod's metric set."""
-    return f"{namespace_group(namespace)}/pod:{pod}"
-
-
-def pod_container_key(namespace: str, pod: str, container: str) -> str:
-    """Key of a pod container's metric set."""
-    return f"{pod_key(namespace, pod)}/container:{container}"
 
 
 def of_type(entities: Mapping[str, Entity], wanted: EntityType) -> list[Entity]:

@@ -11,10 +11,11 @@ from typing import Final
 from processor import labels
 from processor.decode import SYS_CONTAINER_NAMES
 from processor.document import Block, parse_document
-from processor.entity import Entities, Entity, node_key, pod_container_key, pod_key, sys_container_key
+from processor.entity import Entities, Entity
 from processor.problems import Problem, Problems
 from processor.readings import NETWORK
 from schemas.catalogue import MAX_INT
+from schemas.keys import node_key, pod_container_key, pod_key, sys_container_key
 from schemas.metric_batch import LabeledValues
 from schemas.node_scrape import NodeScrape
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from processor import labels
-from processor.entity import Entity, node_key
+from processor.entity import Entity
 from processor.labels import LabelRules
 from schemas.catalogue import NODE, Number
+from schemas.keys import node_key
 from schemas.metric_batch import MetricSet
 from schemas.node_scrape import NodeScrape
 

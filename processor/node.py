@@ -12,7 +12,7 @@ from processor.contributions import add_workload_labels, contributions
 from processor.decode import decode
 from processor.disks import add_cadvisor
 from processor.enrich import enrich_namespaces, enrich_pods
-from processor.entity import Entities, Entity, node_key, of_type
+from processor.entity import Entities, Entity, of_type
 from processor.extended import add_extended
 from processor.health import add_health
 from processor.labels import LabelRules
@@ -22,6 +22,7 @@ from processor.sample import sample
 from processor.shares import add_shares
 from processor.utilization import enrich_node
 from schemas.catalogue import MAX_INT, POD
+from schemas.keys import node_key
 from schemas.metric_batch import MetricSet
 from schemas.node_sample import Contribution, DiskKey, EntitySample, NodeSample
 from schemas.node_scrape import NodeScrape

@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from processor.entity import Entities, Entity, of_type, pod_key
+from processor.entity import Entities, Entity, of_type
 from schemas.catalogue import POD, POD_CONTAINER
+from schemas.keys import pod_key
 
 USED: Final[Mapping[str, str]] = {"cpu": "cpu/usage_rate", "memory": "memory/usage"}
 BOUNDS: Final = ("request", "limit")

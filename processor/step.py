@@ -8,6 +8,7 @@ from processor.health import failed_node
 from processor.labels import LabelRules
 from processor.node import NodeResult, derive
 from processor.partition import PartitionState, Place, reached_ns
+from schemas.keys import node_key, pod_key
 from schemas.metric_batch import MetricBatch, MetricSet, Version
 from schemas.node_sample import NodeSample
 from schemas.node_scrape import NodeScrape
@@ -70,6 +71,8 @@ def node_batch(scrape: NodeScrape, sets: tuple[MetricSet, ...], offset: int) -> 
         resolution_ns=scrape.resolution_ns,
         sets=sets,
         version=Version(nodes=1, offsets=offset),
+        object_labels={node_key(scrape.node): scrape.labels}
+        | {pod_key(pod.namespace, pod.name): pod.labels for pod in scrape.pods},
     )
 
 

@@ -1,6 +1,7 @@
 """MetricBatch: all metric sets of one node, or of one group, in one window; the record of `derived-metrics`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
 from schemas.catalogue import BY_NUMBER, Number
@@ -35,6 +36,8 @@ class MetricBatch:
     version: Version
     nodes_counted: int = 1
     nodes_expected: int = 1
+    # of the node and its pods, by key: as they are, which the text of the label `labels` need not tell
+    object_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -78,6 +81,7 @@ def encode_batch(batch: MetricBatch) -> bytes:
             "version_nodes": batch.version.nodes,
             "version_offsets": batch.version.offsets,
             **columns(batch.sets),
+            "object_labels": batch.object_labels,
         }
     )
 
@@ -94,6 +98,7 @@ def decode_batch(data: bytes | None) -> MetricBatch:
         nodes_expected=record["nodes_expected"],
         version=Version(record["version_nodes"], record["version_offsets"]),
         sets=tuple(_set_of(fields) for fields in record["sets"]) if "sets" in record else sets_of(record),
+        object_labels=record.get("object_labels", {}),
     )
 
 

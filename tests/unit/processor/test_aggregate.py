@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.aggregate import add_up, group_sums, sum_containers, sum_pods
-from processor.entity import Entities, Entity, pod_container_key, pod_key
+from processor.entity import Entities, Entity
 from processor.problems import Problem, Problems
 from schemas.catalogue import NODE, POD, POD_CONTAINER, Number
+from schemas.keys import pod_container_key, pod_key
 
 POD1 = "namespace:ns1/pod:pod1"
 

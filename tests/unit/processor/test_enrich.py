@@ -5,11 +5,12 @@ import pytest
 
 from processor.aggregate import sum_containers
 from processor.enrich import enrich_namespaces, enrich_pods
-from processor.entity import Entities, Entity, pod_container_key, pod_key
+from processor.entity import Entities, Entity
 from processor.labels import LabelRules
 from processor.problems import Problem, Problems
 from processor.resources import container_resources
 from schemas.catalogue import POD, POD_CONTAINER
+from schemas.keys import pod_container_key, pod_key
 from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod
 
 NODE_LABELS = {"nodename": "n1", "hostname": "h1", "host_id": "i-1"}

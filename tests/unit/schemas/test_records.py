@@ -132,6 +132,7 @@ batches = st.builds(
     version=st.builds(Version, counts, counts),
     nodes_counted=counts,
     nodes_expected=counts,
+    object_labels=st.dictionaries(texts, labels, max_size=3),
 )
 sums = st.tuples(*[st.none() | longs] * len(GROUP_METRICS))
 group_sums = st.builds(
@@ -201,6 +202,11 @@ def test_a_batch_whose_columns_do_not_fit_is_undecodable(column: str) -> None:
 def test_a_batch_of_version_1_is_still_read() -> None:
     """Written in full by the first release."""
     assert decode_batch(VERSION_1) == BATCH
+
+
+@given(batches)
+def test_a_batch_of_the_third_version_has_no_object_labels(batch: MetricBatch) -> None:
+    assert decode_batch(rewritten("metric_batch", 3, encode_batch(batch))) == replace(batch, object_labels={})
 
 
 def test_metrics_that_a_newer_catalogue_has_numbered_are_left_out() -> None:

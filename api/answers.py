@@ -9,7 +9,7 @@ from starlette.responses import Response
 _JSON: Final = frozenset({"*/*", "application/*", "application/json"})
 
 
-def json_answer(text: str, status: int = 200) -> Response:
+def json_answer(text: str | bytes, status: int = 200) -> Response:
     """JSON that has been written already."""
     return Response(text, status, media_type="application/json")
 

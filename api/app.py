@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import model
+from api import export_routes, metrics_routes, model
 from api.answers import refusal
 from api.compression import Compression
 from api.model import Clock, model_routes
@@ -20,8 +20,11 @@ _DESCRIPTION: Final = "Heapster's APIs, answered from the newest fifteen minutes
 def application(store: Store, served: Served, now_ns: Clock) -> FastAPI:
     """All routes over one store."""
     app = FastAPI(title="heapster-stream", description=_DESCRIPTION, redirect_slashes=False)
-    roots = [model.ROOT]
+    roots = [model.ROOT, *metrics_routes.ROOTS, *export_routes.ROOTS]
     app.include_router(model_routes(store, now_ns))
+    for version in metrics_routes.VERSIONS:
+        app.include_router(metrics_routes.metrics_routes(version, store, now_ns))
+    app.include_router(export_routes.export_routes(store, now_ns))
     app.include_router(status_routes(store, served, now_ns))
     app.add_middleware(Compression)
     app.add_middleware(CleanPaths)

@@ -25,11 +25,11 @@ _NUMBER_BYTES: Final = 8
 _INT: Final = "q"
 _FLOAT: Final = "d"
 _AFTER_SLASH: Final = "0"  # the character after `/`: the end of a range of keys
-_KEPT: Final = 4096  # lists of names that entities have, many times over
+_KEPT: Final = 4096  # lists of names and labels that entities have, many times over
 _READ: Final = {_INT: struct.Struct("<q").unpack, _FLOAT: struct.Struct("<d").unpack}
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
-_GroupRecord: TypeAlias = tuple[list[list[str]], list[str], str]
+_LabelsRecord: TypeAlias = list[list[str]]
 
 
 class Group(NamedTuple):
@@ -40,7 +40,7 @@ class Group(NamedTuple):
     types: str  # a letter a number: q for an int, d for a float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """One entity as long as nothing but its numbers changes."""
 
@@ -49,6 +49,7 @@ class Entity:
     label_names: tuple[str, ...]
     label_values: tuple[str, ...]
     collection_start_ns: int | None
+    object_labels: Labels  # of the Kubernetes object; of nodes and pods only
     groups: tuple[Group, ...]
 
     @property
@@ -134,7 +135,8 @@ def pack(batch: MetricBatch) -> Packed:
     sets = sorted(batch.sets, key=lambda metric_set: metric_set.key)
     types: list[str] = []
     numbers: list[Number] = []
-    shape = orjson.dumps([_entity_record(metric_set, types, numbers) for metric_set in sets])
+    records = [_entity_record(each, batch.object_labels.get(each.key, {}), types, numbers) for each in sets]
+    shape = orjson.dumps(records)
     raw = struct.pack(f"<{''.join(types)}", *numbers)
     planes = b"".join(raw[byte::_NUMBER_BYTES] for byte in range(_NUMBER_BYTES))
     return Packed(
@@ -166,7 +168,9 @@ def _source(batch: MetricBatch) -> str:
     return next((each.key for each in batch.sets if each.key == batch.entity), node_key(batch.entity))
 
 
-def _entity_record(metric_set: MetricSet, types: list[str], numbers: list[Number]) -> list[object]:
+def _entity_record(
+    metric_set: MetricSet, object_labels: Mapping[str, str], types: list[str], numbers: list[Number]
+) -> list[object]:
     groups: list[object] = []
     for own in (LabeledValues({}, metric_set.values), *metric_set.labeled):
         own_types = "".join([_FLOAT if isinstance(value, float) else _INT for value in own.values.values()])
@@ -179,20 +183,28 @@ def _entity_record(metric_set: MetricSet, types: list[str], numbers: list[Number
         list(metric_set.labels),
         list(metric_set.labels.values()),
         metric_set.collection_start_ns,
+        label_pairs(object_labels),
         groups,
     ]
 
 
-def _entity(
-    key: str, type_: EntityType, names: list[str], values: list[str], start_ns: int | None, groups: list[_GroupRecord]
+def _entity(  # noqa: PLR0913, PLR0917 - the fields of the record
+    key: str,
+    type_: EntityType,
+    names: list[str],
+    values: list[str],
+    start_ns: int | None,
+    object_labels: _LabelsRecord,
+    groups: list[tuple[_LabelsRecord, list[str], str]],
 ) -> Entity:
     return Entity(
-        sys.intern(key),
-        type_,
-        _interned(tuple(names)),
-        tuple(sys.intern(value) for value in values),
-        start_ns,
-        tuple(
+        key=sys.intern(key),
+        type=type_,
+        label_names=_names(tuple(names)),
+        label_values=tuple(sys.intern(value) for value in values),
+        collection_start_ns=start_ns,
+        object_labels=_labels(tuple((name, value) for name, value in object_labels)),
+        groups=tuple(
             _group(tuple((name, value) for name, value in labels), tuple(metrics), own_types)
             for labels, metrics, own_types in groups
         ),
@@ -200,14 +212,18 @@ def _entity(
 
 
 @lru_cache(maxsize=_KEPT)
-def _interned(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sys.intern(text) for text in texts)
+def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sys.intern(name) for name in names)
+
+
+@lru_cache(maxsize=_KEPT)
+def _labels(labels: Labels) -> Labels:
+    return tuple((sys.intern(name), sys.intern(value)) for name, value in labels)
 
 
 @lru_cache(maxsize=_KEPT)
 def _group(labels: Labels, metrics: tuple[str, ...], types: str) -> Group:
-    own = tuple((sys.intern(name), sys.intern(value)) for name, value in labels)
-    return Group(own, _interned(metrics), sys.intern(types))
+    return Group(_labels(labels), _names(metrics), sys.intern(types))
 
 
 def label_pairs(labels: Mapping[str, str]) -> Labels:

@@ -20,11 +20,15 @@ class Point(NamedTuple):
 class Reading:
     """One metric set in one window."""
 
+    row: "Row"  # what it is in; all that a node says in one window is in the same
     entity: Entity
-    window_end_ns: int
-    resolution_ns: int
-    first: int  # of its numbers among those of its batch
+    first: int  # of its numbers among those of the row
     numbers: Numbers
+
+    @property
+    def window_end_ns(self) -> int:
+        """When it was so."""
+        return self.row.window_end_ns
 
     @property
     def key(self) -> str:
@@ -90,6 +94,4 @@ class Row:
         numbers: Numbers | None = None
         for at in positions:
             numbers = numbers or Numbers(self.shape, self.block)
-            yield Reading(
-                self.shape.entities[at], self.window_end_ns, self.resolution_ns, self.shape.firsts[at], numbers
-            )
+            yield Reading(self, self.shape.entities[at], self.shape.firsts[at], numbers)

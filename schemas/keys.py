@@ -42,3 +42,14 @@ def name_of(key: str) -> str:
 def namespace_of(key: str) -> str | None:
     """The namespace, if the key is a namespace's own."""
     return key.removeprefix(_NAMESPACE) if key.startswith(_NAMESPACE) and "/" not in key else None
+
+
+def pod_name(key: str) -> tuple[str, str]:
+    """Namespace and name of the pod with that key."""
+    namespace, _, name = key.removeprefix(_NAMESPACE).partition(_POD)
+    return namespace, name
+
+
+def pod_of(key: str) -> str:
+    """Key of the pod that the container with that key is in."""
+    return key.partition(_CONTAINER)[0]

@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from runtime import flags
+from runtime.memory import keep_freed_memory
 
 _COMMANDS: Final = {
     "api": "api.__main__:api",
@@ -48,6 +49,7 @@ def program() -> None:
 
 def main() -> None:
     """Entry point of the installed program."""
+    keep_freed_memory()
     flags.run(program)
 
 

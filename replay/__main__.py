@@ -26,6 +26,7 @@ from runtime import flags
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import ensure_topics
 from runtime.logs import start_logging
+from runtime.memory import keep_freed_memory
 from runtime.stopping import stop_on_signals
 from schemas.topics import replay_topics
 from writer.__main__ import build as build_sinks
@@ -171,12 +172,14 @@ class Worker:
 
 def _process(parent: int, config: ProcessorConfig, log_level: str) -> None:
     _end_with(parent)
+    keep_freed_memory()
     start_logging("warning" if log_level == "info" else log_level)
     run_processor(config)
 
 
 def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], log_level: str) -> None:
     _end_with(parent)
+    keep_freed_memory()
     start_logging("warning" if log_level == "info" else log_level)
     sys.exit(run_writer(config, build_sinks(sinks)))
 

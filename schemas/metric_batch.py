@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple, cast
 
 from schemas.catalogue import BY_NUMBER, Number
 from schemas.codec import Codec
+from schemas.columns import columns
 from schemas.metric_set import LabeledValues, MetricSet
-from schemas.rows import columns, sets_of
+from schemas.rows import sets_of
 from schemas.workload import Workload
 
 __all__ = ["LabeledValues", "MetricBatch", "MetricSet", "Version", "decode_batch", "encode_batch"]

@@ -1,7 +1,7 @@
 """Batches: the lines of many records as write requests, and a refused request narrowed down to its bad lines."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple, TypeAlias
 
@@ -9,6 +9,8 @@ MAX_POINTS: Final = 10_000  # of one request, as Heapster's
 MAX_CHARACTERS: Final = 4 * 1024 * 1024  # of one request; InfluxDB takes 25 MB by default
 
 _MEASUREMENT: Final = re.compile(r'on measurement "(?P<name>(?:[^"\\]|\\.)*)"')
+_FIELDS: Final = re.compile(r"(.*?)(?<!\\) (.*) (.*)")  # a backslash before a space makes it part of a name
+_COMMA: Final = re.compile(r"(?<!\\),")
 _DROPPED: Final = re.compile(r"\bdropped=(?P<points>\d+)")
 _EXPIRED: Final = re.compile(
     r"points beyond retention policy(?:.*dropped=(?P<in_1_x>\d+))?"
@@ -21,7 +23,17 @@ class Piece(NamedTuple):
 
     partition: int
     offset: int
-    lines: tuple[str, ...]
+    text: str  # every line with its end
+    points: int  # how many lines
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One by one, without their ends."""
+        return tuple(self.text.split("\n")[:-1])
+
+    def with_lines(self, lines: Sequence[str]) -> "Piece":
+        """Other lines of the same record."""
+        return self._replace(text="".join(f"{line}\n" for line in lines), points=len(lines))
 
 
 Request: TypeAlias = tuple[Piece, ...]
@@ -32,14 +44,14 @@ def requests(pieces: Iterable[Piece], *, points: int = MAX_POINTS, characters: i
     made: list[Request] = []
     begun: list[Piece] = []
     begun_points = begun_characters = 0
-    for piece in filter(lambda each: each.lines, pieces):
+    for piece in filter(lambda each: each.points, pieces):
         for part in _bounded(piece, points, characters):
-            length = _characters(part)
-            if begun and (begun_points + len(part.lines) > points or begun_characters + length > characters):
+            length = len(part.text)
+            if begun and (begun_points + part.points > points or begun_characters + length > characters):
                 made.append(tuple(begun))
                 begun, begun_points, begun_characters = [], 0, 0
             begun.append(part)
-            begun_points += len(part.lines)
+            begun_points += part.points
             begun_characters += length
     if begun:
         made.append(tuple(begun))
@@ -48,12 +60,12 @@ def requests(pieces: Iterable[Piece], *, points: int = MAX_POINTS, characters: i
 
 def body(request: Request) -> bytes:
     """What is sent: every line with its end."""
-    return "".join(f"{line}\n" for piece in request for line in piece.lines).encode()
+    return "".join(piece.text for piece in request).encode()
 
 
 def size(request: Request) -> int:
     """How many lines it has."""
-    return sum(len(piece.lines) for piece in request)
+    return sum(piece.points for piece in request)
 
 
 def without(request: Request, partitions: AbstractSet[int]) -> Request:
@@ -73,12 +85,15 @@ def narrowed(request: Request, message: str) -> tuple[Request, ...]:
     """Smaller requests to try one by one; none if every line of it is refused.
 
     InfluxDB 1.x names the measurement of a conflict and says how many points it dropped. Where that does not help,
-    halves.
+    halves. A line is refused for one of its fields: the others are tried without it.
     """
     total = size(request)
     dropped = _DROPPED.search(message)
     if total <= 1 or (dropped and int(dropped["points"]) == total):
-        return ()
+        apart = tuple(
+            piece.with_lines([field for line in piece.lines for field in _by_field(line)]) for piece in request
+        )
+        return (apart,) if size(apart) > total else ()
     measurement = _MEASUREMENT.search(message)
     if measurement:
         parts = _by_measurement(request, measurement["name"])
@@ -89,17 +104,23 @@ def narrowed(request: Request, message: str) -> tuple[Request, ...]:
 
 def _bounded(piece: Piece, points: int, characters: int) -> Iterator[Piece]:
     """The piece, or consecutive parts of it where it exceeds the limits."""
-    fits = len(piece.lines) <= points and _characters(piece) <= characters
-    if fits or len(piece.lines) == 1:
+    fits = piece.points <= points and len(piece.text) <= characters
+    if fits or piece.points == 1:
         yield piece
         return
-    middle = points if len(piece.lines) > points else len(piece.lines) // 2
-    for part in (piece.lines[:middle], piece.lines[middle:]):
-        yield from _bounded(piece._replace(lines=part), points, characters)
+    lines = piece.lines
+    middle = points if piece.points > points else piece.points // 2
+    for part in (lines[:middle], lines[middle:]):
+        yield from _bounded(piece.with_lines(part), points, characters)
 
 
-def _characters(piece: Piece) -> int:
-    return sum(map(len, piece.lines)) + len(piece.lines)
+def _by_field(line: str) -> list[str]:
+    """A line for each of its fields."""
+    parts = _FIELDS.fullmatch(line)
+    if parts is None:
+        return [line]
+    series, fields, time = parts.groups()
+    return [f"{series} {field} {time}" for field in _COMMA.split(fields)]
 
 
 def _by_measurement(request: Request, measurement: str) -> tuple[Request, ...]:
@@ -112,8 +133,8 @@ def _by_measurement(request: Request, measurement: str) -> tuple[Request, ...]:
 
 
 def _chosen(request: Request, wanted: Callable[[str], bool]) -> Request:
-    chosen = (piece._replace(lines=tuple(filter(wanted, piece.lines))) for piece in request)
-    return tuple(piece for piece in chosen if piece.lines)
+    chosen = (piece.with_lines(list(filter(wanted, piece.lines))) for piece in request)
+    return tuple(piece for piece in chosen if piece.points)
 
 
 def _halves(request: Request, total: int) -> tuple[Request, Request]:
@@ -124,7 +145,7 @@ def _halves(request: Request, total: int) -> tuple[Request, Request]:
         taken, left = piece.lines[:room], piece.lines[room:]
         room -= len(taken)
         if taken:
-            first.append(piece._replace(lines=taken))
+            first.append(piece.with_lines(taken))
         if left:
-            second.append(piece._replace(lines=left))
+            second.append(piece.with_lines(left))
     return tuple(first), tuple(second)

@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, quote
 from runtime.duration import NS_PER_S, influx_duration_ns
 from runtime.errors import ConfigError
 from runtime.uri import KeyedUri, Options
-from writer.points import Schema, TagSet
+from writer.points import Schema
+from writer.tags import TagSet
 
 INFLUXDB: Final = "influxdb"
 LOG: Final = "log"

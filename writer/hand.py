@@ -95,14 +95,16 @@ class Hand:
         if self._versions.is_stale(batch):
             self.stale += 1
             return
-        lines, problems = self._render(batch)
-        self.problems.update(problems)
-        self._points += len(lines)
-        self._last_points = len(lines)
-        self._characters += sum(map(len, lines))
+        rendered = self._render(batch)
+        self.problems.update(rendered.problems)
+        self._points += rendered.points
+        self._last_points = rendered.points
+        self._characters += len(rendered.text)
         superseded = self._pieces.pop((batch.key, batch.window_end_ns), None)
         self.stale += superseded is not None
-        self._pieces[batch.key, batch.window_end_ns] = Piece(record.partition, record.offset, tuple(lines))
+        self._pieces[batch.key, batch.window_end_ns] = Piece(
+            record.partition, record.offset, rendered.text, rendered.points
+        )
 
     def drop(self, partitions: AbstractSet[int]) -> None:
         """Forget the records of partitions that are somebody else's now."""

@@ -20,7 +20,7 @@ class LogSink:
 
     def render(self, batch: MetricBatch) -> Rendered:
         """The whole batch as one text."""
-        return Rendered([text(batch)], {})
+        return Rendered(f"{text(batch)}\n", 1, {})
 
     def write(self, body: bytes) -> None:
         """To standard output. Raises SystemExit: nobody reads it any more."""

@@ -1,33 +1,30 @@
-"""Points: the lines of InfluxDB's line protocol that a batch of metric sets becomes, one field a line.
+"""Points: the lines of InfluxDB's line protocol that a batch of metric sets becomes.
 
 Source: Heapster's InfluxDB sink (docs/influxdb.md, 1) and its tag sets (docs/labels.md, 7). What the protocol cannot
 express is mended or left out, and counted.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import lru_cache
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
-from schemas.catalogue import POD, POD_CONTAINER, RATED_COUNTERS, Number
-from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet
+from schemas.catalogue import Number
+from schemas.metric_batch import MetricBatch
+from writer.protocol import (
+    MAX_SERIES_KEY_BYTES,
+    NOT_FINITE,
+    SERIES_KEY_TOO_LONG,
+    Problem,
+    Problems,
+    number,
+)
+from writer.tags import TagSet, entity_labels, tags
+from writer.templates import Template, is_wanted, name_of, template_of
 
-TagSet: TypeAlias = Literal["1.3", "1.5"]
-Problem: TypeAlias = Literal["not_finite", "series_key_too_long", "trailing_backslash", "line_break"]
+__all__ = ["Problem", "Rendered", "Schema", "number", "render"]
 
-NOT_FINITE: Final = "not_finite"  # NaN and infinity: the value is left out
-SERIES_KEY_TOO_LONG: Final = "series_key_too_long"  # the value is left out
-TRAILING_BACKSLASH: Final = "trailing_backslash"  # left out: it would swallow what ends the name or value
-LINE_BREAK: Final = "line_break"  # written as a space: it would end the line
-
-MAX_SERIES_KEY_BYTES: Final = 65535
-_CLUSTER_NAME: Final = "cluster_name"
-_VALUE: Final = "value"
-_ONLY_1_3: Final = frozenset({"namespace_id", "pod_id", "hostname", "host_id"})
-_NAMES_KEPT: Final = 4096  # names that metrics of the catalogue and applications have, many times over
+_MOST_BYTES: Final = 4  # of a character in UTF-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,113 +43,69 @@ class Schema:
 
 
 class Rendered(NamedTuple):
-    """Lines without their ends, and how often which problem was met."""
+    """Lines, each with its end, how many they are, and how often which problem was met."""
 
-    lines: list[str]
+    text: str
+    points: int
     problems: Mapping[Problem, int]
 
-
-class _Name(NamedTuple):
-    measurement: str
-    measurement_bytes: int
-    field: str
-    problems: tuple[Problem, ...]
+    @property
+    def lines(self) -> list[str]:
+        """One by one, without their ends."""
+        return self.text.split("\n")[:-1]
 
 
 def render(batch: MetricBatch, schema: Schema) -> Rendered:
-    """The batch's points; all have its timestamp."""
-    lines: list[str] = []
-    problems: Counter[Problem] = Counter()
+    """The batch's points; all have its timestamp. Fields of one series share a line."""
+    blocks: list[str] = []
+    problems = Problems()
+    points = 0
+    cluster = batch.cluster if schema.cluster_name is None else schema.cluster_name
     for metric_set in batch.sets:
-        labels = _entity_labels(metric_set, schema)
-        for own in (LabeledValues({}, metric_set.values), *metric_set.labeled):
-            if own.values:
-                tags = _tags({**labels, **own.labels}, batch.cluster, schema, problems)
-                _append_lines(lines, own.values, tags, f" {batch.window_end_ns}", schema, problems)
-    return Rendered(lines, problems)
+        labels = entity_labels(metric_set, schema.tag_set)
+        for own, values in ((None, metric_set.values), *metric_set.labeled):
+            if values:
+                where = tags({**labels, **own} if own else labels, cluster, schema.tag_set, problems)
+                template, numbers = _filled(values, where, batch.window_end_ns, schema, problems)
+                # numbers first: that is slow in long texts, and tags are most of a line
+                blocks.append((template.form % numbers).replace(template.mark, where))
+                points += template.points
+    return Rendered("".join(blocks), points, problems)
 
 
-def number(value: Number) -> str:
-    """As InfluxDB reads it back: `15i`, or the shortest decimal without exponent, whole ones without `.0`.
-
-    Raises ValueError: not a finite number.
-    """
-    if isinstance(value, int):
-        return f"{value}i"
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is not a finite number")
-    shortest = repr(value)
-    if "e" in shortest:
-        return format(Decimal(shortest), "f")
-    return shortest.removesuffix(".0")
-
-
-def _entity_labels(metric_set: MetricSet, schema: Schema) -> Mapping[str, str]:
-    if schema.tag_set == "1.3" and metric_set.type in {POD, POD_CONTAINER} and "namespace_name" in metric_set.labels:
-        return {**metric_set.labels, "pod_namespace": metric_set.labels["namespace_name"]}
-    return metric_set.labels
+def _filled(
+    values: Mapping[str, Number], where: str, time_ns: int, schema: Schema, problems: Problems
+) -> tuple[Template, tuple[Any, ...]]:
+    """The lines of these values, and what stands in their places."""
+    template = _template(values, time_ns, schema)
+    if template.problems:
+        problems.update(template.problems)
+    try:
+        if len(where) * _MOST_BYTES + template.longest_bytes > MAX_SERIES_KEY_BYTES:
+            raise ValueError("it may be too long")  # noqa: TRY301 - found out below, as what is not finite
+        return template, template.numbers(values)
+    except ValueError:
+        left = _writable(values, len(where.encode()), schema, problems)
+        template = _template(left, time_ns, schema)
+        return template, template.numbers(left)
 
 
-def _tags(labels: Mapping[str, str], cluster: str, schema: Schema, problems: Counter[Problem]) -> str:
-    """`,name=value` of every tag, sorted by name, escaped."""
-    left_out = frozenset() if schema.tag_set == "1.3" else _ONLY_1_3
-    tags: dict[str, str] = {}
-    for name, value in labels.items():
-        if name not in left_out:
-            tags[_clean(name, problems)] = _clean(value, problems)
-    tags[_CLUSTER_NAME] = _clean(cluster if schema.cluster_name is None else schema.cluster_name, problems)
-    return "".join(f",{_escape(name)}={_escape(tags[name])}" for name in sorted(tags) if name and tags[name])
-
-
-def _append_lines(
-    lines: list[str],
-    values: Mapping[str, Number],
-    tags: str,
-    time: str,
-    schema: Schema,
-    problems: Counter[Problem],
-) -> None:
-    tags_bytes = len(tags.encode())
+def _writable(values: Mapping[str, Number], tags_bytes: int, schema: Schema, problems: Problems) -> dict[str, Number]:
+    """Those that are finite, in series whose keys are short enough."""
+    left: dict[str, Number] = {}
     for metric, value in values.items():
-        if not schema.counters_with_rates and metric in RATED_COUNTERS:
+        if not is_wanted(metric, counters_with_rates=schema.counters_with_rates):
             continue
-        name = _name(metric, with_fields=schema.with_fields)
-        if name.problems:
-            problems.update(name.problems)
-        if tags_bytes + name.measurement_bytes > MAX_SERIES_KEY_BYTES:
+        measurement = name_of(metric, with_fields=schema.with_fields).measurement
+        if tags_bytes + len(measurement.encode()) > MAX_SERIES_KEY_BYTES:
             problems[SERIES_KEY_TOO_LONG] += 1
-            continue
-        try:
-            lines.append(f"{name.measurement}{tags} {name.field}={number(value)}{time}")
-        except ValueError:
+        elif not math.isfinite(value):
             problems[NOT_FINITE] += 1
+        else:
+            left[metric] = value
+    return left
 
 
-@lru_cache(maxsize=_NAMES_KEPT)
-def _name(metric: str, *, with_fields: bool) -> _Name:
-    """Measurement and field key, escaped: with fields, what stands before and after the first slash."""
-    problems: Counter[Problem] = Counter()
-    measurement, slash, field = metric.partition("/")
-    if not (with_fields and slash):
-        measurement, field = metric, _VALUE
-    escaped = _clean(measurement, problems).replace(",", r"\,").replace(" ", r"\ ")
-    return _Name(
-        escaped,
-        len(escaped.encode()),
-        _escape(_clean(field, problems)).replace('"', r"\""),
-        tuple(problems.elements()),
-    )
-
-
-def _clean(text: str, problems: Counter[Problem]) -> str:
-    if "\n" in text:
-        problems[LINE_BREAK] += 1
-        text = text.replace("\n", " ")
-    if text.endswith("\\"):
-        problems[TRAILING_BACKSLASH] += 1
-        text = text.rstrip("\\")
-    return text
-
-
-def _escape(text: str) -> str:
-    return text.replace(",", r"\,").replace("=", r"\=").replace(" ", r"\ ")
+def _template(values: Mapping[str, Number], time_ns: int, schema: Schema) -> Template:
+    types = tuple(map(type, values.values()))
+    return template_of(tuple(values), types, time_ns, schema.with_fields, schema.counters_with_rates)

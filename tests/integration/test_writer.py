@@ -352,6 +352,32 @@ def test_a_conflicting_point_becomes_a_dead_letter_and_no_other(
     assert found == expected
 
 
+def test_of_a_line_with_a_conflicting_field_the_others_are_written(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    query(influxdb, f'CREATE DATABASE "{influx_database}" WITH NAME "default"')
+    taken = requests.post(
+        f"{influxdb.url}/write?db={influx_database}&rp=default",
+        data=f"custom,other=series qps=1i {FIRST_WINDOW_NS}",
+        auth=(influxdb.user, influxdb.password),
+        timeout=30,
+    )
+    assert taken.status_code == 204
+    bad = batch("n7", values={"custom/length": 2, "custom/qps": 1.5, "custom/wait": 0.5, "uptime": 3})
+    good = [batch(f"n{number}") for number in range(5)]
+    pipeline.send(*good[:3], bad, *good[3:])
+    writer = start(sink(influxdb, influx_database, "&withfields=true"))
+    (letter,) = pipeline.letters(1)
+    assert letter.headers["refused-lines"] == (
+        r"custom,cluster_name=testing,labels=zone:a\ b\,disk\=x,nodename=n7,type=node qps=1.5"
+        f" {FIRST_WINDOW_NS}\n"
+    )
+    expected = {point for point in points_of([*good, bad], with_fields=True) if point.field != "qps"}
+    until(lambda: pipeline.committed(writer.told("writing")[0]["sink"]) == 6, "all is committed")
+    found = {point for point in points_in(influxdb, influx_database) if point.field != "qps"}
+    assert found == expected
+
+
 def test_records_that_cannot_be_read_are_dead_letters_and_the_others_go_on(
     pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
 ) -> None:

@@ -78,18 +78,19 @@ def written(batches: Iterable[MetricBatch], schema: Schema) -> Points:
     for batch in batches:
         rendered = render(batch, schema)
         assert not rendered.problems
+        assert rendered.points == len(rendered.lines)
         lines += rendered.lines
-    found = points(lines)
-    assert len(found) == len(lines), "two points of one series and time"
-    return found
+    return points(lines)
 
 
 def points(lines: Iterable[str]) -> Points:
     found: Points = {}
     for line in lines:
-        series, field_and_value, time = line.rsplit(" ", 2)
-        field, value = field_and_value.rsplit("=", 1)
-        found[series, field, time] = value
+        series, fields, time = line.rsplit(" ", 2)
+        for field_and_value in fields.split(","):
+            field, value = field_and_value.rsplit("=", 1)
+            assert (series, field, time) not in found, "two points of one series and time"
+            found[series, field, time] = value
     return found
 
 

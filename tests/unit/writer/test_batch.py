@@ -6,7 +6,7 @@ from writer.batch import Piece, Request, body, expired, narrowed, requests, size
 
 
 def piece(*lines: str, partition: int = 0, offset: int = 0) -> Piece:
-    return Piece(partition, offset, lines)
+    return Piece(partition, offset, "".join(f"{line}\n" for line in lines), len(lines))
 
 
 def all_lines(*found: Request) -> list[tuple[int, int, str]]:
@@ -58,7 +58,7 @@ def test_partitions_of_others_are_left_out() -> None:
     st.integers(1, 30),
 )
 def test_requests_keep_every_line_in_its_order(records: list[list[str]], points: int, characters: int) -> None:
-    pieces = [Piece(0, offset, tuple(lines)) for offset, lines in enumerate(records)]
+    pieces = [piece(*lines, offset=offset) for offset, lines in enumerate(records)]
     found = requests(pieces, points=points, characters=characters)
     assert all_lines(*found) == all_lines(tuple(pieces))
     for request in found:
@@ -69,8 +69,22 @@ def test_requests_keep_every_line_in_its_order(records: list[list[str]], points:
 @pytest.mark.parametrize(
     ("lines", "message", "expected"),
     [
-        pytest.param(["a 1"], "unable to parse", [], id="one line: it is the bad one"),
-        pytest.param(["a 1", "b 2"], "partial write: whatever dropped=2", [], id="all were dropped: all are bad"),
+        pytest.param(["a v=1 0"], "unable to parse", [], id="one line: it is the bad one"),
+        pytest.param(
+            ["a v=1 0", "b v=2 0"], "partial write: whatever dropped=2", [], id="all were dropped: all are bad"
+        ),
+        pytest.param(
+            [r"a\ b,t=1\,2 v=1,w\,\ x=2i 0"],
+            "partial write: whatever dropped=1",
+            [[r"a\ b,t=1\,2 v=1 0", r"a\ b,t=1\,2 w\,\ x=2i 0"]],
+            id="of one line each field by itself",
+        ),
+        pytest.param(
+            ["a v=1,w=2 0", "b v=2 0"],
+            "partial write: whatever dropped=2",
+            [["a v=1 0", "a w=2 0", "b v=2 0"]],
+            id="of many lines each field by itself",
+        ),
         pytest.param(
             ["a 1", "b 2", "c 3"], "unable to parse 'b 2'", [["a 1"], ["b 2", "c 3"]], id="halves if nothing is known"
         ),
@@ -107,7 +121,7 @@ def test_a_refused_request_is_narrowed_down(lines: list[str], message: str, expe
 def test_narrowing_ends_at_exactly_the_bad_lines(records: list[list[int]], message: str) -> None:
     """A server that refuses line 0, with a message that is no help."""
     pieces = tuple(
-        Piece(0, offset, tuple(f"m{number},x={place} v" for place, number in enumerate(numbers)))
+        piece(*(f"m{number},x={place} v=1 0" for place, number in enumerate(numbers)), offset=offset)
         for offset, numbers in enumerate(records)
         if numbers
     )

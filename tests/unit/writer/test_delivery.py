@@ -22,7 +22,7 @@ Sent: TypeAlias = Callable[..., Delivery]
 
 
 def piece(*lines: str, partition: int = 0, offset: int = 0) -> Piece:
-    return Piece(partition, offset, lines)
+    return Piece(partition, offset, "".join(f"{line}\n" for line in lines), len(lines))
 
 
 class Valve:

@@ -11,7 +11,7 @@ from writer.versions import NewestVersions
 def render(batch: MetricBatch) -> Rendered:
     """A line a metric: short, and enough to tell one batch from another."""
     names = sorted(name for metric_set in batch.sets for name in metric_set.values)
-    return Rendered([f"{name} v{batch.version.nodes}" for name in names], {"not_finite": 1})
+    return Rendered("".join(f"{name} v{batch.version.nodes}\n" for name in names), len(names), {"not_finite": 1})
 
 
 def record(
@@ -41,7 +41,8 @@ def test_lines_remember_their_record() -> None:
     first, second = record(7), record(9, entity="n2", partition=3)
     found = hand(first, second)
     (request,) = found.requests()
-    assert request == (Piece(0, 7, ("restart_count v1", "uptime v1")), Piece(3, 9, ("restart_count v1", "uptime v1")))
+    text = "restart_count v1\nuptime v1\n"
+    assert request == (Piece(0, 7, text, 2), Piece(3, 9, text, 2))
     assert [found.record(piece) for piece in request] == [first, second]
 
 
@@ -71,7 +72,7 @@ def test_a_record_that_cannot_be_read_is_a_letter_and_the_others_go_on(value: by
 def test_only_the_newest_batch_of_a_group_is_written() -> None:
     versions = [record(offset, entity="cluster", nodes=nodes) for offset, nodes in enumerate((1, 3, 2))]
     found = hand(*versions)
-    assert found.requests() == [(Piece(0, 1, ("restart_count v3", "uptime v3")),)]
+    assert found.requests() == [(Piece(0, 1, "restart_count v3\nuptime v3\n", 2),)]
     assert (found.stale, found.offsets) == (2, {0: 3})
 
 
@@ -81,7 +82,7 @@ def test_partitions_of_others_are_forgotten() -> None:
     found.drop({1})
     assert [piece.partition for request in found.requests() for piece in request] == [0]
     assert (found.offsets, found.letters, len(found)) == ({0: 2}, [], 1)
-    assert found.record(Piece(1, 2, ())) is None
+    assert found.record(Piece(1, 2, "", 0)) is None
 
 
 def test_it_is_full_when_one_more_record_like_the_last_is_too_much() -> None:

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,11 +49,13 @@ def window(tick: int) -> MetricBatch:
 
 
 def points(lines: Iterable[str]) -> dict[str, str]:
-    """Values by what stands before and after them."""
+    """Values by series, field and time, however many fields share a line."""
     found: dict[str, str] = {}
     for line in lines:
-        begin, value, time = re.fullmatch(r"(.*)=([^= ]+) (\d+)", line).groups()  # type: ignore[union-attr]
-        found[f"{begin} {time}"] = value
+        series, fields, time = line.rsplit(" ", 2)
+        for field in fields.split(","):
+            name, value = field.split("=")
+            found[f"{series} {name} {time}"] = value
     return found
 
 

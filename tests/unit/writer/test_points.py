@@ -67,6 +67,17 @@ def lines(found: MetricBatch, schema: Schema | None = None) -> list[str]:
     return render(found, schema or Schema()).lines
 
 
+def rendered(*sets: MetricSet) -> tuple[list[str], Mapping[Problem, int]]:
+    found = render(batch(*sets), Schema())
+    return found.lines, found.problems
+
+
+def a_field_each(line: str) -> list[str]:
+    """Heapster's lines: it had a line for every field."""
+    series, fields, time = line.rsplit(" ", 2)
+    return [f"{series} {field} {time}" for field in fields.split(",")]
+
+
 def tags(line: str) -> str:
     """What stands between measurement and field of a line without escaped spaces."""
     return line.split(" ", maxsplit=1)[0].partition(",")[2]
@@ -81,7 +92,34 @@ def test_a_batch_becomes_heapsters_lines() -> None:
 
 
 def test_with_fields_a_batch_becomes_heapsters_lines() -> None:
-    assert lines(SMALL_CLUSTER, Schema(with_fields=True)) == (FIXTURES / "withfields.lp").read_text().splitlines()
+    found = [line for line in lines(SMALL_CLUSTER, Schema(with_fields=True)) for line in a_field_each(line)]
+    assert found == (FIXTURES / "withfields.lp").read_text().splitlines()
+
+
+def test_fields_of_one_series_share_a_line() -> None:
+    values = {"cpu/usage": 1, "memory/rss": 2, "cpu/load": 3, "uptime": 4}
+    assert lines(batch(metric_set({"type": "cluster"}, values)), Schema(with_fields=True)) == [
+        f"cpu,cluster_name=default,type=cluster usage=1i,load=3i {T}",
+        f"memory,cluster_name=default,type=cluster rss=2i {T}",
+        f"uptime,cluster_name=default,type=cluster value=4i {T}",
+    ]
+
+
+def test_two_metrics_that_become_one_field_stay_apart_and_the_later_one_counts() -> None:
+    values = {"a/x ": 1, "a/y": 2, "a/x\n": 3}
+    assert lines(batch(metric_set({"type": "cluster"}, values)), Schema(with_fields=True)) == [
+        rf"a,cluster_name=default,type=cluster x\ =1i,y=2i {T}",
+        rf"a,cluster_name=default,type=cluster x\ =3i {T}",
+    ]
+
+
+def test_what_is_odd_in_a_name_or_value_disturbs_no_other() -> None:
+    odd = {"type": "pod", "x": "100%s\0"}
+    assert lines(batch(metric_set(odd, {"custom/5%d\0": 1, "m": 0.5}, ({"y": "\0"}, {"n": 2})))) == [
+        f"custom/5%d\0,cluster_name=default,type=pod,x=100%s\0 value=1i {T}",
+        f"m,cluster_name=default,type=pod,x=100%s\0 value=0.5 {T}",
+        f"n,cluster_name=default,type=pod,x=100%s\0,y=\0 value=2i {T}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +263,7 @@ def test_numbers_are_shortest_decimals_without_exponent(value: Number, expected:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_what_is_no_number_is_left_out_and_counted(value: float) -> None:
-    assert render(batch(metric_set({"type": "cluster"}, {"bad": value, "good": 1.0})), Schema()) == (
+    assert rendered(metric_set({"type": "cluster"}, {"bad": value, "good": 1.0})) == (
         [f"good,cluster_name=default,type=cluster value=1 {T}"],
         {"not_finite": 1},
     )
@@ -245,12 +283,12 @@ def test_what_is_no_number_is_left_out_and_counted(value: float) -> None:
     ],
 )
 def test_tag_values(value: str, expected: str, problems: Mapping[Problem, int]) -> None:
-    found = render(batch(metric_set({"type": "pod", "x": value}, {"m": 1})), Schema())
+    found = rendered(metric_set({"type": "pod", "x": value}, {"m": 1}))
     assert found == ([f"m,cluster_name=default,type=pod{expected} value=1i {T}"], problems)
 
 
 def test_tag_names_are_mended_as_values_are() -> None:
-    found = render(batch(metric_set({"type": "pod", "x y\\": "1", "": "nameless"}, {"m": 1})), Schema())
+    found = rendered(metric_set({"type": "pod", "x y\\": "1", "": "nameless"}, {"m": 1}))
     assert found == ([f"m,cluster_name=default,type=pod,x\\ y=1 value=1i {T}"], {"trailing_backslash": 1})
 
 

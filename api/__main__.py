@@ -17,6 +17,7 @@ from api.status import Served
 from api.store import Store
 from runtime import flags
 from runtime.errors import ConfigError
+from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 
 log = logging.getLogger(__name__)
@@ -26,18 +27,18 @@ _STOP_WITHIN_S: Final = 5
 
 
 @click.command("api", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
+@flags.kafka_flags
 @flags.flag("--listen-ip", default="127.0.0.1", help="Address to serve on; 0.0.0.0 is every one.")
 @flags.flag("--heapster-port", type=click.IntRange(0, 65535), default=8082, help="Port to serve on; 0 is any free one.")
 @flags.flag("--cluster-name", default="default", help="The cluster that is answered for, as its scrapers name it.")
 @flags.log_level
-def api(*, kafka_brokers: str, listen_ip: str, heapster_port: int, cluster_name: str, log_level: str) -> None:
+def api(*, kafka: KafkaSettings, listen_ip: str, heapster_port: int, cluster_name: str, log_level: str) -> None:
     """Answer what Heapster answered: the model API, the resource metrics API, the export.
 
     Start as many as you like: each reads all of derived-metrics.
     """
     start_logging(log_level)
-    run(FollowConfig(brokers=kafka_brokers, cluster=cluster_name), listening(listen_ip, heapster_port))
+    run(FollowConfig(kafka=kafka, cluster=cluster_name), listening(listen_ip, heapster_port))
 
 
 def listening(ip: str, port: int) -> socket.socket:

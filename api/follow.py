@@ -15,7 +15,7 @@ from api.progress import Backlog
 from api.store import SPAN_NS
 from runtime.duration import NS_PER_MS
 from runtime.errors import UnavailableError
-from runtime.kafka import client_log, client_settings
+from runtime.kafka import KafkaSettings, client_log, client_settings
 from schemas.codec import UndecodableError
 from schemas.metric_batch import decode_batch
 from schemas.topics import MAX_RECORD_BYTES, Topic, topics
@@ -37,7 +37,7 @@ _Answer = TypeVar("_Answer")
 class FollowConfig:
     """What is followed."""
 
-    brokers: str
+    kafka: KafkaSettings
     cluster: str
     topic: Topic = field(default_factory=lambda: topics().derived_metrics)
 
@@ -147,7 +147,7 @@ class Follower:
 
 
 def _settings(config: FollowConfig) -> dict[str, str | int | float | bool]:
-    return client_settings(config.brokers, "heapster-stream-api") | {
+    return client_settings(config.kafka, "heapster-stream-api") | {
         "group.id": "heapster-stream-api",  # librdkafka wants one; it is never joined
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from chaos.bench import KINDS, Bench, Kind
 from chaos.gate import Mood
 from chaos.recorded import recorded, value_of
-from runtime.kafka import SESSION_TIMEOUT_S, client_log, producer_settings
+from runtime.kafka import SESSION_TIMEOUT_S, KafkaSettings, client_log, producer_settings
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape, encode_scrape
 from schemas.topics import topics
@@ -154,4 +154,4 @@ FAULTS: Final[tuple[Fault, ...]] = (
 
 
 def _producer(bench: Bench) -> Producer:
-    return Producer(producer_settings(bench.kafka.bootstrap, "chaos"), logger=client_log)
+    return Producer(producer_settings(KafkaSettings(bench.kafka.bootstrap), "chaos"), logger=client_log)

@@ -2,6 +2,7 @@
 
 from confluent_kafka import Message
 
+from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 
 Recorded = dict[int, list[Message]]
@@ -10,7 +11,7 @@ Recorded = dict[int, list[Message]]
 
 def recorded(brokers: str, topic: str) -> Recorded:
     """Raises UnavailableError: Kafka does not answer."""
-    with Reader(brokers, "chaos") as reader:
+    with Reader(KafkaSettings(brokers), "chaos") as reader:
         return {
             partition: list(reader.records(topic, partition, begin, end))
             for partition, (begin, end) in reader.bounds(topic).items()

@@ -10,7 +10,7 @@ from confluent_kafka import Message, Producer
 
 from runtime import dead_letter, flags
 from runtime.errors import ConfigError
-from runtime.kafka import client_log, producer_settings
+from runtime.kafka import KafkaSettings, client_log, producer_settings
 from runtime.logs import start_logging
 from runtime.reader import Reader
 from schemas.topics import topics
@@ -64,12 +64,12 @@ def dead_letters() -> None:
 
 
 @dead_letters.command("list", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
-def list_letters(kafka_brokers: str) -> None:
+@flags.kafka_flags
+def list_letters(kafka: KafkaSettings) -> None:
     """One line for each letter: its name, when and by whom it was rejected, its key, and why."""
     start_logging("error")
     count = 0
-    for letter in _all(kafka_brokers):
+    for letter in _all(kafka):
         count += 1
         at, by = letter.headers.get(dead_letter.REJECTED_AT, "?"), letter.headers.get(dead_letter.REJECTED_BY, "?")
         click.echo(f"{letter.id}  {at}  {by}  {letter.name}  {letter.headers.get(dead_letter.REASON, '?')}")
@@ -77,12 +77,12 @@ def list_letters(kafka_brokers: str) -> None:
 
 
 @dead_letters.command("show", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
+@flags.kafka_flags
 @click.argument("letter")
-def show(kafka_brokers: str, letter: str) -> None:
+def show(kafka: KafkaSettings, letter: str) -> None:
     """All headers of one LETTER, and the beginning of its bytes."""
     start_logging("error")
-    found = _one(kafka_brokers, letter)
+    found = _one(kafka, letter)
     click.echo(f"letter: {found.id}\nkey: {found.name}\nrecord: {found.origin}")
     for name, text in found.headers.items():
         click.echo(f"{name}: {text}")
@@ -91,10 +91,10 @@ def show(kafka_brokers: str, letter: str) -> None:
 
 
 @dead_letters.command("requeue", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
+@flags.kafka_flags
 @click.option("--all", "everything", is_flag=True, help="All letters there are.")
 @click.argument("letters", nargs=-1)
-def requeue(kafka_brokers: str, letters: tuple[str, ...], everything: bool) -> None:  # noqa: FBT001 - click's flag
+def requeue(kafka: KafkaSettings, letters: tuple[str, ...], everything: bool) -> None:  # noqa: FBT001 - click's flag
     """Send LETTERS to where they came from, under their key and with their time.
 
     Doing so twice changes nothing: a record that was counted is not counted again.
@@ -102,8 +102,8 @@ def requeue(kafka_brokers: str, letters: tuple[str, ...], everything: bool) -> N
     start_logging("error")
     if bool(letters) == everything:
         raise ConfigError("requeue: name the letters, or give --all")
-    found = list(_all(kafka_brokers)) if everything else [_one(kafka_brokers, each) for each in letters]
-    producer = Producer(producer_settings(kafka_brokers, "heapster-stream-dead-letters"), logger=client_log)
+    found = list(_all(kafka)) if everything else [_one(kafka, each) for each in letters]
+    producer = Producer(producer_settings(kafka, "heapster-stream-dead-letters"), logger=client_log)
     for letter in found:
         _send(producer, letter)
     left = producer.flush(_FLUSH_S)
@@ -125,19 +125,19 @@ def _send(producer: Producer, letter: Letter) -> None:
     )
 
 
-def _all(brokers: str) -> Iterator[Letter]:
-    with _reader(brokers) as reader:
+def _all(kafka: KafkaSettings) -> Iterator[Letter]:
+    with _reader(kafka) as reader:
         for topic in _NAMES:
             for partition, (begin, end) in reader.bounds(topic).items():
                 yield from map(Letter.of, reader.records(topic, partition, begin, end))
 
 
-def _one(brokers: str, name: str) -> Letter:
+def _one(kafka: KafkaSettings, name: str) -> Letter:
     parts = _ID.fullmatch(name)
     if parts is None or parts["topic"] not in _NAMES:
         raise ConfigError(f"{name!r} is not a dead letter's name: TOPIC/PARTITION/OFFSET, as `dead-letters list` shows")
     topic, partition, offset = parts["topic"], int(parts["partition"]), int(parts["offset"])
-    with _reader(brokers) as reader:
+    with _reader(kafka) as reader:
         begin, end = reader.bounds(topic).get(partition, (0, 0))
         if not begin <= offset < end:
             raise ConfigError(f"there is no dead letter {name}")
@@ -145,5 +145,5 @@ def _one(brokers: str, name: str) -> Letter:
         return Letter.of(record)
 
 
-def _reader(brokers: str) -> Reader:
-    return Reader(brokers, "heapster-stream-dead-letters")
+def _reader(kafka: KafkaSettings) -> Reader:
+    return Reader(kafka, "heapster-stream-dead-letters")

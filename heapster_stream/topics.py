@@ -7,14 +7,14 @@ import click
 from runtime import flags
 from runtime.duration import NS_PER_MS, influx_duration_ns
 from runtime.errors import ConfigError, UnavailableError
-from runtime.kafka import ensure_topics
+from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.logs import start_logging
 from schemas import topics as catalogue
 from schemas.topics import DEFAULT_PARTITIONS, Topic
 
 
 @click.command("topics", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
+@flags.kafka_flags
 @flags.flag(
     "--partitions",
     type=click.IntRange(min=1, max=10_000),
@@ -35,7 +35,7 @@ from schemas.topics import DEFAULT_PARTITIONS, Topic
 @flags.flag("--derived-metrics-retention", default="7d", help="How long computed metrics are kept, as 7d, 12h or INF.")
 @flags.log_level
 def topics(
-    kafka_brokers: str,
+    kafka: KafkaSettings,
     partitions: int,
     replication_factor: int | None,
     kubelet_stats_retention: str,
@@ -56,7 +56,7 @@ def topics(
         derived_metrics=replace(live.derived_metrics, retention_ms=derived_ms),
     ).all
     try:
-        found = ensure_topics(kafka_brokers, wanted, partitions=partitions, replication_factor=replication_factor or -1)
+        found = ensure_topics(kafka, wanted, partitions=partitions, replication_factor=replication_factor or -1)
     except UnavailableError as error:
         raise click.ClickException(str(error)) from error
     for topic in wanted:

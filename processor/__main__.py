@@ -16,7 +16,7 @@ from processor.config import ProcessorConfig
 from processor.labels import LabelRules, ignored_labels, stored_labels
 from runtime import flags
 from runtime.errors import ConfigError
-from runtime.kafka import wait_for_topics
+from runtime.kafka import KafkaSettings, wait_for_topics
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
@@ -28,14 +28,14 @@ _LONGEST_STOP_S: Final = 6.0
 
 
 @click.command("processor", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
+@flags.kafka_flags
 @flags.label_flags
 @flags.extended_metrics
 @flags.metrics_flags
 @flags.log_level
 def processor(  # noqa: PLR0913 - a flag each
     *,
-    kafka_brokers: str,
+    kafka: KafkaSettings,
     label_separator: str,
     store_label: tuple[str, ...],
     ignore_label: tuple[str, ...],
@@ -51,7 +51,7 @@ def processor(  # noqa: PLR0913 - a flag each
     start_logging(log_level)
     rules = label_rules(label_separator, store_label, ignore_label)
     with metrics_served(metrics_ip, metrics_port):
-        run(ProcessorConfig(brokers=kafka_brokers, rules=rules, extended=extended_metrics))
+        run(ProcessorConfig(kafka=kafka, rules=rules, extended=extended_metrics))
 
 
 def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...]) -> LabelRules:
@@ -70,7 +70,7 @@ def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...])
 def run(config: ProcessorConfig) -> None:
     """Run one worker until it is told to stop; ends the process."""
     stopped = stop_on_signals()
-    partitions = wait_for_topics(config.brokers, config.topics.all, stopped)
+    partitions = wait_for_topics(config.kafka, config.topics.all, stopped)
     if partitions is None or not _changelogs(config, partitions, stopped):
         return
     app, _ = build(config, partitions)
@@ -100,7 +100,7 @@ def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped:
     )
     for changelog, source in wanted:
         count = partitions[source.name]
-        found = wait_for_topics(config.brokers, [changelog], stopped, partitions=count, grow=True)
+        found = wait_for_topics(config.kafka, [changelog], stopped, partitions=count, grow=True)
         if found is None:
             return False
         if found[changelog.name] > count:

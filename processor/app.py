@@ -111,7 +111,7 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, 
     stats, sums = config.topics.kubelet_stats, config.topics.group_sums
     app = App(
         config.group,
-        broker=[f"kafka://{broker}" for broker in config.brokers.split(",")],
+        broker=[f"kafka://{broker}" for broker in config.kafka.brokers.split(",")],
         store="memory://",
         web_enabled=False,
         table_standby_replicas=0,
@@ -226,7 +226,7 @@ class Processor:
 
     def _kafka_answers(self) -> bool:
         try:
-            with Reader(self._config.brokers, f"{self._config.group}-watchdog") as reader:
+            with Reader(self._config.kafka, f"{self._config.group}-watchdog") as reader:
                 return bool(reader.partitions(self._config.topics.kubelet_stats.name))
         except UnavailableError:
             return False

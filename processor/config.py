@@ -1,10 +1,11 @@
-"""What a processor is told: brokers, topics, labels, and in a replay the stretch it is of."""
+"""What a processor is told: Kafka, topics, labels, and in a replay the stretch it is of."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
 from processor.assignment import Span
 from processor.labels import LabelRules
+from runtime.kafka import KafkaSettings
 from schemas.topics import Topic, Topics, changelog, topics
 
 GROUP: Final = "heapster-processor"
@@ -14,7 +15,7 @@ GROUP: Final = "heapster-processor"
 class ProcessorConfig:
     """One pipeline's processor; every worker with the same `group` shares its partitions."""
 
-    brokers: str
+    kafka: KafkaSettings
     rules: LabelRules
     group: str = GROUP  # consumer group, and prefix of the changelogs
     topics: Topics = field(default_factory=topics)

@@ -24,7 +24,7 @@ from replay.history import History, Offsets
 from replay.stretch import Stretch, parse_time, time_text
 from runtime import flags
 from runtime.errors import ConfigError, UnavailableError
-from runtime.kafka import ensure_topics
+from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.logs import start_logging
 from runtime.memory import keep_freed_memory
 from runtime.stopping import stop_on_signals
@@ -52,7 +52,7 @@ class Plan:
 
 
 @click.command("replay", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
+@flags.kafka_flags
 @flags.flag("--from", "from_", required=True, metavar="TIME", help="End of the first window, as 2026-01-01T00:00:00Z.")
 @flags.flag("--to", required=True, metavar="TIME", help="End of the last window, as 2026-01-02T00:00:00Z.")
 @flags.flag(
@@ -71,7 +71,7 @@ class Plan:
 @flags.log_level
 def replay(  # noqa: PLR0913 - a flag each
     *,
-    kafka_brokers: str,
+    kafka: KafkaSettings,
     from_: str,
     to: str,
     topic_suffix: str | None,
@@ -94,12 +94,12 @@ def replay(  # noqa: PLR0913 - a flag each
     suffix = topic_suffix or stretch.suffix
     topics = replay_topics(suffix)
     try:
-        history = History(kafka_brokers, topics.kubelet_stats.name)
+        history = History(kafka, topics.kubelet_stats.name)
         offsets = history.offsets(stretch)
         span = Span(from_ns=stretch.from_ns, to_ns=stretch.to_ns, end_offsets=offsets.end)
         plan = Plan(
             processor=ProcessorConfig(
-                brokers=kafka_brokers,
+                kafka=kafka,
                 rules=rules,
                 group=GROUP + suffix,
                 topics=topics,
@@ -107,7 +107,7 @@ def replay(  # noqa: PLR0913 - a flag each
                 extended=extended_metrics,
             ),
             writer=WriterConfig(
-                brokers=kafka_brokers,
+                kafka=kafka,
                 source=topics.derived_metrics,
                 dead_letter=topics.derived_metrics_dead_letter,
                 group_prefix=f"{GROUP_PREFIX.rstrip('-')}{suffix}-",
@@ -124,8 +124,8 @@ def replay(  # noqa: PLR0913 - a flag each
 def run(plan: Plan, history: History) -> int:
     """Replay until everything is done; the exit status. Interrupted, it can be started again."""
     stopped = stop_on_signals()
-    config, groups = plan.processor, Groups(plan.processor.brokers)
-    ensure_topics(config.brokers, config.topics.all, partitions=len(plan.offsets.begin))
+    config, groups = plan.processor, Groups(plan.processor.kafka)
+    ensure_topics(config.kafka, config.topics.all, partitions=len(plan.offsets.begin))
     groups.begin_at(config.group, config.topics.kubelet_stats.name, plan.offsets.begin)
     workers = [Worker("processor", _process, (config, plan.log_level))]
     if plan.sinks:

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from runtime.errors import UnavailableError
-from runtime.kafka import client_log, client_settings, consumer_settings
+from runtime.kafka import KafkaSettings, client_log, client_settings, consumer_settings
 from runtime.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -24,10 +24,10 @@ _BEGUN: Final = frozenset(
 class Groups:
     """Looks after groups and topics of one replay."""
 
-    def __init__(self, brokers: str) -> None:
-        """At those brokers."""
-        self._brokers = brokers
-        self._admin = AdminClient(client_settings(brokers, _CLIENT_ID), logger=client_log)
+    def __init__(self, kafka: KafkaSettings) -> None:
+        """In that Kafka."""
+        self._kafka = kafka
+        self._admin = AdminClient(client_settings(kafka, _CLIENT_ID), logger=client_log)
         self._readers: dict[str, Reader] = {}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
@@ -36,7 +36,7 @@ class Groups:
         Raises UnavailableError: Kafka does not answer.
         """
         if group not in self._readers:
-            self._readers[group] = Reader(self._brokers, _CLIENT_ID, group=group)
+            self._readers[group] = Reader(self._kafka, _CLIENT_ID, group=group)
         return self._readers[group].committed(topic)
 
     def begin_at(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
@@ -46,7 +46,7 @@ class Groups:
         """
         if self.committed(group, topic):
             return
-        consumer = Consumer(consumer_settings(self._brokers, _CLIENT_ID, group), logger=client_log)
+        consumer = Consumer(consumer_settings(self._kafka, _CLIENT_ID, group), logger=client_log)
         wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         try:
             consumer.commit(offsets=wanted, asynchronous=False)
@@ -60,7 +60,7 @@ class Groups:
 
     def ends(self, topic: str) -> dict[int, int]:
         """By partition the end of a topic. Raises UnavailableError: Kafka does not answer."""
-        with Reader(self._brokers, _CLIENT_ID) as reader:
+        with Reader(self._kafka, _CLIENT_ID) as reader:
             return {partition: end for partition, (_, end) in reader.bounds(topic).items()}
 
     def in_use(self, group: str) -> bool:

@@ -8,6 +8,7 @@ from confluent_kafka import Message
 from replay.stretch import Stretch, refusal
 from runtime.duration import NS_PER_MS
 from runtime.errors import ConfigError, UnavailableError
+from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape
@@ -29,11 +30,11 @@ class Offsets:
 class History:
     """Looks records up; consumes nothing for anybody."""
 
-    def __init__(self, brokers: str, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         """Of one topic."""
-        self._reader = Reader(brokers, "heapster-replay")
+        self._reader = Reader(kafka, "heapster-replay")
         self._topic = topic
-        self._brokers = brokers
+        self._brokers = kafka.brokers
 
     def offsets(self, stretch: Stretch) -> Offsets:
         """What is to be read for a stretch.

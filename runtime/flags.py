@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
 
 import click
 
 from runtime.duration import NS_PER_MS, go_duration_ns
 from runtime.errors import ConfigError
+from runtime.kafka import KafkaSettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -65,7 +67,18 @@ def flag(name: str, *names: str, **settings: Any) -> Callable[[_Command], _Comma
     return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
 
 
-kafka_brokers: Final = flag(
+def kafka_flags(command: _Command) -> _Command:
+    """Kafka's flags, handed to the command together as `kafka: KafkaSettings`."""
+
+    @_kafka_brokers
+    @wraps(command)
+    def given(*, kafka_brokers: str, **others: object) -> object:
+        return command(kafka=KafkaSettings(kafka_brokers), **others)
+
+    return cast("_Command", given)
+
+
+_kafka_brokers: Final = flag(
     "--kafka-brokers", type=Brokers(), required=True, help="Kafka brokers to start from, HOST:PORT separated by commas."
 )
 log_level: Final = flag(

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -25,14 +26,27 @@ _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 
 
-def client_settings(brokers: str, client_id: str) -> dict[str, str | int | float | bool]:
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How every client of this process speaks to Kafka."""
+
+    brokers: str  # HOST:PORT,HOST:PORT,…
+    properties: Mapping[str, str] = field(default_factory=dict, repr=False)  # librdkafka's names; may hold secrets
+
+
+def client_settings(kafka: KafkaSettings, client_id: str) -> dict[str, str | int | float | bool]:
     """Settings of every librdkafka client; it is made with `logger=client_log`."""
-    return {"bootstrap.servers": brokers, "client.id": client_id, "log.connection.close": False}
+    return {
+        "bootstrap.servers": kafka.brokers,
+        "client.id": client_id,
+        "log.connection.close": False,
+        **kafka.properties,
+    }
 
 
-def producer_settings(brokers: str, client_id: str) -> dict[str, str | int | float | bool]:
+def producer_settings(kafka: KafkaSettings, client_id: str) -> dict[str, str | int | float | bool]:
     """Settings of a producer that loses nothing: all replicas acknowledge, retried for as long as the process lives."""
-    return client_settings(brokers, client_id) | {
+    return client_settings(kafka, client_id) | {
         "acks": "all",
         "enable.idempotence": True,
         "compression.type": "lz4",
@@ -42,9 +56,9 @@ def producer_settings(brokers: str, client_id: str) -> dict[str, str | int | flo
     }
 
 
-def consumer_settings(brokers: str, client_id: str, group: str) -> dict[str, str | int | float | bool]:
+def consumer_settings(kafka: KafkaSettings, client_id: str, group: str) -> dict[str, str | int | float | bool]:
     """Settings of a consumer that begins at the start of a topic and commits only what it is told to."""
-    return client_settings(brokers, client_id) | {
+    return client_settings(kafka, client_id) | {
         "group.id": group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -56,7 +70,7 @@ def consumer_settings(brokers: str, client_id: str, group: str) -> dict[str, str
 
 
 def ensure_topics(
-    brokers: str,
+    kafka: KafkaSettings,
     topics: Iterable[Topic],
     *,
     partitions: int = DEFAULT_PARTITIONS,
@@ -73,8 +87,8 @@ def ensure_topics(
         ConfigError: Kafka refuses, as for more replicas than it has brokers.
     """
     wanted = {topic.name: topic for topic in topics}
-    admin = AdminClient(client_settings(brokers, "heapster-stream-topics"), logger=client_log)
-    found = _partitions(admin, brokers)
+    admin = AdminClient(client_settings(kafka, "heapster-stream-topics"), logger=client_log)
+    found = _partitions(admin, kafka.brokers)
     missing = [topic for name, topic in wanted.items() if name not in found]
     if missing:
         _create(admin, missing, partitions, replication_factor)
@@ -87,7 +101,7 @@ def ensure_topics(
 
 
 def wait_for_topics(
-    brokers: str,
+    kafka: KafkaSettings,
     topics: Iterable[Topic],
     stopped: threading.Event,
     *,
@@ -99,7 +113,7 @@ def wait_for_topics(
     pause_s = _FIRST_PAUSE_S
     while not stopped.is_set():
         try:
-            return ensure_topics(brokers, wanted, partitions=partitions, grow=grow)
+            return ensure_topics(kafka, wanted, partitions=partitions, grow=grow)
         except UnavailableError as error:
             log.warning("waiting for Kafka", extra={"error": str(error), "again_in_s": pause_s})
         stopped.wait(pause_s)

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime.duration import NS_PER_MS
 from runtime.errors import UnavailableError
-from runtime.kafka import client_log, client_settings
+from runtime.kafka import KafkaSettings, client_log, client_settings
 
 _TIMEOUT_S: Final = 20.0
 _PAUSE_S: Final = 0.2
@@ -23,10 +23,10 @@ _Answer = TypeVar("_Answer")
 class Reader:
     """Joins no consumer group, commits nothing. Every method raises UnavailableError: Kafka does not answer."""
 
-    def __init__(self, brokers: str, client_id: str, *, group: str | None = None) -> None:
+    def __init__(self, kafka: KafkaSettings, client_id: str, *, group: str | None = None) -> None:
         """Nothing is asked yet; `group` is the one whose commits are looked up."""
-        self._brokers = brokers
-        settings = client_settings(brokers, client_id) | {
+        self._brokers = kafka.brokers
+        settings = client_settings(kafka, client_id) | {
             "group.id": group or client_id,
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 50,

@@ -11,7 +11,7 @@ import urllib3
 
 from runtime import flags
 from runtime.errors import ConfigError
-from runtime.kafka import wait_for_topics
+from runtime.kafka import KafkaSettings, wait_for_topics
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
@@ -38,7 +38,7 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     " kubeletProxy=false (true: through the API server), addressTypes= (as InternalIP,Hostname), labelSelector= (of"
     " nodes), host_id_annotation= (of nodes without externalID), apiVersion=v1. See docs/configuration.md, 2.",
 )
-@flags.kafka_brokers
+@flags.kafka_flags
 @flags.flag(
     "--metric-resolution",
     type=flags.Duration(at_least_ns=SHORTEST_RESOLUTION_NS),
@@ -51,7 +51,7 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 def scraper(  # noqa: PLR0913 - a flag each
     *,
     source: tuple[str, ...],
-    kafka_brokers: str,
+    kafka: KafkaSettings,
     metric_resolution: int,
     cluster_name: str,
     metrics_port: int,
@@ -72,7 +72,7 @@ def scraper(  # noqa: PLR0913 - a flag each
         source=read_from,
         cluster=cluster_name,
         resolution_ns=metric_resolution,
-        brokers=kafka_brokers,
+        kafka=kafka,
         topic=topics().kubelet_stats,
     )
     with metrics_served(metrics_ip, metrics_port):
@@ -82,7 +82,7 @@ def scraper(  # noqa: PLR0913 - a flag each
 def run(config: WorkerConfig) -> int:
     """Run one worker until it is told to stop; the exit status."""
     stopped = stop_on_signals()
-    found = wait_for_topics(config.brokers, (config.topic,), stopped)
+    found = wait_for_topics(config.kafka, (config.topic,), stopped)
     if found is None:
         return 0
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # told already, and once is enough

@@ -11,7 +11,7 @@ from typing import Final
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from runtime.kafka import ABSENT_S, client_log, consumer_settings
+from runtime.kafka import ABSENT_S, KafkaSettings, client_log, consumer_settings
 from schemas.topics import Topic
 from scraper import telemetry
 
@@ -34,10 +34,10 @@ class Membership(threading.Thread):
     can be given them: then it goes on with what it had, until it is given something anew.
     """
 
-    def __init__(self, brokers: str, cluster: str, topic: Topic, stopped: threading.Event) -> None:
+    def __init__(self, kafka: KafkaSettings, cluster: str, topic: Topic, stopped: threading.Event) -> None:
         """Not started yet."""
         super().__init__(name="membership", daemon=True)
-        settings = consumer_settings(brokers, "heapster-scraper", group_of(cluster)) | {
+        settings = consumer_settings(kafka, "heapster-scraper", group_of(cluster)) | {
             "partition.assignment.strategy": "cooperative-sticky",
             "topic.metadata.refresh.interval.ms": _METADATA_MS,
         }

@@ -10,7 +10,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.duration import NS_PER_MS
-from runtime.kafka import client_log, producer_settings
+from runtime.kafka import KafkaSettings, client_log, producer_settings
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import MAX_RECORD_BYTES, Topic
 from scraper import telemetry
@@ -30,9 +30,9 @@ _METADATA_S: Final = 1.0
 class Publisher:
     """Hands scrapes to Kafka and counts what came of them. Used by many threads."""
 
-    def __init__(self, brokers: str, topic: Topic, stopped: threading.Event) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: Topic, stopped: threading.Event) -> None:
         """A producer of its own."""
-        settings = producer_settings(brokers, "heapster-scraper") | {
+        settings = producer_settings(kafka, "heapster-scraper") | {
             "queue.buffering.max.kbytes": MOST_WAITING_KBYTES,
             "queue.buffering.max.messages": 100_000,
             "batch.num.messages": 1,  # one that the broker finds too large takes no others with it

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # imported there for us
 
 from runtime.duration import NS_PER_MS
-from runtime.kafka import client_log, client_settings
+from runtime.kafka import KafkaSettings, client_log, client_settings
 from schemas.topics import Topic
 
 _LOOK_UP_S: Final = 2.0
@@ -17,9 +17,9 @@ _NONE: Final = -1
 class Records:
     """Asks Kafka about the topic's records without reading them."""
 
-    def __init__(self, brokers: str, topic: Topic) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:
         """A client of its own."""
-        self._client = AdminClient(client_settings(brokers, "heapster-scraper"), logger=client_log)
+        self._client = AdminClient(client_settings(kafka, "heapster-scraper"), logger=client_log)
         self._topic = topic
 
     def missing(self, partitions: Collection[int], since_ns: int) -> frozenset[int]:

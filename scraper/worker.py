@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.duration import NS_PER_S
+from runtime.kafka import KafkaSettings
 from schemas.topics import Topic
 from scraper import telemetry
 from scraper.cluster import ClusterWatch
@@ -35,7 +36,7 @@ class WorkerConfig:
     source: SourceConfig
     cluster: str
     resolution_ns: int
-    brokers: str
+    kafka: KafkaSettings
     topic: Topic
 
 
@@ -51,9 +52,9 @@ class Worker:
         self._partitions = partitions
         self._stopped = stopped
         self._watch = ClusterWatch(source, stopped)
-        self._membership = Membership(config.brokers, config.cluster, config.topic, stopped)
-        self._records = Records(config.brokers, config.topic)
-        self._publisher = Publisher(config.brokers, config.topic, stopped)
+        self._membership = Membership(config.kafka, config.cluster, config.topic, stopped)
+        self._records = Records(config.kafka, config.topic)
+        self._publisher = Publisher(config.kafka, config.topic, stopped)
         self._scraping = Scraping(source, self._publisher.publish, self._membership.is_lost, stopped)
         self._blind = False
 

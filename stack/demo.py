@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from runtime.errors import UnavailableError
+from runtime.kafka import KafkaSettings
 from schemas.topics import topics
 from simulator.cluster import FED_METRICS
 from stack.cache import InstallError, cache_folder, locked
@@ -94,7 +95,7 @@ def _watch(
 ) -> Process | None:
     """The live line, until the time is up or we are told to stop. The process that has ended, if one has."""
     began = time.monotonic()
-    with closing(Progress(pipeline.kafka.bootstrap)) as progress, LiveLine(console) as line:
+    with closing(Progress(KafkaSettings(pipeline.kafka.bootstrap))) as progress, LiveLine(console) as line:
         while not stopped.is_set():
             elapsed_s = time.monotonic() - began
             if settings.seconds is not None and elapsed_s >= settings.seconds:

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processor.config import GROUP as PROCESSOR_GROUP
-from runtime.kafka import client_log, client_settings
+from runtime.kafka import KafkaSettings, client_log, client_settings
 from runtime.reader import Reader
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape
@@ -25,14 +25,14 @@ class Progress:
     Every method raises UnavailableError or KafkaException: it does not answer.
     """
 
-    def __init__(self, brokers: str) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         """Nothing is asked yet."""
         client_log.addHandler(logging.NullHandler())  # what matters shows in the figures
         client_log.propagate = False
-        self._brokers = brokers
-        settings = client_settings(brokers, _CLIENT_ID)
+        self._kafka = kafka
+        settings = client_settings(kafka, _CLIENT_ID)
         self._admin = AdminClient(settings, logger=client_log)
-        self._looker = Reader(brokers, _CLIENT_ID)
+        self._looker = Reader(kafka, _CLIENT_ID)
         self._groups: dict[str, Reader] = {}
         self._reader = Consumer(settings | {"group.id": _CLIENT_ID, "enable.auto.commit": False}, logger=client_log)
         self._reads = False
@@ -69,7 +69,7 @@ class Progress:
         done: dict[int, int] = {}
         for group in (each.group_id for each in listed if each.group_id.startswith(group_prefix)):
             if group not in self._groups:
-                self._groups[group] = Reader(self._brokers, _CLIENT_ID, group=group)
+                self._groups[group] = Reader(self._kafka, _CLIENT_ID, group=group)
             done |= self._groups[group].committed(topic.name)
         # ends after commits: what is done in between must not make the lag negative
         return sum(end - done.get(partition, 0) for partition, end in self._ends(topic).items())

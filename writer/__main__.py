@@ -11,7 +11,7 @@ import click
 
 from runtime import flags
 from runtime.errors import ConfigError
-from runtime.kafka import wait_for_topics
+from runtime.kafka import KafkaSettings, wait_for_topics
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
@@ -30,7 +30,7 @@ _FLAG: Final = "--sink"
 
 
 @click.command("writer", context_settings=flags.CONTEXT)
-@flags.kafka_brokers
+@flags.kafka_flags
 @flags.flag(
     _FLAG,
     multiple=True,
@@ -44,7 +44,7 @@ _FLAG: Final = "--sink"
 )
 @flags.metrics_flags
 @flags.log_level
-def writer(kafka_brokers: str, sink: tuple[str, ...], metrics_port: int, metrics_ip: str, log_level: str) -> None:
+def writer(kafka: KafkaSettings, sink: tuple[str, ...], metrics_port: int, metrics_ip: str, log_level: str) -> None:
     """Write derived-metrics to InfluxDB, retrying until it takes the points; what it refuses becomes a dead letter.
 
     Start as many as you like: those with the same sink share its partitions.
@@ -52,7 +52,7 @@ def writer(kafka_brokers: str, sink: tuple[str, ...], metrics_port: int, metrics
     start_logging(log_level)
     sinks = build(sink)
     with metrics_served(metrics_ip, metrics_port):
-        sys.exit(run(WriterConfig(brokers=kafka_brokers), sinks))
+        sys.exit(run(WriterConfig(kafka=kafka), sinks))
 
 
 def build(values: tuple[str, ...]) -> list[Sink]:
@@ -69,7 +69,7 @@ def build(values: tuple[str, ...]) -> list[Sink]:
 def run(config: WriterConfig, sinks: list[Sink]) -> int:
     """Write until told to stop; the exit status."""
     stopped = stop_on_signals()
-    if wait_for_topics(config.brokers, (config.source, config.dead_letter), stopped) is None:
+    if wait_for_topics(config.kafka, (config.source, config.dead_letter), stopped) is None:
         return 0
     workers = [_Worker(SinkWorker(config, sink, stopped), sink.name) for sink in sinks]
     for worker in workers:

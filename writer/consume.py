@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-from runtime.kafka import ABSENT_S
+from runtime.kafka import ABSENT_S, KafkaSettings
 from schemas.topics import Topic, topics
 from writer import telemetry
 from writer.batch import MAX_POINTS
@@ -35,7 +35,7 @@ _SERVE_EVERY_S: Final = 0.2
 class WriterConfig:
     """Where a writer reads, and where its dead letters go; all workers with one sink are one consumer group."""
 
-    brokers: str
+    kafka: KafkaSettings
     source: Topic = field(default_factory=lambda: topics().derived_metrics)
     dead_letter: Topic = field(default_factory=lambda: topics().derived_metrics_dead_letter)
     group_prefix: str = GROUP_PREFIX
@@ -58,7 +58,7 @@ class SinkWorker:
         self._stopped = stopped
         self._outage = Outage(sink.name)
         self._versions = NewestVersions()
-        self._dead_letters = DeadLetters(config.brokers, config.dead_letter.name, sink.name)
+        self._dead_letters = DeadLetters(config.kafka, config.dead_letter.name, sink.name)
         self._hand = self._empty_hand()
         self._delivery: Delivery | None = None
         self._beat_at = time.monotonic()
@@ -71,7 +71,7 @@ class SinkWorker:
         while not self._stopped.is_set():
             self._begin_session()
             try:
-                with Intake(self._config.brokers, group, self._config.source.name, self._on_revoked) as intake:
+                with Intake(self._config.kafka, group, self._config.source.name, self._on_revoked) as intake:
                     while not self._stopped.is_set():
                         self._fill(intake)
                         if len(self._hand) and not self._write(intake):

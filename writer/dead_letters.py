@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.cimpl import Message
 
 from runtime.dead_letter import headers
-from runtime.kafka import client_log, producer_settings
+from runtime.kafka import KafkaSettings, client_log, producer_settings
 from schemas.topics import MAX_RECORD_BYTES
 from writer import telemetry
 from writer.hand import Letter
@@ -28,9 +28,9 @@ _AGAIN_AFTER_S: Final = 1.0
 class DeadLetters:
     """Sends dead letters until Kafka has each; one hand's at a time."""
 
-    def __init__(self, brokers: str, topic: str, sink: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, sink: str) -> None:
         """A producer of its own: few letters, that must not be lost."""
-        settings = producer_settings(brokers, f"heapster-writer-{sink}") | {
+        settings = producer_settings(kafka, f"heapster-writer-{sink}") | {
             "message.max.bytes": MAX_RECORD_BYTES + _HEADERS_BYTES
         }
         self._producer = Producer(settings, logger=client_log)

@@ -10,7 +10,7 @@ from typing import Final, Self, cast
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.cimpl import Message
 
-from runtime.kafka import client_log, consumer_settings
+from runtime.kafka import KafkaSettings, client_log, consumer_settings
 from writer.hand import Record
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,11 @@ class Intake:
     While paused nothing is fetched, but Kafka keeps seeing us: session and assignment hold.
     """
 
-    def __init__(self, brokers: str, group: str, topic: str, revoked: Callable[[AbstractSet[int]], None]) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, group: str, topic: str, revoked: Callable[[AbstractSet[int]], None]
+    ) -> None:
         """Join the group; `revoked` is told of partitions before they go to somebody else."""
-        settings = consumer_settings(brokers, group, group) | {
+        settings = consumer_settings(kafka, group, group) | {
             "partition.assignment.strategy": "cooperative-sticky",
             "queued.max.messages.kbytes": QUEUE_KBYTES,
             "fetch.max.bytes": FETCH_BYTES,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from confluent_kafka import Producer
 
-from runtime.kafka import ensure_topics, producer_settings
+from runtime.kafka import KafkaSettings, ensure_topics, producer_settings
 from schemas.metric_batch import MetricBatch
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import Topics, topics
@@ -55,8 +55,8 @@ class Recorder:
         if keep_for_ever:
             live = replace(live, kubelet_stats=replace(live.kubelet_stats, retention_ms=-1))
         self.topics: Topics = live
-        self._partitions = ensure_topics(brokers, live.all)[live.kubelet_stats.name]
-        self._producer = Producer(producer_settings(brokers, "test"))
+        self._partitions = ensure_topics(KafkaSettings(brokers), live.all)[live.kubelet_stats.name]
+        self._producer = Producer(producer_settings(KafkaSettings(brokers), "test"))
 
     def send(self, scrapes: Iterable[NodeScrape]) -> None:
         for scrape in scrapes:

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from chaos.contents import Content, Database, differences
+from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 from schemas.node_scrape import NodeScrape, encode_scrape
 from stack.influxdb import InfluxDB
@@ -192,7 +193,7 @@ def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> N
         later_ns = number * RESOLUTION_S * 1_000_000_000
         recorder.send(replace(scrape, window_end_ns=scrape.window_end_ns + later_ns) for scrape in window)
     processor = pipeline.processor()
-    with Reader(pipeline.kafka.bootstrap, "test", group="heapster-processor") as reader:
+    with Reader(KafkaSettings(pipeline.kafka.bootstrap), "test", group="heapster-processor") as reader:
 
         def done() -> int:
             return sum(reader.committed("kubelet-stats").values())

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from runtime.kafka import client_log, client_settings, consumer_settings, ensure_topics
+from runtime.kafka import KafkaSettings, client_log, client_settings, consumer_settings, ensure_topics
 from schemas.node_scrape import NodeScrape, decode_scrape
 from schemas.topics import topics
 from scraper.leases import partition_of
@@ -117,9 +117,9 @@ class Pipeline:
     @contextmanager
     def reading(self) -> Iterator[Callable[[Callable[[], bool], str], None]]:
         """Reads along; yields a way to wait for something to be true of what has come."""
-        settings = consumer_settings(self.bootstrap, "test", self.name)
+        settings = consumer_settings(KafkaSettings(self.bootstrap), "test", self.name)
         consumer = Consumer(settings, logger=client_log)
-        count = ensure_topics(self.bootstrap, [topics().kubelet_stats])[TOPIC]
+        count = ensure_topics(KafkaSettings(self.bootstrap), [topics().kubelet_stats])[TOPIC]
         consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in range(count)])
 
         def until(reached: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
@@ -174,9 +174,11 @@ def settled(scrapers: Sequence[Process]) -> bool:
 
 def librdkafka_partitions(bootstrap: str, keys: Sequence[str], topic: str, count: int) -> dict[str, int]:
     """Where librdkafka's own partitioner, the same as Java's, puts these keys."""
-    admin = AdminClient(client_settings(bootstrap, "test"), logger=client_log)
+    admin = AdminClient(client_settings(KafkaSettings(bootstrap), "test"), logger=client_log)
     admin.create_topics([NewTopic(topic, count)])[topic].result(30)
-    producer = Producer(client_settings(bootstrap, "test") | {"partitioner": "murmur2_random"}, logger=client_log)
+    producer = Producer(
+        client_settings(KafkaSettings(bootstrap), "test") | {"partitioner": "murmur2_random"}, logger=client_log
+    )
     found: dict[str, int] = {}
     for key in keys:
         producer.produce(
@@ -362,7 +364,7 @@ def test_a_topic_of_others_settings(
     own_kafka: Callable[[], Kafka], world: FixedWorld, cluster: SimulatedCluster, service: Service
 ) -> None:
     broker = own_kafka()
-    admin = AdminClient(client_settings(broker.bootstrap, "test"), logger=client_log)
+    admin = AdminClient(client_settings(KafkaSettings(broker.bootstrap), "test"), logger=client_log)
     admin.create_topics([NewTopic(TOPIC, 2, config={"max.message.bytes": "20000"})])[TOPIC].result(30)
     world.show(
         summaries={name: document(name) for name in NODES} | {"n5": document("n5", padding=secrets.token_hex(50_000))}

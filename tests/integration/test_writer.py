@@ -17,7 +17,7 @@ import pytest
 import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from runtime.kafka import consumer_settings, ensure_topics, producer_settings
+from runtime.kafka import KafkaSettings, consumer_settings, ensure_topics, producer_settings
 from runtime.reader import Reader
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
@@ -30,13 +30,16 @@ PARTITIONS: Final = 4
 RUN: Final = """
 import sys
 from runtime.logs import start_logging
+from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 from schemas.topics import Topic
 from writer.__main__ import WriterConfig, build, run
 brokers, source, dead_letter, *sinks = sys.argv[1:]
 start_logging()
 config = WriterConfig(
-    brokers=brokers, source=Topic(name=source, retention_ms=-1), dead_letter=Topic(name=dead_letter, retention_ms=-1)
+    kafka=KafkaSettings(brokers),
+    source=Topic(name=source, retention_ms=-1),
+    dead_letter=Topic(name=dead_letter, retention_ms=-1),
 )
 sys.exit(run(config, build(tuple(sinks))))
 """
@@ -160,8 +163,8 @@ class Pipeline:
         self.brokers = brokers
         self.source = self._named(topics().derived_metrics, suffix)
         self.dead_letter = self._named(topics().derived_metrics_dead_letter, suffix)
-        ensure_topics(brokers, (self.source, self.dead_letter), partitions=PARTITIONS)
-        self._producer = Producer(producer_settings(brokers, "test"))
+        ensure_topics(KafkaSettings(brokers), (self.source, self.dead_letter), partitions=PARTITIONS)
+        self._producer = Producer(producer_settings(KafkaSettings(brokers), "test"))
 
     @staticmethod
     def _named(topic: Topic, suffix: str) -> Topic:
@@ -186,12 +189,12 @@ class Pipeline:
 
     def committed(self, name: str) -> int:
         """Records that the group of a sink has committed."""
-        with Reader(self.brokers, "test", group=f"heapster-writer-{name}") as reader:
+        with Reader(KafkaSettings(self.brokers), "test", group=f"heapster-writer-{name}") as reader:
             return sum(reader.committed(self.source.name).values())
 
     def letters(self, count: int) -> list[Letter]:
         """The first dead letters."""
-        consumer = Consumer(consumer_settings(self.brokers, "test", f"letters-{uuid.uuid4()}"))
+        consumer = Consumer(consumer_settings(KafkaSettings(self.brokers), "test", f"letters-{uuid.uuid4()}"))
         consumer.assign([TopicPartition(self.dead_letter.name, number, 0) for number in range(PARTITIONS)])
         found: list[Letter] = []
 
@@ -398,7 +401,7 @@ def test_a_record_too_large_for_the_dead_letters_is_told_without_its_value(
     pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
 ) -> None:
     length = 20 * 1024 * 1024  # compressed it passes, as Kafka's limit is of what was compressed
-    settings = producer_settings(pipeline.brokers, "test") | {"message.max.bytes": 2 * length}
+    settings = producer_settings(KafkaSettings(pipeline.brokers), "test") | {"message.max.bytes": 2 * length}
     generous = Producer(settings)
     generous.produce(pipeline.source.name, key=b"large", value=bytes(length))
     assert generous.flush(DEADLINE_S) == 0

@@ -19,6 +19,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
+from schemas.topics import topics
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ def api(*, kafka: KafkaSettings, listen_ip: str, heapster_port: int, cluster_nam
     Start as many as you like: each reads all of derived-metrics.
     """
     start_logging(log_level)
-    run(FollowConfig(kafka=kafka, cluster=cluster_name), listening(listen_ip, heapster_port))
+    followed = FollowConfig(kafka=kafka, cluster=cluster_name, topic=topics(kafka.prefix).derived_metrics)
+    run(followed, listening(listen_ip, heapster_port))
 
 
 def listening(ip: str, port: int) -> socket.socket:

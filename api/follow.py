@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,7 +18,7 @@ from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings, client_log, client_settings
 from schemas.codec import UndecodableError
 from schemas.metric_batch import decode_batch
-from schemas.topics import MAX_RECORD_BYTES, Topic, topics
+from schemas.topics import MAX_RECORD_BYTES, Topic
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class FollowConfig:
 
     kafka: KafkaSettings
     cluster: str
-    topic: Topic = field(default_factory=lambda: topics().derived_metrics)
+    topic: Topic
 
 
 class Follower:
@@ -148,7 +148,7 @@ class Follower:
 
 def _settings(config: FollowConfig) -> dict[str, str | int | float | bool]:
     return client_settings(config.kafka, "heapster-stream-api") | {
-        "group.id": "heapster-stream-api",  # librdkafka wants one; it is never joined
+        "group.id": config.kafka.named("heapster-stream-api"),  # librdkafka wants one; it is never joined
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",

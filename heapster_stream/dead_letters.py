@@ -17,7 +17,6 @@ from schemas.topics import topics
 
 _FLUSH_S: Final = 30.0
 _SHOWN_BYTES: Final = 512
-_NAMES: Final = (topics().kubelet_stats_dead_letter.name, topics().derived_metrics_dead_letter.name)
 _ID: Final = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)/(?P<offset>\d+)", re.ASCII)
 
 
@@ -125,16 +124,21 @@ def _send(producer: Producer, letter: Letter) -> None:
     )
 
 
+def _topics(kafka: KafkaSettings) -> tuple[str, ...]:
+    live = topics(kafka.prefix)
+    return live.kubelet_stats_dead_letter.name, live.derived_metrics_dead_letter.name
+
+
 def _all(kafka: KafkaSettings) -> Iterator[Letter]:
     with _reader(kafka) as reader:
-        for topic in _NAMES:
+        for topic in _topics(kafka):
             for partition, (begin, end) in reader.bounds(topic).items():
                 yield from map(Letter.of, reader.records(topic, partition, begin, end))
 
 
 def _one(kafka: KafkaSettings, name: str) -> Letter:
     parts = _ID.fullmatch(name)
-    if parts is None or parts["topic"] not in _NAMES:
+    if parts is None or parts["topic"] not in _topics(kafka):
         raise ConfigError(f"{name!r} is not a dead letter's name: TOPIC/PARTITION/OFFSET, as `dead-letters list` shows")
     topic, partition, offset = parts["topic"], int(parts["partition"]), int(parts["offset"])
     with _reader(kafka) as reader:

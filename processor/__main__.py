@@ -12,14 +12,15 @@ import click
 import faust
 
 from processor.app import build
-from processor.config import ProcessorConfig
+from processor.config import ProcessorConfig, changelogs
 from processor.labels import LabelRules, ignored_labels, stored_labels
 from runtime import flags
 from runtime.errors import ConfigError
-from runtime.kafka import KafkaSettings, wait_for_topics
+from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
+from runtime.topics import wait_for_topics
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ _LONGEST_STOP_S: Final = 6.0
 
 @click.command("processor", context_settings=flags.CONTEXT)
 @flags.kafka_flags
+@flags.topic_flags
 @flags.label_flags
 @flags.extended_metrics
 @flags.metrics_flags
@@ -51,7 +53,7 @@ def processor(  # noqa: PLR0913 - a flag each
     start_logging(log_level)
     rules = label_rules(label_separator, store_label, ignore_label)
     with metrics_served(metrics_ip, metrics_port):
-        run(ProcessorConfig(kafka=kafka, rules=rules, extended=extended_metrics))
+        run(ProcessorConfig.live(kafka, rules, extended=extended_metrics))
 
 
 def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...]) -> LabelRules:
@@ -94,11 +96,7 @@ def _end_in_time(app: faust.App) -> None:
 
 def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped: threading.Event) -> bool:
     """Have the tables' changelogs with a partition for each of their source; False if the process is to stop."""
-    wanted = (
-        (config.samples_changelog, config.topics.kubelet_stats),
-        (config.groups_changelog, config.topics.group_sums),
-    )
-    for changelog, source in wanted:
+    for changelog, source in changelogs(config.group, config.topics):
         count = partitions[source.name]
         found = wait_for_topics(config.kafka, [changelog], stopped, partitions=count, grow=True)
         if found is None:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import faust
 from faust.types import EventT, TopicT
 from faust.types.transports import ConsumerT
 
 from processor.assignment import Assignment, Position
+from processor.broker import broker_credentials, broker_options
 from processor.config import ProcessorConfig
 from processor.consumer import OrderedConsumer
 from processor.delivery import Sent
@@ -20,7 +21,7 @@ from processor.watchdog import LOOK_EVERY_S, Watchdog
 from processor.windows import WindowTable
 from runtime.dead_letter import headers
 from runtime.duration import NS_PER_MS
-from runtime.errors import UnavailableError
+from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
 from runtime.reader import Reader
 from schemas.group_sum import GroupSum, SourceProgress, encode_group_sum, encode_progress
@@ -109,6 +110,7 @@ class FaustOutput:
 def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, "Processor"]:
     """The application and its agents; `partitions` are those of the topics, by name."""
     stats, sums = config.topics.kubelet_stats, config.topics.group_sums
+    options: Any = broker_options(config.kafka)  # by name: each has a type of its own
     app = App(
         config.group,
         broker=[f"kafka://{broker}" for broker in config.kafka.brokers.split(",")],
@@ -127,8 +129,9 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, 
         consumer_max_fetch_size=MAX_RECORD_BYTES,
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
-        producer_compression_type="lz4",
         producer_max_request_size=MAX_RECORD_BYTES,
+        broker_credentials=broker_credentials(config.kafka),
+        **options,
     )
     samples = _table(app, "samples", partitions[stats.name], sample_offset)
     groups = _table(app, "groups", partitions[sums.name], total_offset)
@@ -228,7 +231,7 @@ class Processor:
         try:
             with Reader(self._config.kafka, f"{self._config.group}-watchdog") as reader:
                 return bool(reader.partitions(self._config.topics.kubelet_stats.name))
-        except UnavailableError:
+        except (UnavailableError, ConfigError):  # the latter: it refuses us by now
             return False
 
     def _settled(self) -> bool:

@@ -1,7 +1,7 @@
 """What a processor is told: Kafka, topics, labels, and in a replay the stretch it is of."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from processor.assignment import Span
 from processor.labels import LabelRules
@@ -17,17 +17,20 @@ class ProcessorConfig:
 
     kafka: KafkaSettings
     rules: LabelRules
-    group: str = GROUP  # consumer group, and prefix of the changelogs
-    topics: Topics = field(default_factory=topics)
+    group: str  # consumer group, and prefix of the changelogs
+    topics: Topics
     span: Span = field(default_factory=Span)
     extended: bool = False  # more metrics than Heapster had
 
-    @property
-    def samples_changelog(self) -> Topic:
-        """Changelog of the table `samples`, partitioned as `kubelet-stats`; named as Faust does."""
-        return changelog(f"{self.group}-samples-changelog")
+    @classmethod
+    def live(cls, kafka: KafkaSettings, rules: LabelRules, *, extended: bool = False) -> Self:
+        """That of the live pipeline."""
+        return cls(kafka=kafka, rules=rules, group=kafka.named(GROUP), topics=topics(kafka.prefix), extended=extended)
 
-    @property
-    def groups_changelog(self) -> Topic:
-        """Changelog of the table `groups`, partitioned as `group-sums`."""
-        return changelog(f"{self.group}-groups-changelog")
+
+def changelogs(group: str, topics: Topics) -> tuple[tuple[Topic, Topic], ...]:
+    """Of the tables `samples` and `groups`: the changelog, named as Faust does, and the topic it is partitioned as."""
+    return (
+        (changelog(f"{group}-samples-changelog"), topics.kubelet_stats),
+        (changelog(f"{group}-groups-changelog"), topics.group_sums),
+    )

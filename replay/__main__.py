@@ -18,16 +18,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from processor.__main__ import label_rules
 from processor.__main__ import run as run_processor
 from processor.assignment import Span
-from processor.config import GROUP, ProcessorConfig
+from processor.config import GROUP, ProcessorConfig, changelogs
 from replay.groups import Groups, reached
 from replay.history import History, Offsets
 from replay.stretch import Stretch, parse_time, time_text
 from runtime import flags
 from runtime.errors import ConfigError, UnavailableError
-from runtime.kafka import KafkaSettings, ensure_topics
+from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.memory import keep_freed_memory
 from runtime.stopping import stop_on_signals
+from runtime.topics import ensure_topics
 from schemas.topics import replay_topics
 from writer.__main__ import build as build_sinks
 from writer.__main__ import run as run_writer
@@ -92,33 +93,30 @@ def replay(  # noqa: PLR0913 - a flag each
     build_sinks(sink)
     stretch = Stretch(_time("--from", from_), _time("--to", to))
     suffix = topic_suffix or stretch.suffix
-    topics = replay_topics(suffix)
-    try:
-        history = History(kafka, topics.kubelet_stats.name)
-        offsets = history.offsets(stretch)
-        span = Span(from_ns=stretch.from_ns, to_ns=stretch.to_ns, end_offsets=offsets.end)
-        plan = Plan(
-            processor=ProcessorConfig(
-                kafka=kafka,
-                rules=rules,
-                group=GROUP + suffix,
-                topics=topics,
-                span=span,
-                extended=extended_metrics,
-            ),
-            writer=WriterConfig(
-                kafka=kafka,
-                source=topics.derived_metrics,
-                dead_letter=topics.derived_metrics_dead_letter,
-                group_prefix=f"{GROUP_PREFIX.rstrip('-')}{suffix}-",
-            ),
-            sinks=sink,
-            offsets=offsets,
-            log_level=log_level,
-        )
-        sys.exit(run(plan, history))
-    except UnavailableError as error:
-        raise click.ClickException(str(error)) from error
+    topics = replay_topics(suffix, kafka.prefix)
+    history = History(kafka, topics.kubelet_stats.name)
+    offsets = history.offsets(stretch)
+    span = Span(from_ns=stretch.from_ns, to_ns=stretch.to_ns, end_offsets=offsets.end)
+    plan = Plan(
+        processor=ProcessorConfig(
+            kafka=kafka,
+            rules=rules,
+            group=kafka.named(GROUP) + suffix,
+            topics=topics,
+            span=span,
+            extended=extended_metrics,
+        ),
+        writer=WriterConfig(
+            kafka=kafka,
+            source=topics.derived_metrics,
+            dead_letter=topics.derived_metrics_dead_letter,
+            group_prefix=f"{kafka.named(GROUP_PREFIX).rstrip('-')}{suffix}-",
+        ),
+        sinks=sink,
+        offsets=offsets,
+        log_level=log_level,
+    )
+    sys.exit(run(plan, history))
 
 
 def run(plan: Plan, history: History) -> int:
@@ -283,11 +281,11 @@ def _clean_up(plan: Plan, groups: Groups) -> None:
     config = plan.processor
     if groups.in_use(config.group):
         return
-    internal = [config.topics.group_sums.name, config.samples_changelog.name, config.groups_changelog.name]
+    internal = [config.topics.group_sums, *(changelog for changelog, _ in changelogs(config.group, config.topics))]
     writers = [plan.writer.group_prefix + sink.name for sink in build_sinks(plan.sinks)]
     if plan.sinks:
-        internal.append(config.topics.derived_metrics.name)
-    groups.remove([config.group, *writers], internal)
+        internal.append(config.topics.derived_metrics)
+    groups.remove([config.group, *writers], [topic.name for topic in internal])
 
 
 def _time(flag: str, text: str) -> int:

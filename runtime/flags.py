@@ -1,15 +1,19 @@
 """Command-line flags: each also an environment variable, errors in one line and exit status 2."""
 
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
 import click
 
 from runtime.duration import NS_PER_MS, go_duration_ns
-from runtime.errors import ConfigError
+from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
+from runtime.kafka_properties import FLAG, kafka_properties
+from schemas.topics import DEFAULT_PARTITIONS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -71,15 +75,80 @@ def kafka_flags(command: _Command) -> _Command:
     """Kafka's flags, handed to the command together as `kafka: KafkaSettings`."""
 
     @_kafka_brokers
+    @_kafka_config
+    @_topic_prefix
     @wraps(command)
-    def given(*, kafka_brokers: str, **others: object) -> object:
-        return command(kafka=KafkaSettings(kafka_brokers), **others)
+    def given(*, kafka_brokers: str, kafka_config: tuple[str, ...], topic_prefix: str, **others: object) -> object:
+        kafka = KafkaSettings(kafka_brokers, kafka_properties(kafka_config), topic_prefix)
+        kafka.check()
+        return command(kafka=kafka, **others)
 
     return cast("_Command", given)
 
 
+def topic_flags(command: _Command) -> _Command:
+    """`--partitions` and `--replication-factor`, added to `kafka`: below `kafka_flags`."""
+
+    @_partitions
+    @_replication_factor
+    @wraps(command)
+    def given(*, kafka: KafkaSettings, partitions: int, replication_factor: int | None, **others: object) -> object:
+        topics = replace(kafka, partitions=partitions, replication_factor=replication_factor or -1)
+        return command(kafka=topics, **others)
+
+    return cast("_Command", given)
+
+
+class Lines(click.ParamType):
+    """Texts; in an environment variable one a line."""
+
+    name = "text"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """The lines that are not empty."""
+        return [line.strip() for line in rv.splitlines() if line.strip()]
+
+
+class Prefix(click.ParamType):
+    """What may begin a topic's name."""
+
+    name = "text"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The same text."""
+        if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", str(value)):
+            self.fail(f"{value!r}: up to 100 letters, digits, dots, dashes and underscores", param, ctx)
+        return str(value)
+
+
 _kafka_brokers: Final = flag(
     "--kafka-brokers", type=Brokers(), required=True, help="Kafka brokers to start from, HOST:PORT separated by commas."
+)
+_kafka_config: Final = flag(
+    FLAG,
+    type=Lines(),
+    multiple=True,
+    metavar="FILE|KEY=VALUE",
+    help="Property of every Kafka client, as security.protocol=SASL_SSL, or a file with one a line; repeatable. In the"
+    " environment variable one a line.",
+)
+_topic_prefix: Final = flag(
+    "--topic-prefix",
+    type=Prefix(),
+    default="",
+    help="What the names of this pipeline's topics and consumer groups begin with, where several share a Kafka.",
+)
+_partitions: Final = flag(
+    "--partitions",
+    type=click.IntRange(min=1, max=10_000),
+    default=DEFAULT_PARTITIONS,
+    help="Partitions of a topic that is created: as many workers of one kind can share the work.",
+)
+_replication_factor: Final = flag(
+    "--replication-factor",
+    type=click.IntRange(min=1, max=100),
+    help="Copies of a topic that is created, on different brokers; the brokers' own default if not given.",
+    show_default="the brokers' default",
 )
 log_level: Final = flag(
     "--log-level",
@@ -138,9 +207,12 @@ extended_metrics: Final = flag(
 
 
 def run(command: click.Command) -> None:
-    """Run a command as a program; the user's mistakes end it with one line on standard error and status 2."""
+    """Run a command as a program.
+
+    The user's mistakes end it with one line on standard error and status 2, and what does not answer with status 1.
+    """
     try:
         command.main(prog_name="heapster-stream", standalone_mode=True)
-    except ConfigError as error:
+    except (ConfigError, UnavailableError) as error:
         click.echo(f"heapster-stream: {error}", err=True)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

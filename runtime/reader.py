@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime.duration import NS_PER_MS
 from runtime.errors import UnavailableError
-from runtime.kafka import KafkaSettings, client_log, client_settings
+from runtime.kafka import KafkaSettings, Reasons, client_log, client_settings
 
 _TIMEOUT_S: Final = 20.0
 _PAUSE_S: Final = 0.2
@@ -26,10 +26,12 @@ class Reader:
     def __init__(self, kafka: KafkaSettings, client_id: str, *, group: str | None = None) -> None:
         """Nothing is asked yet; `group` is the one whose commits are looked up."""
         self._brokers = kafka.brokers
+        self._reasons = Reasons(kafka)
         settings = client_settings(kafka, client_id) | {
-            "group.id": group or client_id,
+            "group.id": group or kafka.named(client_id),
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 50,
+            "error_cb": self._reasons,
         }
         self._consumer = Consumer(settings, logger=client_log)
 
@@ -102,5 +104,6 @@ class Reader:
             except KafkaException as error:
                 reason = error.args[0]
                 if reason.code() not in _PASSING or time.monotonic() > ends_s:
-                    raise UnavailableError(f"Kafka at {self._brokers} does not answer: {reason.str()}") from error
+                    self._consumer.poll(0)  # hands out what was heard
+                    raise self._reasons.error(reason) from error
             time.sleep(_PAUSE_S)

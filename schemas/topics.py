@@ -8,6 +8,8 @@ DEFAULT_PARTITIONS: Final = 12
 MAX_RECORD_BYTES: Final = 8 * 1024 * 1024  # a node of 250 pods answers about 1.5 MB, derived records are smaller
 _MINUTE_MS: Final = 60 * 1000
 _DAY_MS: Final = 24 * 60 * _MINUTE_MS
+_LEAST: Final = ("max.message.bytes", "min.compaction.lag.ms")
+"""Settings that may be greater than needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,30 @@ class Topic:
     retention_ms: int
     cleanup: Literal["delete", "compact"] = "delete"
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def created_with(self) -> Mapping[str, str]:
+        """All of its settings, as Kafka names them."""
+        return {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(MAX_RECORD_BYTES),
+            **self.settings,
+        }
+
+    def unsuitable(self, found: Mapping[str, str]) -> Mapping[str, str]:
+        """Of an existing topic with the settings `found`: those that must be otherwise, as they are to be.
+
+        Only what would lose or refuse records; retention, segments and the like are whoever's runs the Kafka.
+        """
+        needed = self.created_with
+        wrong = {name for name in _LEAST if name in needed and int(found.get(name, "0")) < int(needed[name])}
+        if found.get("cleanup.policy") != self.cleanup:
+            wrong.add("cleanup.policy")
+        kept_by = "message.timestamp.type"
+        if kept_by in needed and found.get(kept_by) != needed[kept_by] and found.get("retention.ms") != "-1":
+            wrong.add(kept_by)
+        return {name: needed[name] for name in sorted(wrong)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,24 +88,26 @@ def changelog(name: str) -> Topic:
     )
 
 
-def topics() -> Topics:
-    """The live pipeline's topics."""
+def topics(prefix: str = "") -> Topics:
+    """The live pipeline's topics; `prefix` tells the pipelines on one Kafka apart."""
     return Topics(
-        kubelet_stats=Topic(name="kubelet-stats", retention_ms=30 * _DAY_MS),
+        kubelet_stats=Topic(name=f"{prefix}kubelet-stats", retention_ms=30 * _DAY_MS),
         # kept by when it was written: a processor that catches up with older windows must find its own totals
-        group_sums=Topic(name="group-sums", retention_ms=_DAY_MS, settings={"message.timestamp.type": "LogAppendTime"}),
-        derived_metrics=Topic(name="derived-metrics", retention_ms=7 * _DAY_MS),
-        kubelet_stats_dead_letter=Topic(name="kubelet-stats-dead-letter", retention_ms=30 * _DAY_MS),
-        derived_metrics_dead_letter=Topic(name="derived-metrics-dead-letter", retention_ms=30 * _DAY_MS),
+        group_sums=Topic(
+            name=f"{prefix}group-sums", retention_ms=_DAY_MS, settings={"message.timestamp.type": "LogAppendTime"}
+        ),
+        derived_metrics=Topic(name=f"{prefix}derived-metrics", retention_ms=7 * _DAY_MS),
+        kubelet_stats_dead_letter=Topic(name=f"{prefix}kubelet-stats-dead-letter", retention_ms=30 * _DAY_MS),
+        derived_metrics_dead_letter=Topic(name=f"{prefix}derived-metrics-dead-letter", retention_ms=30 * _DAY_MS),
     )
 
 
-def replay_topics(suffix: str) -> Topics:
+def replay_topics(suffix: str, prefix: str = "") -> Topics:
     """A replay's topics: the live `kubelet-stats`, the others under a suffix.
 
     Records carry the time of their windows, which may be long past: nothing of a replay is deleted by age.
     """
-    live = topics()
+    live = topics(prefix)
 
     def under_suffix(topic: Topic) -> Topic:
         return replace(topic, name=topic.name + suffix, retention_ms=-1)

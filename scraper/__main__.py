@@ -11,10 +11,11 @@ import urllib3
 
 from runtime import flags
 from runtime.errors import ConfigError
-from runtime.kafka import KafkaSettings, wait_for_topics
+from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
+from runtime.topics import wait_for_topics
 from schemas.topics import topics
 from scraper.config import FLAG, SourceConfig
 from scraper.schedule import SHORTEST_RESOLUTION_NS
@@ -39,6 +40,7 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     " nodes), host_id_annotation= (of nodes without externalID), apiVersion=v1. See docs/configuration.md, 2.",
 )
 @flags.kafka_flags
+@flags.topic_flags
 @flags.flag(
     "--metric-resolution",
     type=flags.Duration(at_least_ns=SHORTEST_RESOLUTION_NS),
@@ -73,7 +75,7 @@ def scraper(  # noqa: PLR0913 - a flag each
         cluster=cluster_name,
         resolution_ns=metric_resolution,
         kafka=kafka,
-        topic=topics().kubelet_stats,
+        topic=topics(kafka.prefix).kubelet_stats,
     )
     with metrics_served(metrics_ip, metrics_port):
         sys.exit(run(config))

@@ -37,7 +37,7 @@ class Membership(threading.Thread):
     def __init__(self, kafka: KafkaSettings, cluster: str, topic: Topic, stopped: threading.Event) -> None:
         """Not started yet."""
         super().__init__(name="membership", daemon=True)
-        settings = consumer_settings(kafka, "heapster-scraper", group_of(cluster)) | {
+        settings = consumer_settings(kafka, "heapster-scraper", kafka.named(group_of(cluster))) | {
             "partition.assignment.strategy": "cooperative-sticky",
             "topic.metadata.refresh.interval.ms": _METADATA_MS,
         }

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -53,16 +54,32 @@ def _fetch(folder: Path) -> None:
     run_quietly(["mvn", "-q", "-B", "-f", project, _COPY, f"-DoutputDirectory={folder / 'libs'}"])
 
 
-def settings(folder: Path, port: int, controller_port: int) -> Mapping[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """One more listener, SASL_SSL, on a port of its own."""
+
+    properties: Mapping[str, str]  # the broker's: certificates, mechanisms, users of PLAIN
+    scram_users: Mapping[str, str] = field(default_factory=dict)  # passwords by name; SCRAM-SHA-512
+    port: int = field(default_factory=lambda: own_ports(1)[0])
+
+    @property
+    def bootstrap(self) -> str:
+        """HOST:PORT for clients that prove who they are."""
+        return f"{LOOPBACK}:{self.port}"
+
+
+def settings(folder: Path, port: int, controller_port: int, secured: Secured | None = None) -> Mapping[str, str]:
     """The broker's settings: quick to start and to rebalance, one copy of everything."""
+    at_home = f"PLAINTEXT://{LOOPBACK}:{port}"
+    listeners = at_home if secured is None else f"{at_home},SASL_SSL://{secured.bootstrap}"
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+        "listeners": f"{listeners},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": listeners,
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL",
         "log.dirs": f"{folder}/data",
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
@@ -72,6 +89,7 @@ def settings(folder: Path, port: int, controller_port: int) -> Mapping[str, str]
         "transaction.state.log.min.isr": "1",
         "transaction.state.log.num.partitions": "4",
         "message.max.bytes": str(10 * 1024 * 1024),
+        **(secured.properties if secured else {}),
     }
 
 
@@ -87,8 +105,9 @@ appender.out.layout.pattern = %d{ISO8601} %-5p %m (%c{1})%n
 class Kafka(Server):
     """One broker; it keeps its ports and its data when it is launched again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, secured: Secured | None = None) -> None:
         """With its data, settings and log in `folder`, a new one. Installs Kafka the first time."""
+        self._users = secured.scram_users if secured else {}
         self._libs = install_kafka() / "libs"
         self._folder = folder
         self._settings = folder / "server.properties"
@@ -96,7 +115,9 @@ class Kafka(Server):
         self.port, controller_port = own_ports(2)
         folder.mkdir(parents=True)
         self._settings.write_text(
-            "".join(f"{name}={value}\n" for name, value in settings(folder, self.port, controller_port).items())
+            "".join(
+                f"{name}={value}\n" for name, value in settings(folder, self.port, controller_port, secured).items()
+            )
         )
         self._logging.write_text(_LOGGING)
         broker = self._java("-Xmx512m", "kafka.Kafka", str(self._settings))
@@ -123,8 +144,10 @@ class Kafka(Server):
         return ["java", heap, compiled_once, logging, "-cp", f"{self._libs}/*", *program]
 
     def _format(self) -> None:
+        users = (f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in self._users.items())
+        told = [*("-t", _CLUSTER_ID, "-c", str(self._settings)), *(f"--add-scram={user}" for user in users)]
         done = subprocess.run(
-            self._java("-Xmx128m", "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(self._settings)),
+            self._java("-Xmx128m", "kafka.tools.StorageTool", "format", *told),
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

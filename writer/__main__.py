@@ -11,10 +11,11 @@ import click
 
 from runtime import flags
 from runtime.errors import ConfigError
-from runtime.kafka import KafkaSettings, wait_for_topics
+from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
+from runtime.topics import wait_for_topics
 from runtime.uri import Options, parse_keyed_uri
 from writer.config import INFLUXDB, LOG, SINKS, InfluxConfig, ignored_parts
 from writer.consume import SinkWorker, WriterConfig
@@ -31,6 +32,7 @@ _FLAG: Final = "--sink"
 
 @click.command("writer", context_settings=flags.CONTEXT)
 @flags.kafka_flags
+@flags.topic_flags
 @flags.flag(
     _FLAG,
     multiple=True,
@@ -52,7 +54,7 @@ def writer(kafka: KafkaSettings, sink: tuple[str, ...], metrics_port: int, metri
     start_logging(log_level)
     sinks = build(sink)
     with metrics_served(metrics_ip, metrics_port):
-        sys.exit(run(WriterConfig(kafka=kafka), sinks))
+        sys.exit(run(WriterConfig.live(kafka), sinks))
 
 
 def build(values: tuple[str, ...]) -> list[Sink]:

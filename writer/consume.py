@@ -6,8 +6,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 from runtime.kafka import ABSENT_S, KafkaSettings
 from schemas.topics import Topic, topics
@@ -36,9 +36,20 @@ class WriterConfig:
     """Where a writer reads, and where its dead letters go; all workers with one sink are one consumer group."""
 
     kafka: KafkaSettings
-    source: Topic = field(default_factory=lambda: topics().derived_metrics)
-    dead_letter: Topic = field(default_factory=lambda: topics().derived_metrics_dead_letter)
+    source: Topic
+    dead_letter: Topic
     group_prefix: str = GROUP_PREFIX
+
+    @classmethod
+    def live(cls, kafka: KafkaSettings) -> Self:
+        """That of the live pipeline."""
+        live = topics(kafka.prefix)
+        return cls(
+            kafka=kafka,
+            source=live.derived_metrics,
+            dead_letter=live.derived_metrics_dead_letter,
+            group_prefix=kafka.named(GROUP_PREFIX),
+        )
 
 
 class LapsedError(Exception):

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from confluent_kafka import Producer
 
-from runtime.kafka import KafkaSettings, ensure_topics, producer_settings
+from runtime.kafka import KafkaSettings, producer_settings
+from runtime.topics import ensure_topics
 from schemas.metric_batch import MetricBatch
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import Topics, topics

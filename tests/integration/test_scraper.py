@@ -16,12 +16,13 @@ from typing import Any, Final
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
-from runtime.kafka import KafkaSettings, client_log, client_settings, consumer_settings, ensure_topics
+from runtime.kafka import KafkaSettings, client_log, client_settings, consumer_settings
+from runtime.topics import ensure_topics
 from schemas.node_scrape import NodeScrape, decode_scrape
-from schemas.topics import topics
+from schemas.topics import MAX_RECORD_BYTES, topics
 from scraper.leases import partition_of
 from scraper.schedule import SCRAPE_OFFSET_NS, floor_ns
 from simulator.faults import Fault
@@ -360,12 +361,18 @@ def test_a_scraper_that_waits_for_kafka_can_be_stopped(cluster: SimulatedCluster
     assert scraper.stop(STOP_S) == 0
 
 
-def test_a_topic_of_others_settings(
+def take_records_up_to(admin: AdminClient, size: int) -> None:
+    change = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ConfigResource.Type.TOPIC, TOPIC, incremental_configs=[change])
+    admin.incremental_alter_configs([topic])[topic].result(30)
+
+
+def test_a_topic_whose_settings_others_change(
     own_kafka: Callable[[], Kafka], world: FixedWorld, cluster: SimulatedCluster, service: Service
 ) -> None:
     broker = own_kafka()
     admin = AdminClient(client_settings(KafkaSettings(broker.bootstrap), "test"), logger=client_log)
-    admin.create_topics([NewTopic(TOPIC, 2, config={"max.message.bytes": "20000"})])[TOPIC].result(30)
+    admin.create_topics([NewTopic(TOPIC, 2, config=dict(topics().kubelet_stats.created_with))])[TOPIC].result(30)
     world.show(
         summaries={name: document(name) for name in NODES} | {"n5": document("n5", padding=secrets.token_hex(50_000))}
     )
@@ -373,7 +380,11 @@ def test_a_topic_of_others_settings(
     scraper = pipeline.scraper()
     with pipeline.reading() as until:
         until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
-    errors = {scrape.node: scrape.error for _, _, scrape in pipeline.scrapes}
+        take_records_up_to(admin, 20_000)
+        smaller_ns = time.time_ns()
+        until(lambda: any(end > smaller_ns for end in pipeline.full_windows()), "a window of all nodes")
+    take_records_up_to(admin, MAX_RECORD_BYTES)
+    errors = {scrape.node: scrape.error for _, _, scrape in pipeline.scrapes if scrape.window_end_ns > smaller_ns}
     assert {name for name, error in errors.items() if error} == {"n5"}
     assert f"the topic {TOPIC} takes no record of this size: raise its max.message.bytes" in str(errors["n5"])
     assert {at.partition for at, _, _ in pipeline.scrapes} == {0, 1}

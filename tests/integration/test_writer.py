@@ -17,8 +17,9 @@ import pytest
 import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from runtime.kafka import KafkaSettings, consumer_settings, ensure_topics, producer_settings
+from runtime.kafka import KafkaSettings, consumer_settings, producer_settings
 from runtime.reader import Reader
+from runtime.topics import ensure_topics
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
 from schemas.topics import Topic, topics

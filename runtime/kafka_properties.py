@@ -1,0 +1,132 @@
+"""`--kafka-config`: properties of Kafka's clients, as librdkafka names them; see docs/operating.md."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from runtime.errors import ConfigError
+
+FLAG: Final = "--kafka-config"
+
+_PROPERTY: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
+_JAAS: Final = re.compile(r'\b(username|password)\s*=\s*"((?:[^"\\]|\\.)*)"')
+_ALIASES: Final = {"sasl.mechanism": "sasl.mechanisms", "compression.codec": "compression.type"}
+_SIZES: Final = "sizes are set so that a large node passes and memory stays bounded"
+_ACKNOWLEDGED: Final = "every record is acknowledged by all replicas, in order, and never given up"
+_COMMITTED: Final = "offsets are committed here, once what they stand for is done"
+_GROUP: Final = "how workers share the partitions is part of what is promised"
+
+REFUSED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("bootstrap.servers", "metadata.broker.list"), "--kafka-brokers says it"),
+    **dict.fromkeys(
+        (
+            "acks",
+            "request.required.acks",
+            "enable.idempotence",
+            "enable.gapless.guarantee",
+            "message.timeout.ms",
+            "delivery.timeout.ms",
+            "retries",
+            "message.send.max.retries",
+            "max.in.flight",
+            "max.in.flight.requests.per.connection",
+            "transactional.id",
+        ),
+        _ACKNOWLEDGED,
+    ),
+    **dict.fromkeys(
+        (
+            "enable.auto.commit",
+            "auto.commit.enable",
+            "auto.commit.interval.ms",
+            "enable.auto.offset.store",
+            "auto.offset.reset",
+            "enable.partition.eof",
+            "isolation.level",
+        ),
+        _COMMITTED,
+    ),
+    **dict.fromkeys(
+        (
+            "group.id",
+            "group.instance.id",
+            "group.protocol",
+            "group.remote.assignor",
+            "heartbeat.interval.ms",
+            "max.poll.interval.ms",
+            "partition.assignment.strategy",
+            "session.timeout.ms",
+        ),
+        _GROUP,
+    ),
+    **dict.fromkeys(("partitioner", "sticky.partitioning.linger.ms"), "a key has to fall into one partition for all"),
+    "allow.auto.create.topics": "topics are created with the settings that they need",
+    **dict.fromkeys(
+        (
+            "batch.num.messages",
+            "batch.size",
+            "fetch.max.bytes",
+            "fetch.message.max.bytes",
+            "max.partition.fetch.bytes",
+            "message.max.bytes",
+            "queue.buffering.max.kbytes",
+            "queue.buffering.max.messages",
+            "queued.max.messages.kbytes",
+            "queued.min.messages",
+            "receive.message.max.bytes",
+        ),
+        _SIZES,
+    ),
+}
+"""Properties that would break what is promised, and why."""
+
+
+def kafka_properties(values: Iterable[str]) -> dict[str, str]:
+    """Those of `--kafka-config`, each a file or KEY=VALUE; a later one wins.
+
+    Raises:
+        ConfigError: no such file, no such form, or a property that must not be set. No value is told: it may be secret.
+    """
+    found: dict[str, str] = {}
+    for value in values:
+        key, assigned, text = value.partition("=")
+        if assigned and _PROPERTY.fullmatch(key.strip()):
+            found |= _accepted(key.strip(), text, FLAG)
+        else:
+            found |= _of_file(value)
+    return found
+
+
+def _of_file(path: str) -> dict[str, str]:
+    """Java's and librdkafka's form: a property a line, `#` begins a comment, a last backslash goes on below."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigError(f"{FLAG}={path.partition('=')[0]}: neither KEY=VALUE nor a file: {reason}") from None
+    found: dict[str, str] = {}
+    for line in re.sub(r"\\\r?\n[ \t]*", "", text).splitlines():
+        if not line.strip() or line.lstrip()[0] in "#!":
+            continue
+        key, assigned, value = line.partition("=")
+        if not assigned or not _PROPERTY.fullmatch(key.strip()):
+            raise ConfigError(f"{FLAG}: {path}: a line that is not KEY=VALUE, after {', '.join(found) or 'nothing'}")
+        found |= _accepted(key.strip(), value.strip(), f"{FLAG}: {path}")
+    return found
+
+
+def _accepted(key: str, value: str, where: str) -> dict[str, str]:
+    if key in REFUSED:
+        raise ConfigError(f"{where}: {key} cannot be set: {REFUSED[key]}")
+    if key == "sasl.jaas.config":
+        return _of_jaas(value, where)
+    return {_ALIASES.get(key, key): value}
+
+
+def _of_jaas(value: str, where: str) -> dict[str, str]:
+    """User and password from the line that Java's clients are given."""
+    found = {name: re.sub(r"\\(.)", r"\1", text) for name, text in _JAAS.findall(value)}
+    if set(found) != {"username", "password"}:
+        raise ConfigError(f"{where}: sasl.jaas.config without username and password: give sasl.username, sasl.password")
+    return {f"sasl.{name}": text for name, text in found.items()}

@@ -1,0 +1,146 @@
+"""Topics: created where they are missing, and looked at whether they are what the pipeline needs."""
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # imported there for us
+from confluent_kafka.cimpl import NewPartitions, NewTopic
+
+from runtime.errors import ConfigError, UnavailableError
+from runtime.kafka import KafkaSettings, Reasons, client_log, client_settings
+from schemas.topics import Topic
+
+log = logging.getLogger(__name__)
+
+_REQUEST_TIMEOUT_S: Final = 5.0  # less than the 10 s that a process has to end
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 10.0
+_NOT_ALLOWED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
+
+
+def ensure_topics(
+    kafka: KafkaSettings, topics: Iterable[Topic], *, partitions: int | None = None, grow: bool = False
+) -> Mapping[str, int]:
+    """Create those that are missing; how many partitions each has, by name.
+
+    New ones get `partitions`, or as many as the settings say. Existing ones stay as they are; with `grow` they get the
+    partitions that they lack.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+        ConfigError: Kafka refuses, as for more replicas than it has brokers; or a topic's settings would lose records.
+    """
+    return _Topics(kafka, partitions or kafka.partitions).ensure(tuple(topics), grow=grow)
+
+
+def wait_for_topics(
+    kafka: KafkaSettings,
+    topics: Iterable[Topic],
+    stopped: threading.Event,
+    *,
+    partitions: int | None = None,
+    grow: bool = False,
+) -> Mapping[str, int] | None:
+    """`ensure_topics` until Kafka answers; None if the process is to stop before that."""
+    wanted = tuple(topics)
+    pause_s = _FIRST_PAUSE_S
+    while not stopped.is_set():
+        try:
+            return ensure_topics(kafka, wanted, partitions=partitions, grow=grow)
+        except UnavailableError as error:
+            log.warning("waiting for Kafka", extra={"error": str(error), "again_in_s": pause_s})
+        stopped.wait(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+    return None
+
+
+class _Topics:
+    """One look at Kafka's topics, and what comes of it."""
+
+    def __init__(self, kafka: KafkaSettings, partitions: int) -> None:
+        self._kafka = kafka
+        self._partitions = partitions
+        self._reasons = Reasons(kafka)
+        settings = {**client_settings(kafka, "heapster-stream-topics"), "error_cb": self._reasons}
+        self._admin = AdminClient(settings, logger=client_log)  # type: ignore[arg-type] # takes callbacks as others do
+
+    def ensure(self, topics: tuple[Topic, ...], *, grow: bool) -> Mapping[str, int]:
+        found = self._found()
+        self._check([topic for topic in topics if topic.name in found])
+        missing = [topic for topic in topics if topic.name not in found]
+        if missing:
+            self._create(missing)
+        for name in (topic.name for topic in topics if grow):
+            if found.get(name, self._partitions) < self._partitions:
+                self._grow(name)
+                found[name] = self._partitions
+        return {topic.name: found.get(topic.name, self._partitions) for topic in topics}
+
+    def _found(self) -> dict[str, int]:
+        try:
+            metadata = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            self._admin.poll(0)  # hands out what was heard
+            raise self._reasons.error(error.args[0]) from error
+        return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+
+    def _check(self, topics: list[Topic]) -> None:
+        if not topics:
+            return
+        asked = {ConfigResource(ConfigResource.Type.TOPIC, topic.name): topic for topic in topics}
+        answers = self._admin.describe_configs(list(asked), request_timeout=_REQUEST_TIMEOUT_S)
+        for resource, answer in answers.items():
+            topic = asked[resource]
+            try:
+                found = {name: str(entry.value) for name, entry in answer.result().items()}
+            except KafkaException as error:
+                reason: KafkaError = error.args[0]
+                if reason.code() not in _NOT_ALLOWED:
+                    raise UnavailableError(f"Kafka does not describe {topic.name}: {reason.str()}") from error
+                log.info("settings not looked at: no right to", extra={"topic": topic.name, "answer": reason.str()})
+                continue
+            if wrong := topic.unsuitable(found):
+                raise ConfigError(self._advice(topic.name, found, wrong))
+
+    def _advice(self, name: str, found: Mapping[str, str], needed: Mapping[str, str]) -> str:
+        has = ", ".join(f"{setting}={found.get(setting, '')}" for setting in needed)
+        change = ",".join(f"{setting}={value}" for setting, value in needed.items())
+        return (
+            f"the topic {name} has {has}: records would be lost or refused. Run kafka-configs.sh --bootstrap-server"
+            f" {self._kafka.brokers} --alter --entity-type topics --entity-name {name} --add-config {change}"
+        )
+
+    def _create(self, missing: Iterable[Topic]) -> None:
+        requests = [
+            NewTopic(topic.name, self._partitions, self._kafka.replication_factor, config=dict(topic.created_with))
+            for topic in missing
+        ]
+        for name, future in self._admin.create_topics(requests, request_timeout=_REQUEST_TIMEOUT_S).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                reason: KafkaError = error.args[0]
+                if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:  # another service was faster
+                    continue
+                raise _refusal(f"create the topic {name}", reason) from error
+            log.info("topic created", extra={"topic": name, "partitions": self._partitions})
+
+    def _grow(self, name: str) -> None:
+        request = [NewPartitions(name, self._partitions)]
+        (added,) = self._admin.create_partitions(request, request_timeout=_REQUEST_TIMEOUT_S).values()
+        try:
+            added.result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.INVALID_PARTITIONS:  # another process was faster
+                return
+            raise _refusal(f"give the topic {name} {self._partitions} partitions", error.args[0]) from error
+        log.info("partitions added", extra={"topic": name, "partitions": self._partitions})
+
+
+def _refusal(what: str, reason: KafkaError) -> UnavailableError | ConfigError:
+    if reason.retriable() or reason.code() in {KafkaError._TIMED_OUT, KafkaError._TRANSPORT}:  # noqa: SLF001
+        return UnavailableError(f"Kafka did not {what}: {reason.str()}")
+    return ConfigError(f"Kafka refuses to {what}: {reason.str()}")

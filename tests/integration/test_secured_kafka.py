@@ -1,0 +1,156 @@
+"""The whole pipeline on a Kafka that asks who one is, over TLS, and that several teams share."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+import trustme
+from confluent_kafka.admin import AdminClient
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from chaos.contents import Database
+from replay.stretch import time_text
+from simulator.cluster import Shape
+from simulator.server import SimulatedCluster
+from stack.influxdb import InfluxDB
+from stack.kafka import Kafka, Secured
+from stack.process import Process
+from tests.waiting import wait_until
+
+PREFIX: Final = "team-a."
+SCRAM: Final = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+PLAIN: Final = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_bob="bob-secret";'
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The Kafka, and the file with what its clients need."""
+
+    kafka: Kafka
+    brokers: str
+    config: Path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("secured")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    secured = Secured(
+        properties={
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+            "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": SCRAM,
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": PLAIN,
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(keystore(folder / "broker.pem", authority)),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(folder / "ca.pem"),
+        },
+        scram_users={"alice": "alice-secret"},
+    )
+    kafka = Kafka(folder / "kafka", secured).start()
+    config = folder / "client.properties"
+    config.write_text(
+        "# as an administrator hands it out\n"
+        "security.protocol=SASL_SSL\n"
+        "sasl.mechanism = SCRAM-SHA-512\n"
+        "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\\n"
+        '  username="alice" password="alice-secret";\n'
+        f"ssl.ca.location={folder / 'ca.pem'}\n"
+    )
+    yield Site(kafka, secured.bootstrap, config)
+    kafka.stop()
+
+
+def keystore(path: Path, authority: trustme.CA) -> Path:
+    """A certificate of the broker with its key, in the form that Kafka reads."""
+    issued = authority.issue_cert("127.0.0.1")
+    key = load_pem_private_key(issued.private_key_pem.bytes(), None)
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + b"".join(part.bytes() for part in issued.cert_chain_pems)
+    )
+    return path
+
+
+def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "heapster_stream", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_everything_speaks_to_it_and_keeps_to_its_prefix(
+    site: Site, influxdb: InfluxDB, influx_database: str, service: Callable[..., Process]
+) -> None:
+    known = (f"--kafka-brokers={site.brokers}", f"--kafka-config={site.config}", f"--topic-prefix={PREFIX}")
+    sink = f"--sink=influxdb:{influxdb.url}?db={influx_database}&user={influxdb.user}&pw={influxdb.password}"
+    created = ran("topics", *known, "--partitions=2", "--replication-factor=1")
+    assert created.returncode == 0, created.stderr
+    with SimulatedCluster.generated(Shape(nodes=3, pods_per_node=2)) as cluster:
+        source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}"
+        services = [
+            service("processor", *known),
+            service("writer", *known, sink),
+            service("scraper", *known, f"--source={source}", "--metric-resolution=5s"),
+        ]
+        found = Database(influxdb, influx_database)
+
+        wait_until(lambda: len(window_ends(found)) >= 2, "two windows of the cluster in InfluxDB")
+        assert [one.running for one in services] == [True, True, True]
+        admin = AdminClient({"bootstrap.servers": site.kafka.bootstrap})
+        topics = {name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")}
+        groups = {each.group_id for each in admin.list_consumer_groups().result().valid}
+        assert all(name.startswith(PREFIX) for name in topics | groups), (topics, groups)
+        assert f"{PREFIX}heapster-processor-samples-changelog" in topics
+        for one in services:
+            assert one.stop() == 0
+    letters = ran("dead-letters", "list", *known)
+    assert (letters.returncode, letters.stderr) == (0, "0 dead letters\n")
+    first, *_, last = window_ends(found)
+    stretch = (f"--from={time_text(first)}", f"--to={time_text(last)}")
+    replayed = ran("replay", *known, *stretch, "--topic-suffix=-again")
+    assert replayed.returncode == 0, replayed.stderr
+    assert all("alice-secret" not in one.log.read_text() for one in services)
+
+
+def window_ends(database: Database) -> list[int]:
+    """The windows that have arrived with their groups, in order."""
+    of_cluster = database.query('SELECT "value" FROM "memory/usage" WHERE "type" = \'cluster\'')
+    return sorted(row[0] for series in of_cluster for row in series["values"])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        pytest.param(("sasl.password=wrong",), "Authentication failed", id="a wrong password"),
+        pytest.param(("sasl.mechanism=PLAIN", "sasl.username=eve"), "Authentication failed", id="a stranger"),
+        pytest.param(("ssl.ca.location=probe",), "certificate verify failed", id="an authority that is not trusted"),
+    ],
+)
+@pytest.mark.parametrize("command", ["processor", "topics"])
+def test_wrong_credentials_end_the_start_with_one_line(
+    site: Site, command: str, given: tuple[str, ...], reason: str
+) -> None:
+    config = (f"--kafka-config={each}" for each in (site.config, *given))
+    done = ran(command, f"--kafka-brokers={site.brokers}", *config)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"heapster-stream: Kafka at {site.brokers} refuses us, or we it: ")
+    assert reason in last
+    assert "--kafka-config" in last
+    assert "alice-secret" not in done.stderr
+
+
+def test_no_credentials_at_all_are_told_apart_from_no_kafka(site: Site) -> None:
+    done = ran("topics", f"--kafka-brokers={site.brokers}")
+    assert done.returncode == 1
+    assert "security.protocol" in done.stderr.splitlines()[-1]

@@ -1,0 +1,65 @@
+"""Topics that others have made: taken as they are, or refused with what to run."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from schemas.topics import MAX_RECORD_BYTES
+from stack.kafka import Kafka
+
+
+def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "heapster_stream", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def create(kafka: Kafka, topic: str, settings: Mapping[str, str], partitions: int = 3) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin.create_topics([NewTopic(topic, partitions, config=dict(settings))])[topic].result(30)
+
+
+@pytest.mark.parametrize(
+    ("command", "topic", "settings", "change"),
+    [
+        ("topics", "kubelet-stats", {"max.message.bytes": "1048588"}, f"max.message.bytes={MAX_RECORD_BYTES}"),
+        (
+            "processor",
+            "kubelet-stats",
+            {"max.message.bytes": "9000000", "cleanup.policy": "compact"},
+            "cleanup.policy=delete",
+        ),
+        (
+            "processor",
+            "heapster-processor-groups-changelog",
+            {"max.message.bytes": "9000000"},
+            "cleanup.policy=compact,min.compaction.lag.ms=600000",
+        ),
+    ],
+)
+def test_a_topic_that_would_lose_records_ends_the_start(
+    own_kafka: Callable[[], Kafka], command: str, topic: str, settings: Mapping[str, str], change: str
+) -> None:
+    kafka = own_kafka()
+    create(kafka, topic, settings)
+    done = ran(command, f"--kafka-brokers={kafka.bootstrap}")
+    assert done.returncode == 2
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith(f"heapster-stream: the topic {topic} has ")
+    assert told.endswith(
+        f"Run kafka-configs.sh --bootstrap-server {kafka.bootstrap} --alter"
+        f" --entity-type topics --entity-name {topic} --add-config {change}"
+    )
+
+
+def test_differences_that_lose_nothing_are_taken(own_kafka: Callable[[], Kafka]) -> None:
+    kafka = own_kafka()
+    create(kafka, "kubelet-stats", {"max.message.bytes": "9000000", "retention.ms": "3600000"})
+    done = ran("topics", f"--kafka-brokers={kafka.bootstrap}", "--partitions=2", "--replication-factor=1")
+    assert done.returncode == 0, done.stderr
+    assert "kubelet-stats: 3 partitions (asked for 2: it was there before)" in done.stdout
+    assert "derived-metrics: 2 partitions" in done.stdout
+    assert "heapster-processor-samples-changelog: 3 partitions" in done.stdout

@@ -41,9 +41,9 @@ def parse_document(data: bytes, problems: Problems) -> JsonObject:
 
 
 def _parse_leniently(data: bytes, strictly: str) -> object:
-    """Also accepts NaN and infinities, numbers of any length, and text that is not quite Unicode."""
+    """Also accepts NaN, infinities, numbers of any length, text that is not quite Unicode, and a byte order mark."""
     try:
-        return json.loads(data.decode("utf-8", errors="replace"), parse_int=_integer)
+        return json.loads(data.decode("utf-8-sig", errors="replace"), parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise UndecodableError(f"kubelet document: not JSON: {strictly}") from error
 

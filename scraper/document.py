@@ -43,7 +43,7 @@ def _parsed(document: bytes) -> object:
         return orjson.loads(document)
     except orjson.JSONDecodeError as error:
         try:
-            return json.loads(document.decode("utf-8", "replace"), parse_int=_integer)
+            return json.loads(document.decode("utf-8-sig", "replace"), parse_int=_integer)
         except (ValueError, RecursionError):
             raise NotADocumentError(f"not JSON: {error}") from error
 

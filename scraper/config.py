@@ -26,6 +26,7 @@ class SourceConfig:
     address_types: tuple[str, ...]  # in order of preference; none: Heapster's choice
     node_selector: str  # label selector; empty: all nodes
     host_id_annotation: str
+    cadvisor: bool  # cadvisor's metrics are read too
 
     @classmethod
     def parse(cls, sources: Sequence[str]) -> Self:
@@ -45,6 +46,7 @@ class SourceConfig:
         address_types = _address_types(option)
         node_selector = option.text("labelSelector", "")
         host_id_annotation = option.text("host_id_annotation", "")
+        cadvisor = option.boolean("cadvisor", default=False)
         if option.unread():
             log.warning("unknown options change nothing", extra={"flag": option.flag, "options": option.unread()})
         if version != "v1":
@@ -55,6 +57,7 @@ class SourceConfig:
             address_types=address_types,
             node_selector=node_selector,
             host_id_annotation=host_id_annotation,
+            cadvisor=cadvisor,
         )
 
 

@@ -1,4 +1,4 @@
-"""Requests to one kubelet: `GET /stats/summary`, with every way it can fail told apart."""
+"""Requests to one kubelet: its Summary and cadvisor's metrics, with every way they can fail told apart."""
 
 import logging
 import time
@@ -10,6 +10,7 @@ import requests
 import urllib3
 
 from schemas.topics import MAX_RECORD_BYTES
+from scraper.cadvisor import NotMetricsError, used_lines
 from scraper.clocks import offset_ns
 from scraper.deadline import Deadline, DeadlineAdapter, reading_until
 from scraper.document import NotADocumentError, overview
@@ -24,13 +25,18 @@ log = logging.getLogger(__name__)
 LARGEST_DOCUMENT_BYTES: Final = MAX_RECORD_BYTES - 1024 * 1024
 """Leaves room for what the API says about the node's pods."""
 
+LARGEST_METRICS_BYTES: Final = 32 * 1024 * 1024
+"""Of `/metrics/cadvisor`, of which little is kept."""
+
+SUMMARY: Final = "/stats/summary"
+CADVISOR: Final = "/metrics/cadvisor"
 CONNECT_S: Final = 3.0
 _KUBELETS_REMEMBERED: Final = 2048
 _CHUNK_BYTES: Final = 65536
 _SHOWN: Final = 200
 _OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
 _REFUSED: Final = frozenset({_UNAUTHORIZED, 403})
-_PLAIN: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_PLAIN: Final = {"Accept": "application/json, text/plain", "Accept-Encoding": "identity"}
 
 
 class ScrapeError(Exception):
@@ -70,8 +76,8 @@ class KubeletClient:
 
     def fetch(self, node: ClusterNode, deadline: Deadline) -> Answer:
         """The document of a node's kubelet, before the deadline. Raises ScrapeError."""
-        url = f"{self._reach.url(node)}/stats/summary"
-        reply = self._read(url, deadline)
+        url = f"{self._reach.url(node)}{SUMMARY}"
+        reply = self._read(url, deadline, LARGEST_DOCUMENT_BYTES)
         try:
             seen = overview(reply.body)
         except NotADocumentError as error:
@@ -85,13 +91,25 @@ class KubeletClient:
             document=reply.body, pods=seen.pods, received_at_ns=time.time_ns(), clock_offset_ns=clock_offset_ns
         )
 
-    def _read(self, url: str, deadline: Deadline) -> _Reply:
+    def cadvisor(self, node: ClusterNode, deadline: Deadline, room_bytes: int) -> bytes:
+        """The lines of its `/metrics/cadvisor` that are used. Raises ScrapeError, also if there is no room for them."""
+        url = f"{self._reach.url(node)}{CADVISOR}"
+        reply = self._read(url, deadline, LARGEST_METRICS_BYTES)
+        try:
+            lines = used_lines(reply.body)
+        except NotMetricsError as error:
+            raise ScrapeError(f"{url}: the answer cannot be used: {error}: {_beginning(reply.body)}") from error
+        if len(lines) > room_bytes:
+            raise ScrapeError(f"{url}: {len(lines)} bytes of it are used, {room_bytes} can be kept beside the Summary")
+        return lines
+
+    def _read(self, url: str, deadline: Deadline, largest_bytes: int) -> _Reply:
         timeout_s = deadline.left_s()
         if timeout_s <= 0:
             raise ScrapeError(f"{url}: not asked: the round was over before its turn came")
         try:
             with reading_until(deadline):
-                return self._ask(url, timeout_s)
+                return self._ask(url, timeout_s, largest_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, requests.exceptions.SSLError):
                 self._reach.refused()
@@ -100,7 +118,7 @@ class KubeletClient:
                 f"{url}: {f'no complete answer within {timeout_s:.1f} s' if late else reason(error)}"
             ) from error
 
-    def _ask(self, url: str, timeout_s: float) -> _Reply:
+    def _ask(self, url: str, timeout_s: float, largest_bytes: int) -> _Reply:
         trust = self._reach.trust()
         asked_at_ns = time.time_ns()
         with self._session.get(
@@ -114,17 +132,17 @@ class KubeletClient:
             proxies={"https": trust.proxy, "http": trust.proxy} if trust.proxy else None,
         ) as answer:
             answered_at_ns = time.time_ns()
-            body = _body(answer, url)
+            body = _body(answer, url, largest_bytes)
         if answer.status_code != _OK:
             if answer.status_code == _UNAUTHORIZED:
                 self._reach.refused()
-            raise ScrapeError(f"{url}: {self._refusal(answer.status_code, body)}")
+            raise ScrapeError(f"{url}: {self._refusal(url, answer.status_code, body)}")
         return _Reply(body, answer.headers, asked_at_ns, answered_at_ns)
 
-    def _refusal(self, status: int, body: bytes) -> str:
+    def _refusal(self, url: str, status: int, body: bytes) -> str:
         shown = _beginning(body)
         if status in _REFUSED:
-            right = self._reach.right
+            right = self._reach.right(url)
             return f"HTTP {status}: the scraper is not let in, it needs the right to get {right}: {shown}"
         if status == _NOT_FOUND:
             return f"HTTP {status}: not found: this may not be the kubelet's port: {shown}"
@@ -135,13 +153,13 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _body(answer: requests.Response, url: str) -> bytes:
+def _body(answer: requests.Response, url: str, largest_bytes: int) -> bytes:
     body = bytearray()
     for chunk in answer.iter_content(_CHUNK_BYTES):
         body += chunk
-        if len(body) > LARGEST_DOCUMENT_BYTES:
+        if len(body) > largest_bytes:
             size = answer.headers.get("Content-Length", f"more than {len(body)}")
-            raise ScrapeError(f"{url}: the document is too large: {size} bytes, {LARGEST_DOCUMENT_BYTES} can be kept")
+            raise ScrapeError(f"{url}: the document is too large: {size} bytes, {largest_bytes} can be kept")
     return bytes(body)
 
 

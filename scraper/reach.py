@@ -73,10 +73,11 @@ class Reach:
                 " kubeletInsecure is true"
             )
 
-    @property
-    def right(self) -> str:
-        """The resource that one must have the right to get."""
-        return "nodes/proxy" if self._access.through_api else "nodes/stats"
+    def right(self, url: str) -> str:
+        """The resource that one must have the right to get, to read that of a kubelet."""
+        if self._access.through_api:
+            return "nodes/proxy"
+        return "nodes/metrics" if "/metrics/" in url else "nodes/stats"
 
     @property
     def server_name(self) -> str | None:

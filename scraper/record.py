@@ -17,6 +17,8 @@ class Outcome:
     error: str | None = None
     pods: frozenset[PodName] = frozenset()  # that the document lists
     clock_offset_ns: int | None = None
+    cadvisor: bytes | None = None  # the lines of its metrics that are used
+    cadvisor_error: str | None = None  # None also where it was not asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Round:
             clock_offset_ns=outcome.clock_offset_ns,
             document=outcome.document,
             error=outcome.error,
+            cadvisor=outcome.cadvisor,
+            cadvisor_error=outcome.cadvisor_error,
             cluster_nodes=len(self.snapshot.nodes),
             hostname=node.hostname,
             host_id=node.host_id,

@@ -16,7 +16,7 @@ from scraper.clocks import LIMIT_NS
 from scraper.complaints import Complaints
 from scraper.config import SourceConfig
 from scraper.deadline import Deadline
-from scraper.kubelet import KubeletClient, ScrapeError
+from scraper.kubelet import LARGEST_DOCUMENT_BYTES, KubeletClient, ScrapeError
 from scraper.objects import ClusterNode
 from scraper.record import Outcome, Round
 from scraper.schedule import longest_jitter_ms
@@ -45,7 +45,13 @@ class Scraping:
         self._is_lost = is_lost
         self._stopped = stopped
         self._kubelets = KubeletClient(source.login, source.kubelets)
+        self._asks_cadvisor = source.cadvisor
         self._failing = Complaints(log=log, begins="scrape failed", ends="the kubelet answers again")
+        self._without_cadvisor = Complaints(
+            log=log,
+            begins="cadvisor's metrics are missing: no memory/cache, cpu/load and disk IO of this node",
+            ends="cadvisor's metrics are there again",
+        )
         self._clocks = Complaints(log=log, begins="clocks differ: set them by NTP", ends="clocks agree again")
         self._pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="scrape")
 
@@ -92,7 +98,8 @@ class Scraping:
         if self._is_lost(partition) or (self._stopped.is_set() and outcome.error is not None):
             return None
         self._publish(this.record(node, outcome), partition)
-        return replace(outcome, document=None, pods=frozenset())  # published: it need not stay until the round ends
+        # published: it need not stay until the round ends
+        return replace(outcome, document=None, pods=frozenset(), cadvisor=None)
 
     def _ask(self, node: ClusterNode, deadline: Deadline) -> Outcome:
         began_ns = time.monotonic_ns()
@@ -100,13 +107,22 @@ class Scraping:
             answer = self._kubelets.fetch(node, deadline)
         except ScrapeError as error:
             return Outcome(error=str(error), finished_at_ns=time.time_ns(), duration_ns=time.monotonic_ns() - began_ns)
-        return Outcome(
+        outcome = Outcome(
             document=answer.document,
             pods=answer.pods,
             clock_offset_ns=answer.clock_offset_ns,
             finished_at_ns=answer.received_at_ns,
             duration_ns=time.monotonic_ns() - began_ns,
         )
+        return self._with_cadvisor(outcome, node, deadline) if self._asks_cadvisor else outcome
+
+    def _with_cadvisor(self, outcome: Outcome, node: ClusterNode, deadline: Deadline) -> Outcome:
+        """What a failure costs is cadvisor's metrics, never the Summary."""
+        room_bytes = LARGEST_DOCUMENT_BYTES - len(outcome.document or b"")
+        try:
+            return replace(outcome, cadvisor=self._kubelets.cadvisor(node, deadline, room_bytes))
+        except ScrapeError as error:
+            return replace(outcome, cadvisor_error=str(error))
 
     def _note(self, outcomes: Mapping[str, Outcome]) -> None:
         """Logs and figures about what came of a round."""
@@ -114,6 +130,11 @@ class Scraping:
             name: outcome.clock_offset_ns for name, outcome in outcomes.items() if outcome.clock_offset_ns is not None
         }
         self._failing.update({name: each.error for name, each in outcomes.items() if each.error}, outcomes)
+        if self._asks_cadvisor:
+            asked = {name: each for name, each in outcomes.items() if each.error is None}
+            missing = {name: each.cadvisor_error for name, each in asked.items() if each.cadvisor_error}
+            self._without_cadvisor.update(missing, asked)
+            telemetry.note_cadvisor(asked=len(asked), missing=len(missing))
         self._clocks.update(
             {
                 name: f"the kubelet's is {offset_ns / NS_PER_S:+.1f} s off the scraper's: uptimes are wrong by as much"

@@ -9,6 +9,9 @@ from runtime.duration import NS_PER_S
 from scraper.record import Outcome
 
 scrapes: Final = Counter("heapster_scraper_scrapes", "Kubelets asked: answered, failed.", ["outcome"])
+cadvisor: Final = Counter(
+    "heapster_scraper_cadvisor", "Kubelets asked for cadvisor's metrics: answered, failed.", ["outcome"]
+)
 duration: Final = Histogram("heapster_scraper_scrape_seconds", "From request to answer or failure.")
 records: Final = Counter("heapster_scraper_records", "Records for kubelet-stats: delivered, failed.", ["outcome"])
 requests: Final = Counter("heapster_scraper_api_requests", "Lists and watches begun.", ["resource", "verb"])
@@ -27,3 +30,9 @@ def note_round(outcomes: Iterable[Outcome], offsets_ns: Mapping[str, int]) -> No
     clock_offset.clear()
     for node, offset_ns in offsets_ns.items():
         clock_offset.labels(node).set(offset_ns / NS_PER_S)
+
+
+def note_cadvisor(*, asked: int, missing: int) -> None:
+    """How many were asked for cadvisor's metrics in one round, and of how many they are missing."""
+    cadvisor.labels("answered").inc(asked - missing)
+    cadvisor.labels("failed").inc(missing)

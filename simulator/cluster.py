@@ -7,6 +7,7 @@ from typing import Final
 import orjson
 
 from schemas.catalogue import METRICS, custom, extended_request
+from simulator.cadvisor import cadvisor
 from simulator.lives import PodLife, PodState, Slot, node_name
 from simulator.node_objects import namespace_objects, node_object
 from simulator.nodes import Node, NodeState
@@ -83,6 +84,10 @@ class Cluster:
     def summary(self, node: str, at_s: int) -> bytes:
         """What the kubelet of a node answers. Raises KeyError: no such node."""
         return orjson.dumps(summary(self.nodes[node], self._lives(node, at_s), at_s))
+
+    def cadvisor(self, node: str, at_s: int) -> bytes:
+        """What it answers to `/metrics/cadvisor`. Raises KeyError: no such node."""
+        return cadvisor(self.nodes[node], self._lives(node, at_s), at_s)
 
     def _lives(self, node: str, at_s: int) -> list[PodLife]:
         return [slot.life(at_s) for slot in self._slots[node]]

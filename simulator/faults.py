@@ -19,6 +19,8 @@ class Fault:
     cut: bool = False  # close the connection in the middle of the body
     delay_s: float = 0.0  # answer well, but so late
     pods_status: int | None = None  # an error of /pods alone
+    cadvisor_status: int | None = None  # an error of /metrics/cadvisor alone
+    cadvisor_hang: bool = False  # never answer that one
     clock_offset_s: int = 0  # the kubelet's clock is ahead by so much: Date header and all times in the document
 
 

@@ -1,4 +1,4 @@
-"""One kubelet over HTTP: `/stats/summary` of its node and `/pods`, well or with a fault."""
+"""One kubelet over HTTP: its Summary, cadvisor's metrics and `/pods`, well or with a fault."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _NS_PER_S: Final = 1_000_000_000
 
 
 class Kubelet:
-    """The kubelet of one node. Set `fault` at any time; `requests` counts what it was asked."""
+    """The kubelet of one node. Set `fault` at any time; `requests` counts those for its Summary."""
 
     def __init__(self, node: str, world: World, clock: Callable[[], int]) -> None:
         """Of this node of the world; the clock gives nanoseconds since the epoch."""
@@ -41,6 +41,7 @@ class Kubelet:
         app = web.Application()
         app.router.add_get("/stats/summary", self._summary, allow_head=False)
         app.router.add_get("/stats/summary/", self._summary, allow_head=False)
+        app.router.add_get("/metrics/cadvisor", self._cadvisor, allow_head=False)
         app.router.add_get("/pods", self._pods, allow_head=False)
         app.router.add_get("/pods/", self._pods, allow_head=False)
         return app
@@ -66,6 +67,20 @@ class Kubelet:
         if fault.cut:
             return await _cut(request, body, headers)
         return web.Response(body=body, headers=headers)
+
+    async def _cadvisor(self, request: web.Request) -> web.StreamResponse:
+        if (refusal := self._checked(request, "get nodes/metrics", "get nodes/proxy")) is not None:
+            return refusal
+        fault = self.fault
+        if fault.cadvisor_hang:
+            await asyncio.Event().wait()
+        if fault.cadvisor_status is not None:
+            status = fault.cadvisor_status
+            return web.Response(status=status, text=f"kubelet of {self.node}: HTTP {status}\n")
+        body = self._world.cadvisor(self.node, self._clock())
+        if body is None:
+            return web.Response(status=404, text=f"kubelet of {self.node}: no metrics\n")
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8"})
 
     async def _pods(self, request: web.Request) -> web.StreamResponse:
         if (refusal := self._checked(request, "get nodes/pods", "get nodes/proxy")) is not None:

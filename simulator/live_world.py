@@ -45,6 +45,10 @@ class LiveWorld:
         """What the kubelet of that node answers; None for a node that is not of this cluster."""
         return self._cluster.summary(node, now_ns // _NS_PER_S) if node in self._cluster.nodes else None
 
+    def cadvisor(self, node: str, now_ns: int) -> bytes | None:
+        """Its metrics of cadvisor; None for a node that is not of this cluster."""
+        return self._cluster.cadvisor(node, now_ns // _NS_PER_S) if node in self._cluster.nodes else None
+
     def _show(
         self,
         resource: Resource,

@@ -23,7 +23,7 @@ _SANDBOX_BYTES: Final = MIB
 _SANDBOX_DISK_BYTES: Final = 8192
 _LOG_BYTES_PER_S: Final = 80
 _ROTATED_AT_BYTES: Final = 10 * MIB
-_SYSTEM_CONTAINERS: Final[Mapping[str, tuple[int, int]]] = {  # millicores, bytes of memory
+SYSTEM_CONTAINERS: Final[Mapping[str, tuple[int, int]]] = {  # millicores, bytes of memory
     "kubelet": (40, 90 * MIB),
     "runtime": (30, 120 * MIB),
     "misc": (60, 200 * MIB),
@@ -52,7 +52,7 @@ def _node(node: Node, at_s: int) -> KubernetesObject:
     return {
         "nodeName": node.name,
         "startTime": rfc3339(boot_s),
-        "systemContainers": [_system_container(node, name, at_s) for name in _SYSTEM_CONTAINERS],
+        "systemContainers": [_system_container(node, name, at_s) for name in SYSTEM_CONTAINERS],
         "cpu": measured.cpu(sample_s, cpu.at(sample_s), cpu.growth(boot_s, sample_s)),
         "memory": measured.memory(
             sample_s,
@@ -68,7 +68,7 @@ def _node(node: Node, at_s: int) -> KubernetesObject:
 
 def _system_container(node: Node, name: str, at_s: int) -> KubernetesObject:
     path = (*node.path, "system", name)
-    millicores, memory_bytes = _SYSTEM_CONTAINERS[name]
+    millicores, memory_bytes = SYSTEM_CONTAINERS[name]
     cpu = Wave.drawn(millicores * NS_PER_MILLICORE_SECOND, *path, "cpu")
     sample_s, boot_s = sampled_s(at_s, *path), node.boot_s(at_s)
     return {

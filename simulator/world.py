@@ -23,6 +23,9 @@ class World(Protocol):
     def summary(self, node: str, now_ns: int) -> bytes | None:
         """What the kubelet of a node answers to `/stats/summary`; None if there is nothing to answer."""
 
+    def cadvisor(self, node: str, now_ns: int) -> bytes | None:
+        """The same to `/metrics/cadvisor`."""
+
 
 class FixedWorld:
     """A world that stays as it was last given: recorded objects and documents, shown step by step.
@@ -34,6 +37,7 @@ class FixedWorld:
         """An empty one."""
         self._api = Store(kept_changes=kept_changes)
         self._summaries: dict[str, bytes] = {}
+        self._cadvisor: dict[str, bytes] = {}
 
     @property
     def api(self) -> Store:
@@ -47,6 +51,10 @@ class FixedWorld:
         """The document that was given last for this node."""
         return self._summaries.get(node)
 
+    def cadvisor(self, node: str, now_ns: int) -> bytes | None:  # noqa: ARG002 - time does not change it
+        """The metrics that were given last for this node."""
+        return self._cadvisor.get(node)
+
     def show(
         self,
         *,
@@ -54,6 +62,7 @@ class FixedWorld:
         pods: Iterable[KubernetesObject] | None = None,
         namespaces: Iterable[KubernetesObject] | None = None,
         summaries: Mapping[str, bytes | KubernetesObject] | None = None,
+        cadvisor: Mapping[str, bytes] | None = None,
     ) -> None:
         """Let these be all objects of their resource and all documents (by node name); None: as they are."""
         given: tuple[tuple[Resource, Iterable[KubernetesObject] | None], ...] = (
@@ -66,6 +75,8 @@ class FixedWorld:
                 self._api.replace(resource, items)
         if summaries is not None:
             self._summaries = {node: _document(body) for node, body in summaries.items()}
+        if cadvisor is not None:
+            self._cadvisor = dict(cadvisor)
 
 
 def internal_addresses(nodes: Iterable[KubernetesObject]) -> dict[str, str]:

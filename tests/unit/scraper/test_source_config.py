@@ -51,19 +51,21 @@ def test_the_defaults_are_heapsters() -> None:
     assert config.login.configuration.auth_settings() == {}
     assert (config.kubelets.port, config.kubelets.https, config.kubelets.node_status_port) == (10255, False, False)
     assert config.host_id_annotation == ""
+    assert not config.cadvisor
     assert (config.address_types, config.node_selector) == ((), "")
 
 
 def test_all_options_are_read() -> None:
     source = (
         f"kubernetes:https://h?{OUTSIDE}&kubeletPort=10250&kubeletHttps=T&apiVersion=v1&insecure=1&auth="
-        "&useServiceAccount=f&host_id_annotation=example.org/machine&nodeStatusPort=true&kubeletInsecure=true"
+        "&useServiceAccount=f&host_id_annotation=example.org/machine&nodeStatusPort=true&kubeletInsecure=true&cadvisor=t"
         "&kubeletProxy=false&addressTypes=ExternalIP,%20Hostname&labelSelector=zone%3Da,!gpu"
     )
     config = SourceConfig.parse((source,))
     assert not config.login.configuration.verify_ssl
     assert (config.kubelets.port, config.kubelets.https, config.kubelets.node_status_port) == (10250, True, True)
     assert config.host_id_annotation == "example.org/machine"
+    assert config.cadvisor
     assert config.kubelets.insecure
     assert config.address_types == ("ExternalIP", "Hostname")
     assert config.node_selector == "zone=a,!gpu"

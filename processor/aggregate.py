@@ -81,7 +81,7 @@ def add_up(
                 sums[name] += value
             else:
                 problems[Problem.VALUE_TYPE_MISMATCH] += 1
-    for name in [name for name, value in sums.items() if not _fits(value)]:
+    for name in [name for name, value in sums.items() if not MIN_INT <= value <= MAX_INT and not _fits(value)]:
         problems[Problem.SUM_PAST_64_BITS] += 1
         del sums[name]
     return sums

@@ -7,6 +7,7 @@ this. Where Go would have refused the whole document for one number or time, onl
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import orjson
@@ -19,6 +20,7 @@ from schemas.codec import UndecodableError
 JsonObject: TypeAlias = Mapping[str, object]
 
 _NOTHING: Final[JsonObject] = {}
+_OBJECTS_KEPT: Final = 4096  # combinations of names: a kubelet has a few dozen
 _MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
 
 
@@ -71,6 +73,21 @@ class Block:
             return value
         self._problems[_number_problem(value)] += 1
         return None
+
+    def numbers(self, names: Mapping[str, str], missing: int | None = None) -> dict[str, int]:
+        """The numbers of several fields, by what each is to be called; absent or unreadable ones are left out.
+
+        Most of a document is read here, so what is in order is taken without asking `number`.
+        """
+        found: dict[str, int] = {}
+        fields = self._fields
+        for called, name in names.items():
+            value: object = fields.get(name)
+            if type(value) is int and 0 <= value <= MAX_INT:
+                found[called] = value
+            elif (read := self.number(name, missing)) is not None:
+                found[called] = read
+        return found
 
     def real(self, name: str) -> float | None:
         """A finite number, None if absent."""
@@ -128,11 +145,16 @@ class Block:
         value = self._fields.get(name)
         if value is not None:
             return value
-        lower = name.lower()
-        for other, value in self._fields.items():
-            if len(other) == len(name) and other.lower() == lower:
-                return value
+        for other in _spellings(tuple(self._fields), name):
+            return self._fields[other]
         return None
+
+
+@lru_cache(maxsize=_OBJECTS_KEPT)
+def _spellings(names: tuple[str, ...], wanted: str) -> tuple[str, ...]:
+    """Those of an object's names that are the wanted one, whatever their case."""
+    lower = wanted.lower()
+    return tuple(name for name in names if len(name) == len(wanted) and name.lower() == lower)
 
 
 def _number_problem(value: object) -> Problem:

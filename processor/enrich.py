@@ -38,6 +38,7 @@ class _PodEnricher:
         self._entities = entities
         self._pods = {(pod.namespace, pod.name): pod for pod in pods}
         self._rules = rules
+        self._copied: dict[tuple[str, str], dict[str, str]] = {}  # what a pod's labels become, by pod
         self._problems = problems
 
     def container(self, entity: Entity) -> None:
@@ -69,8 +70,12 @@ class _PodEnricher:
 
     def _identify(self, entity: Entity, pod: ApiPod) -> None:
         """The API's uid replaces the kubelet's: they differ for static pods."""
+        key = pod.namespace, pod.name
+        copied = self._copied.get(key)
+        if copied is None:
+            copied = self._copied[key] = self._rules.entity_labels(pod.labels)
         entity.labels[labels.POD_ID] = pod.uid
-        entity.labels.update(self._rules.entity_labels(pod.labels))
+        entity.labels.update(copied)
 
     def _stub_pod(self, container: Entity) -> None:
         self._add_stub(container, POD, pod_key(container.namespace, container.pod))

@@ -87,9 +87,11 @@ def _add_rates(
         if key not in earlier:
             continue
         found = rates(earlier[key], current)
-        problems.update({Problem.COUNTER_RESET: len(found.resets)} if found.resets else {})
+        if found.resets:
+            problems[Problem.COUNTER_RESET] += len(found.resets)
+        values = entities[key].values
         for name, value in found.values.items():
             if value <= MAX_INT:
-                entities[key].values[name] = value
+                values[name] = value
             else:
                 problems[Problem.PAST_64_BITS] += 1

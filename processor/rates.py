@@ -53,12 +53,15 @@ def rates(previous: EntitySample, current: EntitySample) -> Rates:
         return Rates({})
     values: dict[str, Number] = {}
     resets: list[str] = []
-    for counter, growth in _growths(previous, current).items():
-        if growth < 0:
-            resets.append(counter)
-        else:
-            rate, formula = RATES[counter]
-            values[rate] = formula(growth, elapsed_ns)
+    before = previous.counters
+    for counter, value in current.counters.items():
+        if counter in before:
+            growth = value - before[counter]
+            if growth < 0:
+                resets.append(counter)
+            else:
+                rate, formula = RATES[counter]
+                values[rate] = formula(growth, elapsed_ns)
     return Rates(values, tuple(resets))
 
 
@@ -70,13 +73,5 @@ def restarted(previous: EntitySample, current: EntitySample) -> bool:
         return True
     if abs(current.start_ns - previous.start_ns) >= SAME_RUN_NS:
         return True
-    return any(growth < 0 for growth in _growths(previous, current).values())
-
-
-def _growths(previous: EntitySample, current: EntitySample) -> dict[str, int]:
-    """Of the counters that both samples have."""
-    return {
-        counter: value - previous.counters[counter]
-        for counter, value in current.counters.items()
-        if counter in previous.counters
-    }
+    before = previous.counters
+    return any(counter in before and value < before[counter] for counter, value in current.counters.items())

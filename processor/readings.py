@@ -69,7 +69,7 @@ def network(entity: Entity, block: Block) -> None:
 
 def filesystem(entity: Entity, block: Block, resource_id: str) -> int | None:
     """A file system of a node or container, or a pod's volume; the bytes used, where known."""
-    values = _values(block, FILESYSTEM)
+    values = block.numbers(FILESYSTEM)
     _label(entity, {labels.RESOURCE_ID: resource_id}, values)
     return values.get("filesystem/usage")
 
@@ -93,7 +93,7 @@ def accelerators(entity: Entity, blocks: Iterable[Block]) -> None:
             labels.MODEL: block.text("model"),
             labels.ACCELERATOR_ID: block.text("id"),
         }
-        _label(entity, own, _values(block, ACCELERATOR, missing=0))
+        _label(entity, own, block.numbers(ACCELERATOR, missing=0))
 
 
 def custom(entity: Entity, blocks: Iterable[Block], problems: Problems) -> None:
@@ -107,16 +107,7 @@ def custom(entity: Entity, blocks: Iterable[Block], problems: Problems) -> None:
 
 
 def _read(entity: Entity, block: Block, fields: Mapping[str, str]) -> None:
-    entity.values.update(_values(block, fields))
-
-
-def _values(block: Block, fields: Mapping[str, str], missing: int | None = None) -> dict[str, int]:
-    values: dict[str, int] = {}
-    for metric, field in fields.items():
-        value = block.number(field, missing)
-        if value is not None:
-            values[metric] = value
-    return values
+    entity.values.update(block.numbers(fields))
 
 
 def _label(entity: Entity, own: Mapping[str, str], values: Mapping[str, Number]) -> None:

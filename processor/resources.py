@@ -1,14 +1,19 @@
 """Resources: what a container requests and may use at most, by its pod's spec (docs/processing.md, 6)."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from processor.problems import Problem, Problems
 from processor.quantity import millicores, whole
 from schemas.catalogue import MAX_INT, extended_request
 from schemas.node_scrape import ApiContainer
 
-Convert = Callable[[str], int]
+Convert: TypeAlias = Callable[[str], int]
+Quantities: TypeAlias = tuple[tuple[str, str], ...]
+
+_SPECS_KEPT: Final = 8192  # a cluster has few different ones
 
 CPU: Final = "cpu"
 MEMORY: Final = "memory"
@@ -26,23 +31,33 @@ LIMITS: Final[Mapping[str, tuple[str, Convert]]] = {
 }
 
 
-def container_resources(container: ApiContainer, problems: Problems) -> dict[str, int]:
+def container_resources(container: ApiContainer, problems: Problems) -> Mapping[str, int]:
     """Requests and limits by metric name: 0 where the spec has none, absent where it cannot be read.
 
     Every other resource, as `nvidia.com/gpu`, has a request if it was requested, and never a limit.
     """
+    values, odd = _resources(tuple(container.requests.items()), tuple(container.limits.items()))
+    if odd:
+        problems.update(odd)
+    return values
+
+
+@lru_cache(maxsize=_SPECS_KEPT)
+def _resources(requests: Quantities, limits: Quantities) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Values, and problems met."""
     values: dict[str, int] = {}
-    for quantities, metrics in ((container.requests, REQUESTS), (container.limits, LIMITS)):
+    problems: Problems = Counter()
+    for quantities, metrics in ((dict(requests), REQUESTS), (dict(limits), LIMITS)):
         for metric, (resource, convert) in metrics.items():
             amount = 0 if resource not in quantities else read_quantity(quantities[resource], convert, problems)
             if amount is not None:
                 values[metric] = amount
-    for resource, quantity in container.requests.items():
+    for resource, quantity in requests:
         if resource not in {CPU, MEMORY, EPHEMERAL_STORAGE}:
             amount = read_quantity(quantity, whole, problems)
             if amount is not None:
                 values[extended_request(resource)] = amount
-    return values
+    return values, problems
 
 
 def read_quantity(quantity: str, convert: Convert, problems: Problems) -> int | None:

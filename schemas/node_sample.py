@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from schemas.catalogue import BY_NAME, BY_NUMBER
 from schemas.codec import Codec
@@ -22,8 +22,7 @@ class Contribution:
     namespace_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EntitySample:
+class EntitySample(NamedTuple):
     """The counters of one entity, at the kubelet's own sample time."""
 
     key: str

@@ -2,17 +2,22 @@
 
 import logging
 import socket
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Final
 
 import click
 import uvicorn
 
-from api.app import application
+from api.app import Choices, application
 from api.columns import Packed
-from api.follow import FollowConfig, Follower
+from api.config import DEFAULT_IP, DEFAULT_PORT, Address, Security
+from api.follow import FollowConfig
 from api.health import Progress
+from api.intake import Intake
+from api.peer import PeerProtocol
 from api.status import Served
 from api.store import Store
 from runtime import flags
@@ -23,64 +28,119 @@ from schemas.topics import topics
 
 log = logging.getLogger(__name__)
 
-_EXPIRE_EVERY_S: Final = 5.0
 _STOP_WITHIN_S: Final = 5
+_FILE: Final = click.Path(path_type=Path)
 
 
 @click.command("api", context_settings=flags.CONTEXT)
 @flags.kafka_flags
-@flags.flag("--listen-ip", default="127.0.0.1", help="Address to serve on; 0.0.0.0 is every one.")
-@flags.flag("--heapster-port", type=click.IntRange(0, 65535), default=8082, help="Port to serve on; 0 is any free one.")
+@flags.flag("--listen", metavar="IP:PORT", help="Where to serve; in the place of the next two.")
+@flags.flag("--listen-ip", help=f"Address to serve on; 0.0.0.0 is every one.  [default: {DEFAULT_IP}]")
+@flags.flag(
+    "--heapster-port",
+    type=click.IntRange(0, 65535),
+    help=f"Port to serve on; 0 is any free one.  [default: {DEFAULT_PORT}]",
+)
+@flags.flag("--tls-cert", type=_FILE, help="Certificate to serve with, and --tls-key: HTTPS.")
+@flags.flag("--tls-key", type=_FILE, help="Its key.")
+@flags.flag("--tls-client-ca", type=_FILE, help="Who signs the certificates of those who may ask.")
+@flags.flag("--allowed-users", default="", help="Their common names, with commas; without it all of them.")
+@flags.flag("--token-file", type=_FILE, help="File with a bearer token that those who ask must send.")
 @flags.flag("--cluster-name", default="default", help="The cluster that is answered for, as its scrapers name it.")
+@flags.flag("--disable-export", is_flag=True, help="Export nothing.")
+@flags.flag("--disable-metric-sink", is_flag=True, help="Keep nothing in memory: what needs it answers 503.")
 @flags.log_level
-def api(*, kafka: KafkaSettings, listen_ip: str, heapster_port: int, cluster_name: str, log_level: str) -> None:
+def api(  # noqa: PLR0913 - a flag each
+    *,
+    kafka: KafkaSettings,
+    listen: str | None,
+    listen_ip: str | None,
+    heapster_port: int | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    allowed_users: str,
+    token_file: Path | None,
+    cluster_name: str,
+    disable_export: bool,
+    disable_metric_sink: bool,
+    log_level: str,
+) -> None:
     """Answer what Heapster answered: the model API, the resource metrics API, the export.
 
     Start as many as you like: each reads all of derived-metrics.
     """
     start_logging(log_level)
-    followed = FollowConfig(kafka=kafka, cluster=cluster_name, topic=topics(kafka.prefix).derived_metrics)
-    run(followed, listening(listen_ip, heapster_port))
-
-
-def listening(ip: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ConfigError: nothing can."""
-    try:
-        return socket.create_server((ip, port), family=socket.AF_INET6 if ":" in ip else socket.AF_INET)
-    except OSError as error:
-        raise ConfigError(f"--listen-ip={ip} --heapster-port={port}: {error.strerror or error}") from error
-
-
-def run(config: FollowConfig, listener: socket.socket) -> None:
-    """Serve until told to stop."""
-    store, served, stopped = Store(), Served(), threading.Event()
-
-    def deliver(news: Packed | Progress) -> None:
-        if isinstance(news, Progress):
-            served.progress = news
-            store.expire(time.time_ns())
-        else:
-            store.put(news, time.time_ns())
-
-    follower = threading.Thread(target=Follower(config, deliver, stopped).run, daemon=True)
-    follower.start()
-    host, port = listener.getsockname()[:2]
-    log.info("serving", extra={"url": f"http://{host}:{port}"})
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(store, served, time.time_ns),
-            log_config=None,
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=_STOP_WITHIN_S,
-        )
+    security = Security.parse(
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        allowed_users=allowed_users,
+        token_file=token_file,
     )
+    address = Address.parse(listen, listen_ip, heapster_port)
+    choices = Choices(access=security.access, export=not disable_export, metric_sink=not disable_metric_sink)
+    server = Server(address, security, choices)
+    followed = FollowConfig(kafka=kafka, cluster=cluster_name, topic=topics(kafka.prefix).derived_metrics)
+    sys.exit(server.run(followed if choices.metric_sink else None, log_level))
+
+
+class Server:
+    """Serves from memory, and takes in what is followed meanwhile."""
+
+    def __init__(self, address: Address, security: Security, choices: Choices) -> None:
+        """Raises ConfigError: nothing can listen there."""
+        self._listener = _listening(address)
+        self._store, self._served = Store(), Served()
+        self._failed = threading.Event()
+        tls = security.tls
+        self._http = uvicorn.Server(
+            uvicorn.Config(
+                application(self._store, self._served, time.time_ns, choices),
+                http=PeerProtocol,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+                log_config=None,
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=_STOP_WITHIN_S,
+            )
+        )
+        url = address.url(self._listener.getsockname()[1], tls=tls is not None)
+        log.info("serving", extra={"url": url})
+        if security.access is None and not address.loopback:
+            log.warning("whoever reaches this address may ask: see --token-file and --tls-client-ca")
+
+    def run(self, followed: FollowConfig | None, log_level: str) -> int:
+        """Until told to stop; the exit status."""
+        intake = None if followed is None else Intake(followed, log_level, self._take, self._fail)
+        if intake is not None:
+            intake.start()
+        try:
+            self._http.run(sockets=[self._listener])
+        finally:
+            if intake is not None:
+                intake.stop()
+        return int(self._failed.is_set())
+
+    def _take(self, news: Packed | Progress) -> None:
+        if isinstance(news, Progress):
+            self._served.progress = news
+            self._store.expire(time.time_ns())
+        else:
+            self._store.put(news, time.time_ns())
+
+    def _fail(self) -> None:
+        self._failed.set()
+        self._http.should_exit = True
+
+
+def _listening(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.ip else socket.AF_INET
     try:
-        server.run(sockets=[listener])
-    finally:
-        stopped.set()
-        follower.join(_STOP_WITHIN_S)
+        return socket.create_server((address.ip, address.port), family=family)
+    except OSError as error:
+        raise ConfigError(f"nothing can listen on {address.ip}, port {address.port}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """The application: its routes put together, with what stands in front of all of them."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import export_routes, metrics_routes, model
-from api.answers import refusal
+from api import export_routes, metrics_routes, model, status
+from api.access import Access, Guard
+from api.answers import refusal, text_answer
 from api.compression import Compression
 from api.model import Clock, model_routes
 from api.paths import CleanPaths
@@ -15,18 +17,31 @@ from api.status import Served, status_routes
 from api.store import Store
 
 _DESCRIPTION: Final = "Heapster's APIs, answered from the newest fifteen minutes of derived-metrics."
+_NO_METRIC_SINK: Final = "nothing is kept in memory: the api was started with --disable-metric-sink"
 
 
-def application(store: Store, served: Served, now_ns: Clock) -> FastAPI:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What is served, and to whom."""
+
+    access: Access | None = None  # None: to everybody
+    export: bool = True
+    metric_sink: bool = True  # without it there is nothing in memory to answer from
+
+
+def application(store: Store, served: Served, now_ns: Clock, choices: Choices) -> FastAPI:
     """All routes over one store."""
     app = FastAPI(title="heapster-stream", description=_DESCRIPTION, redirect_slashes=False)
     roots = [model.ROOT, *metrics_routes.ROOTS, *export_routes.ROOTS]
-    app.include_router(model_routes(store, now_ns))
-    for version in metrics_routes.VERSIONS:
-        app.include_router(metrics_routes.metrics_routes(version, store, now_ns))
-    app.include_router(export_routes.export_routes(store, now_ns))
-    app.include_router(status_routes(store, served, now_ns))
+    if choices.metric_sink:
+        _add_routes(app, store, served, now_ns, choices)
+    else:
+        for root in (*roots, *status.ROOTS):
+            app.add_api_route(root, _unavailable)
+            app.add_api_route(f"{root}/{{path:path}}", _unavailable)
     app.add_middleware(Compression)
+    if choices.access is not None:
+        app.add_middleware(Guard, access=choices.access)
     app.add_middleware(CleanPaths)
 
     @app.exception_handler(HTTPException)
@@ -34,3 +49,15 @@ def application(store: Store, served: Served, now_ns: Clock) -> FastAPI:
         return refusal(request.url.path, error.status_code, str(error.detail), roots)
 
     return app
+
+
+def _add_routes(app: FastAPI, store: Store, served: Served, now_ns: Clock, choices: Choices) -> None:
+    app.include_router(model_routes(store, now_ns))
+    for version in metrics_routes.VERSIONS:
+        app.include_router(metrics_routes.metrics_routes(version, store, now_ns))
+    app.include_router(export_routes.export_routes(store, now_ns, disabled=not choices.export))
+    app.include_router(status_routes(store, served, now_ns))
+
+
+async def _unavailable() -> Response:
+    return text_answer(_NO_METRIC_SINK, 503)

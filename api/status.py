@@ -1,7 +1,7 @@
 """`/healthz`, `/readyz`, `/api/v1/status`: whether the answers are those of now."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -12,6 +12,8 @@ from api.health import Progress, not_ready, unhealthy
 from api.model import Clock
 from api.store import Store
 from api.times import time_text
+
+ROOTS: Final = ("/healthz", "/readyz", "/api/v1/status")
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import application
+from api.app import Choices, application
 from api.columns import pack
 from api.reading import Point
 from api.series import indented, series_text
@@ -30,7 +30,7 @@ def client(windows: Iterable[Iterable[MetricBatch]], end_ns: int) -> TestClient:
     for batches in windows:
         for batch in batches:
             assert store.put(pack(batch), now_ns)
-    return TestClient(application(store, Served(), lambda: now_ns), follow_redirects=False)
+    return TestClient(application(store, Served(), lambda: now_ns, Choices()), follow_redirects=False)
 
 
 @cache

@@ -1,0 +1,193 @@
+"""Who gets in: every route refuses whoever may not ask, but for what probes need."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import pytest
+import trustme
+import uvicorn
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.access import OPEN, Access, ByToken
+from api.app import Choices, application
+from api.config import Security
+from api.peer import PeerProtocol
+from api.status import Served
+from api.store import Store
+from runtime.errors import ConfigError
+
+TOKEN = "correct-horse-battery-staple"
+NOW_NS = 1_700_000_000_000_000_000
+
+
+def app_with(access: Access | None) -> FastAPI:
+    return application(Store(), Served(), lambda: NOW_NS, Choices(access=access))
+
+
+def paths(app: FastAPI) -> list[str]:
+    """A path of every route, also of those that FastAPI adds."""
+    found = []
+    for path in all_paths(app):
+        parts = ["x" if part.startswith("{") else part for part in path.split("/")]
+        found.append("/".join(parts))
+    return found
+
+
+def all_paths(app: FastAPI) -> list[str]:
+    documented = list(app.openapi()["paths"])
+    of_its_own = [path for path in (app.openapi_url, app.docs_url, app.redoc_url, "/docs/oauth2-redirect") if path]
+    return [*documented, *of_its_own, "/", "/no/such/path"]
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\n")
+    return path
+
+
+@pytest.fixture
+def guarded(token_file: Path) -> TestClient:
+    return TestClient(app_with(ByToken(token_file)), follow_redirects=False)
+
+
+GUARDED = sorted(set(paths(app_with(None))) - OPEN)
+
+
+def test_there_are_routes_to_guard() -> None:
+    assert len(GUARDED) > 40
+    assert {"/openapi.json", "/docs", "/api/v1/metric-export", "/api/v1/status"} < set(GUARDED)
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_no_route_answers_without_the_token(guarded: TestClient, path: str) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}, {"Authorization": ""}):
+        for method in ("GET", "POST", "HEAD", "OPTIONS"):
+            answer = guarded.request(method, path, headers=headers)
+            assert answer.status_code == 401, (method, headers)
+            assert answer.headers["www-authenticate"] == "Bearer"
+        assert guarded.get(f"{path.rstrip('/')}/", headers=headers).status_code == 401
+    assert guarded.get(path, headers={"Authorization": f"bearer  {TOKEN} "}).status_code not in {401, 403}
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_probes_need_no_token(guarded: TestClient, path: str) -> None:
+    assert guarded.get(path).status_code in {500, 503}
+    assert guarded.get(f"{path}/").status_code in {500, 503}
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz/../api/v1/model/nodes", "/healthz/x", "/healthzx", "/api/v1/model//healthz"]
+)
+def test_what_only_looks_open_is_not(guarded: TestClient, path: str) -> None:
+    assert guarded.get(path).status_code in {301, 401}
+
+
+def test_a_renewed_token_counts_at_once_and_the_old_one_no_more(guarded: TestClient, token_file: Path) -> None:
+    def status(token: str) -> int:
+        return guarded.get("/api/v1/model/nodes", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    assert status(TOKEN) == 200
+    token_file.write_text("renewed")
+    assert (status(TOKEN), status("renewed")) == (401, 200)
+    token_file.unlink()
+    assert (status(TOKEN), status("renewed")) == (401, 401)
+    token_file.write_text("again")
+    assert status("again") == 200
+
+
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_a_token_file_without_a_token_ends_the_start(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match=f"--token-file={path}"):
+        ByToken(path)
+
+
+class Certificates:
+    """Files of a server, of its clients' authority, and of clients."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority, self.stranger = trustme.CA(), trustme.CA()
+        server = self.authority.issue_cert("localhost")
+        self.cert, self.key, self.client_ca = folder / "cert", folder / "key", folder / "ca"
+        server.cert_chain_pems[0].write_to_path(self.cert)
+        server.private_key_pem.write_to_path(self.key)
+        self.authority.cert_pem.write_to_path(self.client_ca)
+
+    def security(self, allowed_users: str = "") -> Security:
+        return Security.parse(
+            tls_cert=self.cert,
+            tls_key=self.key,
+            tls_client_ca=self.client_ca,
+            allowed_users=allowed_users,
+            token_file=None,
+        )
+
+    def context(self, user: str | None, authority: trustme.CA | None = None) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        if user is not None:
+            certificate = (authority or self.authority).issue_cert(f"{user}.example", common_name=user)
+            certificate.configure_cert(context)
+        return context
+
+
+@contextmanager
+def served(security: Security) -> Iterator[int]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    tls = security.tls
+    assert tls is not None
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app_with(security.access),
+            http=PeerProtocol,
+            ssl_context_factory=lambda _config, _default: tls,
+            log_config=None,
+        )
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def asked(port: int, path: str, context: ssl.SSLContext) -> tuple[int, str]:
+    connection = HTTPSConnection("localhost", port, context=context, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_client_certificates(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    nobody, alice, eve = (certificates.context(user) for user in (None, "alice", "eve"))
+    with served(certificates.security("bob, alice")) as port:
+        for path in ("/api/v1/model/nodes", "/metrics", "/docs", "/"):
+            assert asked(port, path, nobody) == (401, "Unauthorized")
+            assert asked(port, path, eve) == (403, "Forbidden")
+            assert asked(port, path, alice)[0] in {200, 404}
+        assert asked(port, "/api/v1/model/nodes", alice) == (200, "[]")
+        assert asked(port, "/healthz", nobody)[0] == 500
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            asked(port, "/api/v1/model/nodes", certificates.context("alice", certificates.stranger))
+
+
+def test_without_allowed_users_any_verified_certificate_will_do(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    with served(certificates.security()) as port:
+        assert asked(port, "/api/v1/model/nodes", certificates.context(None))[0] == 401
+        assert asked(port, "/api/v1/model/nodes", certificates.context("eve"))[0] == 200

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, cast
 
-from schemas.catalogue import BY_NAME, BY_NUMBER
+from schemas.catalogue import BY_NUMBER
 from schemas.codec import Codec
+from schemas.counters import DiskKey, EntitySample, counter_columns, counters_of
 from schemas.group_sum import Sums
 from schemas.node_scrape import node_key
 
-CODEC: Final = Codec("node_sample")
+__all__ = ["Contribution", "DiskKey", "EntitySample", "NodeSample", "decode_sample", "encode_sample"]
+
+CODEC: Final = Codec("node_sample", other_layouts={1, 2, 3})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,19 +23,6 @@ class Contribution:
     sums: Sums
     nodes_expected: int
     namespace_id: str = ""
-
-
-class EntitySample(NamedTuple):
-    """The counters of one entity, at the kubelet's own sample time."""
-
-    key: str
-    scrape_ns: int
-    start_ns: int | None
-    counters: Mapping[str, int]  # by metric name, those of `catalogue.RATED_COUNTERS`
-
-
-DiskKey: TypeAlias = tuple[str, str]
-"""An entity's key, and the `resource_id` of one of its disks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +56,15 @@ def encode_sample(sample: NodeSample) -> bytes:
             "offset": sample.offset,
             "reached_ns": sample.reached_ns,
             "contributions": [
-                {name: getattr(each, name) for name in Contribution.__slots__} for each in sample.contributions
+                {
+                    "group": each.group,
+                    "sums": each.sums,
+                    "nodes_expected": each.nodes_expected,
+                    "namespace_id": each.namespace_id,
+                }
+                for each in sample.contributions
             ],
-            "entities": [_entity_record(entity) for entity in sample.entities.values()],
-            "disks": [
-                {**_entity_record(disk), "resource_id": resource_id} for (_, resource_id), disk in sample.disks.items()
-            ],
+            **counter_columns(sample.entities.values(), sample.disks),
         }
     )
 
@@ -82,20 +75,23 @@ def decode_sample(data: bytes | None) -> NodeSample:
     record["contributions"] = tuple(
         Contribution(**{**each, "sums": tuple(each["sums"])}) for each in record["contributions"]
     )
-    entities = (_entity(fields) for fields in record["entities"])
-    record["entities"] = {entity.key: entity for entity in entities}
-    record["disks"] = {(fields["key"], fields["resource_id"]): _entity(fields) for fields in record["disks"]}
-    return NodeSample(**record)
+    if "entities" in record:
+        entities, disks = _written_in_full(record.pop("entities"), record.pop("disks", []))
+    else:
+        entities, disks = counters_of(record)
+        for column in ("shapes", "rows", "texts", "numbers"):
+            del record[column]
+    return NodeSample(entities=entities, disks=disks, **record)
 
 
-def _entity_record(entity: EntitySample) -> dict[str, object]:
-    return {
-        "key": entity.key,
-        "scrape_ns": entity.scrape_ns,
-        "start_ns": entity.start_ns,
-        "metrics": [BY_NAME[name].number for name in entity.counters],
-        "counters": list(entity.counters.values()),
-    }
+def _written_in_full(
+    entities: list[dict[str, Any]], disks: list[dict[str, Any]]
+) -> tuple[dict[str, EntitySample], dict[DiskKey, EntitySample]]:
+    """As versions 1 to 3 have it."""
+    return (
+        {fields["key"]: _entity(fields) for fields in entities},
+        {(fields["key"], fields["resource_id"]): _entity(fields) for fields in disks},
+    )
 
 
 def _entity(fields: dict[str, Any]) -> EntitySample:

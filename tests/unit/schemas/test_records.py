@@ -1,13 +1,14 @@
 import io
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import fastavro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.catalogue import GROUP_METRICS, METRICS, RATED_COUNTERS
+from schemas.catalogue import BY_NAME, GROUP_METRICS, METRICS, RATED_COUNTERS
 from schemas.codec import MARKER, Codec, ParsedVersion, UndecodableError
 from schemas.group_sum import (
     GroupSum,
@@ -18,6 +19,7 @@ from schemas.group_sum import (
     encode_progress,
 )
 from schemas.metric_batch import CODEC, LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
+from schemas.node_sample import CODEC as SAMPLE_CODEC
 from schemas.node_sample import Contribution, EntitySample, NodeSample, decode_sample, encode_sample
 from schemas.node_scrape import (
     ApiContainer,
@@ -234,15 +236,64 @@ def test_a_scrape_of_the_first_version_has_what_came_later_at_its_default(scrape
     assert decode_scrape(written) == replace(scrape, cadvisor=None, cadvisor_error=None, workloads=())
 
 
-@given(samples)
-def test_a_sample_of_the_second_version_has_no_disks(sample: NodeSample) -> None:
-    assert decode_sample(rewritten("node_sample", 2, encode_sample(sample))) == replace(sample, disks={})
+@pytest.mark.parametrize(
+    ("version", "left"), [(1, {"disks": {}, "reached_ns": None}), (2, {"disks": {}}), (3, {})], ids=["1", "2", "3"]
+)
+@given(sample=samples)
+def test_a_sample_written_in_full_is_read_with_what_its_version_had(
+    version: int, left: dict[str, Any], sample: NodeSample
+) -> None:
+    assert decode_sample(written_as("node_sample", version, in_full(sample))) == replace(sample, **left)
+
+
+@pytest.mark.parametrize("column", ["rows", "texts", "numbers"])
+def test_a_sample_whose_columns_do_not_fit_is_undecodable(column: str) -> None:
+    sample = NodeSample(
+        cluster="c",
+        node="n",
+        window_end_ns=60,
+        resolution_ns=60,
+        offset=1,
+        contributions=(),
+        entities={"node:n": EntitySample("node:n", 50, 10, {"cpu/usage": 7})},
+    )
+    record: dict[str, Any] = SAMPLE_CODEC.decode(encode_sample(sample))
+    record[column] = record[column][:-8]
+    with pytest.raises(UndecodableError, match="do not fit"):
+        decode_sample(SAMPLE_CODEC.encode(record))
+
+
+def in_full(sample: NodeSample) -> dict[str, Any]:
+    """As it was written before there were columns."""
+    return {
+        **{name: getattr(sample, name) for name in ("cluster", "node", "window_end_ns", "resolution_ns", "offset")},
+        "reached_ns": sample.reached_ns,
+        "contributions": [asdict(each) for each in sample.contributions],
+        "entities": [entity_in_full(entity) for entity in sample.entities.values()],
+        "disks": [
+            {**entity_in_full(disk), "resource_id": resource_id} for (_, resource_id), disk in sample.disks.items()
+        ],
+    }
+
+
+def entity_in_full(entity: EntitySample) -> dict[str, Any]:
+    return {
+        "key": entity.key,
+        "scrape_ns": entity.scrape_ns,
+        "start_ns": entity.start_ns,
+        "metrics": [BY_NAME[name].number for name in entity.counters],
+        "counters": list(entity.counters.values()),
+    }
 
 
 def rewritten(name: str, number: int, data: bytes) -> bytes:
     """The same record as that version would have written it."""
+    return written_as(name, number, Codec(name).decode(data))
+
+
+def written_as(name: str, number: int, record: dict[str, Any]) -> bytes:
     version, out = ParsedVersion.read(name, number), io.BytesIO()
-    fastavro.schemaless_writer(out, version.schema, Codec(name).decode(data))
+    fastavro.schemaless_writer(out, version.schema, record)
     return MARKER + version.fingerprint + out.getvalue()
 
 

@@ -5,7 +5,7 @@ Source: Heapster's URI flags (docs/configuration.md, 1).
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote_plus, urlsplit
@@ -85,6 +85,13 @@ class Options:
         """An option that is any text."""
         self._read.add(name)
         return self.values.get(name, default)
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """An option that is one of these, the first by default."""
+        text = self.text(name, choices[0])
+        if text not in choices:
+            raise ConfigError(f"{self.flag}: failed to parse `{name}` flag - {text!r} is none of {', '.join(choices)}")
+        return text
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """An option that is `true` or `false` (also `1 t T TRUE True 0 f F FALSE False`)."""

@@ -37,8 +37,9 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     " nodeStatusPort=false (true: the port that a node's status gives for its kubelet, where it gives one),"
     " kubeletHttps=false, kubeletCA= (path), kubeletInsecure=false (true: kubelets' certificates are not verified),"
     " kubeletProxy=false (true: through the API server), addressTypes= (as InternalIP,Hostname), labelSelector= (of"
-    " nodes), cadvisor=false (true: also memory/cache, cpu/load and disk IO, of the kubelet's /metrics/cadvisor),"
-    " host_id_annotation= (of nodes without externalID), apiVersion=v1. See docs/configuration.md, 2.",
+    " nodes), podSource=api (kubelet: pods come from the kubelets), cadvisor=false (true: also memory/cache, cpu/load"
+    " and disk IO, of the kubelet's /metrics/cadvisor), host_id_annotation= (of nodes without externalID),"
+    " apiVersion=v1. See docs/configuration.md, 2.",
 )
 @flags.kafka_flags
 @flags.topic_flags

@@ -1,10 +1,9 @@
 """Requests to the Kubernetes API about one resource: its list, in pages, and its watch, line by line."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
-import orjson
 import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
@@ -13,6 +12,7 @@ from scraper import telemetry
 from scraper.failures import reason
 from scraper.login import Login
 from scraper.objects import Json
+from scraper.shapes import SHAPES, Shape
 
 PAGE: Final = 500
 WATCH_S: Final = 120
@@ -50,6 +50,7 @@ class ApiResource:
     def __init__(self, login: Login, name: str, *, selector: str = "") -> None:
         """`name` is the plural."""
         self.name = name
+        self._shape = SHAPES[name]
         self._login = login
         self._selection = {"labelSelector": selector} if selector else {}
         self._configuration: client.Configuration | None = None
@@ -81,19 +82,17 @@ class ApiResource:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(longest_s),
         }
-        return EventStream(self._ask(query, read_s=longest_s + GRACE_S))
+        return EventStream(self._ask(query, read_s=longest_s + GRACE_S), self._shape)
 
     def _page(self, query: Mapping[str, str], longest_s: float) -> Json:
         try:
             answer = self._ask(query, read_s=longest_s)
-            page: Any = orjson.loads(answer.read())
+            page = self._shape.page(answer.read())
             answer.release_conn()
         except urllib3.exceptions.HTTPError as error:
             raise ApiError(reason(error)) from error
         except ValueError as error:
-            raise ApiError(f"the list of {self.name} is not JSON: {error}") from error
-        if not isinstance(page, dict):
-            raise ApiError(f"the list of {self.name} is no JSON object")
+            raise ApiError(f"the list of {self.name} is none: {error}") from error
         return page
 
     def _ask(self, query: Mapping[str, str], *, read_s: float) -> urllib3.BaseHTTPResponse:
@@ -135,9 +134,10 @@ class ApiResource:
 class EventStream:
     """A watch under way; to be closed."""
 
-    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, answer: urllib3.BaseHTTPResponse, shape: Shape) -> None:
         """Of an answer that has begun."""
         self._answer = answer
+        self._shape = shape
 
     def events(self) -> Iterator[Json]:
         """Each event as it comes. Raises ApiError: the connection broke. RelistError: nonsense came."""
@@ -145,11 +145,11 @@ class EventStream:
         try:
             for chunk in self._answer.stream(_CHUNK_BYTES):
                 *lines, rest = (rest + chunk).split(b"\n")
-                yield from (orjson.loads(line) for line in lines if line)
+                yield from (self._shape.event(line) for line in lines if line)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ApiError(reason(error)) from error
-        except orjson.JSONDecodeError as error:
-            raise RelistError(f"an event that is not JSON: {error}") from error
+        except ValueError as error:
+            raise RelistError(f"an event that is none: {error}") from error
 
     def close(self) -> None:
         """Leave the rest unread."""

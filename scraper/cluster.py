@@ -2,13 +2,14 @@
 
 import logging
 import threading
+from typing import Any
 
 from schemas.node_scrape import ApiPod
 from scraper import telemetry
 from scraper.api import ApiResource
 from scraper.complaints import Complaints
 from scraper.config import SourceConfig
-from scraper.objects import ClusterNamespace, ClusterNode, Json, namespace_of, node_of, pod_of
+from scraper.objects import ClusterNamespace, ClusterNode, Json, PodReader, namespace_of, node_of
 from scraper.snapshot import Snapshot
 from scraper.watch import Watch
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class ClusterWatch:
-    """Follows nodes, pods and namespaces."""
+    """Follows nodes, namespaces and, unless kubelets are asked for them, pods."""
 
     def __init__(self, source: SourceConfig, stopped: threading.Event) -> None:
         """Not started yet."""
@@ -27,23 +28,24 @@ class ClusterWatch:
         nodes = ApiResource(source.login, "nodes", selector=source.node_selector)
         pods, namespaces = ApiResource(source.login, "pods"), ApiResource(source.login, "namespaces")
         self._nodes: Watch[ClusterNode] = Watch(nodes, keep_node, stopped)
-        self._pods: Watch[ApiPod] = Watch(pods, pod_of, stopped)
+        self._pods: Watch[ApiPod] | None = None if source.pods_of_kubelets else Watch(pods, PodReader(), stopped)
         self._namespaces: Watch[ClusterNamespace] = Watch(namespaces, namespace_of, stopped)
+        self._all: list[Watch[Any]] = [self._nodes, self._namespaces, *([self._pods] if self._pods else [])]
         self._unfit = Complaints(log=log, begins="node is not scraped", ends="node can be scraped again, or is gone")
 
     def start(self) -> None:
         """Begin to follow."""
-        for watch in (self._nodes, self._pods, self._namespaces):
+        for watch in self._all:
             watch.start()
 
     @property
     def synced(self) -> bool:
         """Whether everything has been listed once: before that a round would be half blind."""
-        return all(watch.synced.is_set() for watch in (self._nodes, self._pods, self._namespaces))
+        return all(watch.synced.is_set() for watch in self._all)
 
     def snapshot(self) -> Snapshot:
         """The cluster now; of nodes that cannot be scraped it is said why, once."""
-        found = Snapshot.of(self._nodes.items(), self._pods.items(), self._namespaces.items())
+        found = Snapshot.of(self._nodes.items(), self._pods.items() if self._pods else (), self._namespaces.items())
         self._unfit.update(found.unfit, found.unfit.keys() | self._unfit.open)
         telemetry.skipped.set(len(found.unfit))
         return found

@@ -26,6 +26,7 @@ class SourceConfig:
     address_types: tuple[str, ...]  # in order of preference; none: Heapster's choice
     node_selector: str  # label selector; empty: all nodes
     host_id_annotation: str
+    pods_of_kubelets: bool  # each is asked for its pods, instead of the API for all
     cadvisor: bool  # cadvisor's metrics are read too
 
     @classmethod
@@ -46,6 +47,7 @@ class SourceConfig:
         address_types = _address_types(option)
         node_selector = option.text("labelSelector", "")
         host_id_annotation = option.text("host_id_annotation", "")
+        pods_of_kubelets = option.choice("podSource", ("api", "kubelet")) == "kubelet"
         cadvisor = option.boolean("cadvisor", default=False)
         if option.unread():
             log.warning("unknown options change nothing", extra={"flag": option.flag, "options": option.unread()})
@@ -57,6 +59,7 @@ class SourceConfig:
             address_types=address_types,
             node_selector=node_selector,
             host_id_annotation=host_id_annotation,
+            pods_of_kubelets=pods_of_kubelets,
             cadvisor=cadvisor,
         )
 

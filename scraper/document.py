@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from scraper.snapshot import PodName
+from scraper.pod_index import PodName
 
 _MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
 _SAMPLED: Final = ("cpu", "memory", "network")

@@ -1,14 +1,15 @@
-"""Requests to one kubelet: its Summary and cadvisor's metrics, with every way they can fail told apart."""
+"""Requests to one kubelet: its Summary, cadvisor's metrics and its pods, with every way they can fail told apart."""
 
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import requests
 import urllib3
 
+from schemas.node_scrape import ApiPod
 from schemas.topics import MAX_RECORD_BYTES
 from scraper.cadvisor import NotMetricsError, used_lines
 from scraper.clocks import offset_ns
@@ -16,9 +17,10 @@ from scraper.deadline import Deadline, DeadlineAdapter, reading_until
 from scraper.document import NotADocumentError, overview
 from scraper.failures import reason
 from scraper.login import Login
-from scraper.objects import ClusterNode
+from scraper.objects import ClusterNode, pod_of
+from scraper.pod_index import PodName
 from scraper.reach import KubeletAccess, Reach
-from scraper.snapshot import PodName
+from scraper.shapes import SHAPES
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,12 @@ LARGEST_DOCUMENT_BYTES: Final = MAX_RECORD_BYTES - 1024 * 1024
 LARGEST_METRICS_BYTES: Final = 32 * 1024 * 1024
 """Of `/metrics/cadvisor`, of which little is kept."""
 
+LARGEST_LIST_BYTES: Final = 32 * 1024 * 1024
+"""Of `/pods`, of which little is kept."""
+
 SUMMARY: Final = "/stats/summary"
 CADVISOR: Final = "/metrics/cadvisor"
+PODS: Final = "/pods"
 CONNECT_S: Final = 3.0
 _KUBELETS_REMEMBERED: Final = 2048
 _CHUNK_BYTES: Final = 65536
@@ -102,6 +108,16 @@ class KubeletClient:
         if len(lines) > room_bytes:
             raise ScrapeError(f"{url}: {len(lines)} bytes of it are used, {room_bytes} can be kept beside the Summary")
         return lines
+
+    def pods(self, node: ClusterNode, deadline: Deadline) -> tuple[ApiPod, ...]:
+        """The pods that it lists as the Kubernetes API does. Raises ScrapeError."""
+        url = f"{self._reach.url(node)}{PODS}"
+        reply = self._read(url, deadline, LARGEST_LIST_BYTES)
+        try:
+            items = SHAPES["pods"].page(reply.body).get("items") or ()
+        except ValueError as error:
+            raise ScrapeError(f"{url}: the answer cannot be used: {error}: {_beginning(reply.body)}") from error
+        return tuple(replace(pod_of(item), node=node.name) for item in items)
 
     def _read(self, url: str, deadline: Deadline, largest_bytes: int) -> _Reply:
         timeout_s = deadline.left_s()

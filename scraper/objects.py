@@ -1,16 +1,20 @@
 """What the scraper keeps of the Kubernetes API's objects. Source: docs/labels.md, 3 and 8."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Any, Final, TypeAlias
+from sys import intern
+from typing import Any, Final, TypeAlias, TypeVar
 
 from schemas.node_scrape import ApiContainer, ApiPod
 
 Json: TypeAlias = Mapping[str, Any]
 """An object as the API sends it."""
+
+MOST_SHARED: Final = 100_000
+_Shared = TypeVar("_Shared")
 
 _IP_TYPES: Final = frozenset({"InternalIP", "ExternalIP"})
 ADDRESS_TYPES: Final = _IP_TYPES | {"Hostname", "InternalDNS", "ExternalDNS"}
@@ -67,26 +71,53 @@ def node_of(item: Json, host_id_annotation: str, address_types: Sequence[str] = 
     )
 
 
+class PodReader:
+    """From Pod objects, so that equal parts of pods are one in memory: those of a workload hardly differ."""
+
+    def __init__(self) -> None:
+        """Nothing shared yet."""
+        self._shared: dict[Hashable, Any] = {}
+
+    def __call__(self, item: Json) -> ApiPod:
+        """What is kept of one pod."""
+        metadata, spec, status = _part(item, "metadata"), _part(item, "spec"), _part(item, "status")
+        owner: Json = next((each for each in metadata.get("ownerReferences") or [] if each.get("controller")), {})
+        return ApiPod(
+            namespace=intern(str(metadata.get("namespace", ""))),
+            name=str(metadata.get("name", "")),
+            uid=str(metadata.get("uid", "")),
+            node=intern(str(spec.get("nodeName") or "")),
+            phase=intern(str(status.get("phase") or "")),
+            start_time_ns=_time_ns(status.get("startTime")),
+            owner_kind=intern(str(owner.get("kind", ""))),
+            owner_name=intern(str(owner.get("name", ""))),
+            labels=self._labels(_texts(metadata.get("labels"))),
+            restarts=self._restarts(status.get("containerStatuses") or []),
+            containers=self._containers(spec.get("containers") or []),
+        )
+
+    def _containers(self, items: Sequence[Json]) -> tuple[ApiContainer, ...]:
+        found = tuple(_container(item) for item in items)
+        return self._shared_by(("containers", *map(_identity, found)), found)
+
+    def _labels(self, found: dict[str, str]) -> dict[str, str]:
+        return self._shared_by(("labels", *found.items()), found)
+
+    def _restarts(self, statuses: Sequence[Json]) -> dict[str, int]:
+        found = {intern(str(each.get("name", ""))): int(each.get("restartCount") or 0) for each in statuses}
+        return self._shared_by(("restarts", *found.items()), found)
+
+    def _shared_by(self, key: Hashable, found: _Shared) -> _Shared:
+        """The one that is equal, if there has been one; what is no longer used anywhere goes in the end."""
+        if len(self._shared) >= MOST_SHARED:
+            self._shared.clear()
+        shared: _Shared = self._shared.setdefault(key, found)
+        return shared
+
+
 def pod_of(item: Json) -> ApiPod:
-    """From a Pod object."""
-    metadata, spec, status = _part(item, "metadata"), _part(item, "spec"), _part(item, "status")
-    owner: Json = next((each for each in metadata.get("ownerReferences") or [] if each.get("controller")), {})
-    return ApiPod(
-        namespace=str(metadata.get("namespace", "")),
-        name=str(metadata.get("name", "")),
-        uid=str(metadata.get("uid", "")),
-        node=str(spec.get("nodeName") or ""),
-        phase=str(status.get("phase") or ""),
-        start_time_ns=_time_ns(status.get("startTime")),
-        owner_kind=str(owner.get("kind", "")),
-        owner_name=str(owner.get("name", "")),
-        labels=_texts(metadata.get("labels")),
-        restarts={
-            str(each.get("name", "")): int(each.get("restartCount") or 0)
-            for each in status.get("containerStatuses") or []
-        },
-        containers=tuple(_container(each) for each in spec.get("containers") or []),
-    )
+    """From one Pod object."""
+    return PodReader()(item)
 
 
 def namespace_of(item: Json) -> ClusterNamespace:
@@ -108,6 +139,11 @@ def _container(item: Json) -> ApiContainer:
         requests=_texts(resources.get("requests")),
         limits=_texts(resources.get("limits")),
     )
+
+
+def _identity(container: ApiContainer) -> Hashable:
+    resources = (container.requests, container.limits)
+    return container.name, container.image, *(tuple(each.items()) for each in resources)
 
 
 def _is_ready(status: Json) -> bool:
@@ -157,7 +193,7 @@ def _part(item: Json, name: str) -> Json:
 
 
 def _texts(found: object) -> dict[str, str]:
-    return {str(key): str(value) for key, value in found.items()} if isinstance(found, Mapping) else {}
+    return {intern(str(key)): intern(str(value)) for key, value in found.items()} if isinstance(found, Mapping) else {}
 
 
 def _time_ns(text: object) -> int | None:

@@ -75,7 +75,7 @@ class Reach:
 
     def right(self, url: str) -> str:
         """The resource that one must have the right to get, to read that of a kubelet."""
-        if self._access.through_api:
+        if self._access.through_api or url.endswith("/pods"):
             return "nodes/proxy"
         return "nodes/metrics" if "/metrics/" in url else "nodes/stats"
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from schemas.node_scrape import NodeScrape
+from schemas.node_scrape import ApiPod, NodeScrape
 from scraper.objects import ClusterNode
-from scraper.snapshot import PodName, Snapshot
+from scraper.pod_index import PodName
+from scraper.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Outcome:
     error: str | None = None
     pods: frozenset[PodName] = frozenset()  # that the document lists
     clock_offset_ns: int | None = None
+    api_pods: tuple[ApiPod, ...] | None = None  # those of the node as its kubelet knows them, if it was asked
     cadvisor: bytes | None = None  # the lines of its metrics that are used
     cadvisor_error: str | None = None  # None also where it was not asked
 
@@ -32,6 +34,7 @@ class Round:
 
     def record(self, node: ClusterNode, outcome: Outcome) -> NodeScrape:
         """The record of one node."""
+        seen = self.snapshot if outcome.api_pods is None else self.snapshot.seeing(outcome.api_pods)
         return NodeScrape(
             cluster=self.cluster,
             node=node.name,
@@ -53,7 +56,7 @@ class Round:
             labels=node.labels,
             capacity=node.capacity,
             allocatable=node.allocatable,
-            pods=self.snapshot.pods_for(node.name, outcome.pods),
-            namespaces=self.snapshot.namespaces_for(node.name, outcome.pods),
-            workloads=self.snapshot.workloads_for(node.name, outcome.pods),
+            pods=seen.pods_for(node.name, outcome.pods),
+            namespaces=seen.namespaces_for(node.name, outcome.pods),
+            workloads=seen.workloads_for(node.name, outcome.pods),
         )

@@ -46,6 +46,7 @@ class Scraping:
         self._stopped = stopped
         self._kubelets = KubeletClient(source.login, source.kubelets)
         self._asks_cadvisor = source.cadvisor
+        self._asks_pods = source.pods_of_kubelets
         self._failing = Complaints(log=log, begins="scrape failed", ends="the kubelet answers again")
         self._without_cadvisor = Complaints(
             log=log,
@@ -99,17 +100,19 @@ class Scraping:
             return None
         self._publish(this.record(node, outcome), partition)
         # published: it need not stay until the round ends
-        return replace(outcome, document=None, pods=frozenset(), cadvisor=None)
+        return replace(outcome, document=None, pods=frozenset(), api_pods=None, cadvisor=None)
 
     def _ask(self, node: ClusterNode, deadline: Deadline) -> Outcome:
         began_ns = time.monotonic_ns()
         try:
+            pods = self._kubelets.pods(node, deadline) if self._asks_pods else None
             answer = self._kubelets.fetch(node, deadline)
         except ScrapeError as error:
             return Outcome(error=str(error), finished_at_ns=time.time_ns(), duration_ns=time.monotonic_ns() - began_ns)
         outcome = Outcome(
             document=answer.document,
             pods=answer.pods,
+            api_pods=pods,
             clock_offset_ns=answer.clock_offset_ns,
             finished_at_ns=answer.received_at_ns,
             duration_ns=time.monotonic_ns() - began_ns,

@@ -1,16 +1,13 @@
 """The cluster at one moment: what there is to scrape, and what goes into the record of each node about it."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Self, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Self
 
 from schemas.node_scrape import ApiNamespace, ApiPod, ApiWorkload
-from schemas.workload import Workload, workload_of
-from scraper.objects import ClusterNamespace, ClusterNode, runs
-
-PodName: TypeAlias = tuple[str, str]
-"""Namespace and name."""
+from schemas.workload import workload_of
+from scraper.objects import ClusterNamespace, ClusterNode
+from scraper.pod_index import PodIndex, PodName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +16,8 @@ class Snapshot:
 
     nodes: Mapping[str, ClusterNode]  # those that can be scraped
     unfit: Mapping[str, str]  # why the others cannot, by name
-    pods: Mapping[PodName, ApiPod]
+    pods: PodIndex
     namespaces: Mapping[str, ClusterNamespace]
-    pods_of_node: Mapping[str, Collection[ApiPod]]
-    nodes_of_namespace: Mapping[str, Collection[str]]  # of those to be scraped, the ones that run pods of it
-    nodes_of_workload: Mapping[Workload, Collection[str]]  # the same
 
     @classmethod
     def of(
@@ -32,30 +26,17 @@ class Snapshot:
         """With its indexes made."""
         unfit = {node.name: reason for node in nodes if (reason := _unfit(node))}
         fit = {node.name: node for node in nodes if node.name not in unfit}
-        pods_of_node: defaultdict[str, list[ApiPod]] = defaultdict(list)
-        nodes_of_namespace: defaultdict[str, set[str]] = defaultdict(set)
-        nodes_of_workload: defaultdict[Workload, set[str]] = defaultdict(set)
-        for pod in pods:
-            if pod.node:
-                pods_of_node[pod.node].append(pod)
-            if runs(pod) and pod.node in fit:
-                nodes_of_namespace[pod.namespace].add(pod.node)
-                if workload := workload_of(pod):
-                    nodes_of_workload[workload].add(pod.node)
-        return cls(
-            nodes=fit,
-            unfit=unfit,
-            pods={(pod.namespace, pod.name): pod for pod in pods},
-            namespaces={namespace.name: namespace for namespace in namespaces},
-            pods_of_node=pods_of_node,
-            nodes_of_namespace=nodes_of_namespace,
-            nodes_of_workload=nodes_of_workload,
-        )
+        known = {namespace.name: namespace for namespace in namespaces}
+        return cls(nodes=fit, unfit=unfit, pods=PodIndex.of(pods, fit), namespaces=known)
+
+    def seeing(self, pods: Collection[ApiPod]) -> Self:
+        """The same with other pods: those that a kubelet lists, where the API is not asked for any."""
+        return replace(self, pods=PodIndex.of(pods, self.nodes))
 
     def pods_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiPod, ...]:
         """The pods that the API has on a node, and those that its kubelet lists all the same."""
-        found = {(pod.namespace, pod.name): pod for pod in self.pods_of_node.get(node, ())}
-        found.update((name, self.pods[name]) for name in listed if name in self.pods)
+        found = {(pod.namespace, pod.name): pod for pod in self.pods.of_node.get(node, ())}
+        found.update((name, self.pods.by_name[name]) for name in listed if name in self.pods.by_name)
         return tuple(found[name] for name in sorted(found))
 
     def namespaces_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiNamespace, ...]:
@@ -63,13 +44,13 @@ class Snapshot:
 
         This node is one of them if its kubelet lists a pod that the API does not have on another one.
         """
-        here = {namespace for namespace, name in listed if not self._is_elsewhere(node, (namespace, name))}
-        names = {pod.namespace for pod in self.pods_of_node.get(node, ())} | {namespace for namespace, _ in listed}
+        here = {namespace for namespace, name in listed if not self.pods.is_elsewhere(node, (namespace, name))}
+        names = {pod.namespace for pod in self.pods.of_node.get(node, ())} | {namespace for namespace, _ in listed}
         return tuple(
             ApiNamespace(
                 name=name,
                 uid=self.namespaces[name].uid,
-                nodes=len({*self.nodes_of_namespace.get(name, ()), *({node} if name in here else ())}),
+                nodes=len({*self.pods.nodes_of_namespace.get(name, ()), *({node} if name in here else ())}),
                 labels=self.namespaces[name].labels,
             )
             for name in sorted(names & self.namespaces.keys())
@@ -78,20 +59,16 @@ class Snapshot:
     def workloads_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiWorkload, ...]:
         """What those pods belong to, with the number of nodes that run pods of each; this one counts as there."""
         found = {(pod.namespace, pod.name): workload_of(pod) for pod in self.pods_for(node, listed)}
-        here = {found.get(name) for name in listed if not self._is_elsewhere(node, name)}
+        here = {found.get(name) for name in listed if not self.pods.is_elsewhere(node, name)}
         return tuple(
             ApiWorkload(
                 namespace=workload.namespace,
                 kind=workload.kind,
                 name=workload.name,
-                nodes=len({*self.nodes_of_workload.get(workload, ()), *({node} if workload in here else ())}),
+                nodes=len({*self.pods.nodes_of_workload.get(workload, ()), *({node} if workload in here else ())}),
             )
             for workload in sorted({each for each in found.values() if each is not None})
         )
-
-    def _is_elsewhere(self, node: str, name: PodName) -> bool:
-        pod = self.pods.get(name)
-        return pod is not None and pod.node not in {"", node}
 
 
 def _unfit(node: ClusterNode) -> str | None:

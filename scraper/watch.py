@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from sys import intern
 from typing import Final, Generic, TypeVar
 
 from scraper.api import ApiError, ApiResource, RelistError
@@ -34,7 +35,7 @@ class Watch(threading.Thread, Generic[_Kept]):
         self._stop_wanted = stopped
         self._pauses = Pauses(stopped)
         self._lock = threading.Lock()
-        self._items: dict[str, _Kept] = {}
+        self._items: dict[tuple[str, str], _Kept] = {}
         self._version = ""  # empty: to be listed
         self._failing = False
 
@@ -61,7 +62,7 @@ class Watch(threading.Thread, Generic[_Kept]):
 
     def _list(self) -> None:
         """Take in all objects; what is gone from the API goes from the cache."""
-        found: dict[str, _Kept] = {}
+        found: dict[tuple[str, str], _Kept] = {}
 
         def take(item: Json) -> None:
             key, kept = _key(item), self._keep(item)
@@ -119,6 +120,6 @@ class Watch(threading.Thread, Generic[_Kept]):
             log.info("the Kubernetes API answers again", extra={"resource": self._resource.name})
 
 
-def _key(item: Json) -> str:
+def _key(item: Json) -> tuple[str, str]:
     metadata = item.get("metadata") or {}
-    return f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+    return intern(str(metadata.get("namespace") or "")), str(metadata.get("name") or "")

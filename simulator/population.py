@@ -34,7 +34,6 @@ DAEMONS: Final = (
     Workload(
         name="kube-proxy",
         namespace="kube-system",
-        owner="DaemonSet",
         labels={"k8s-app": "kube-proxy"},
         host_network=True,
         containers=(
@@ -52,7 +51,6 @@ DAEMONS: Final = (
         namespace="kube-system",
         labels={"component": "node-cache", "tier": "control-plane"},
         static=True,
-        owner="Node",
         containers=(
             ContainerSpec(
                 name="node-cache",
@@ -113,7 +111,6 @@ SERVICES: Final = (
         labels={"job-name": "report"},
         life_s=(240, 600),
         finishes=True,
-        owner="CronJob",
         containers=(
             ContainerSpec(
                 name="report",
@@ -127,7 +124,6 @@ SERVICES: Final = (
     Workload(
         name="queue",
         namespace="shop",
-        owner="StatefulSet",
         labels={"app": "queue", "tier": "backend"},
         volumes=("journal",),
         containers=(
@@ -165,7 +161,6 @@ SERVICES: Final = (
     Workload(
         name="sleeper",
         namespace="default",
-        owner=None,
         labels={},
         containers=(ContainerSpec(name="sleep", image="registry.example/busybox", millicores=1, memory_bytes=MIB),),
     ),
@@ -173,7 +168,6 @@ SERVICES: Final = (
 UNSCHEDULABLE: Final = Workload(
     name="giant",
     namespace="default",
-    owner=None,
     labels={"app": "giant"},
     containers=(
         ContainerSpec(name="giant", image="registry.example/giant:1", requests={"cpu": "1k", "memory": "1Pi"}),

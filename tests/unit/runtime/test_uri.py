@@ -96,3 +96,11 @@ def test_an_error_shows_no_secret(value: str, shown: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse_keyed_uri("--sink", value, {})
     assert repr(shown) in str(raised.value)
+
+
+def test_one_of_a_few_choices() -> None:
+    options = Options("--source=kubernetes", {"podSource": "kubelet", "other": "Kubelet"})
+    assert options.choice("podSource", ("api", "kubelet")) == "kubelet"
+    assert options.choice("absent", ("api", "kubelet")) == "api"
+    with pytest.raises(ConfigError, match=r"--source=kubernetes: failed to parse `other` flag - 'Kubelet' is none of"):
+        options.choice("other", ("api", "kubelet"))

@@ -1,9 +1,11 @@
 from typing import Any
 
+import orjson
 import pytest
 
 from schemas.node_scrape import ApiContainer, ApiPod
-from scraper.objects import ClusterNamespace, ClusterNode, namespace_of, node_of, pod_of, runs
+from scraper import objects
+from scraper.objects import ClusterNamespace, ClusterNode, PodReader, namespace_of, node_of, pod_of, runs
 
 NODE = {
     "metadata": {
@@ -221,3 +223,35 @@ def test_a_pod_runs_on_a_node_until_it_is_over(node: str, phase: str, *, expecte
 def test_of_a_namespace_is_kept() -> None:
     found = namespace_of({"metadata": {"name": "shop", "uid": "ns-uid", "labels": {"team": "x"}}})
     assert found == ClusterNamespace("shop", "ns-uid", {"team": "x"})
+
+
+def test_equal_parts_of_pods_are_one_in_memory() -> None:
+    def web(name: str, **labels: str) -> dict[str, Any]:
+        container = {"name": "a", "image": "web:1", "resources": {"requests": {"cpu": "100m"}}}
+        return {
+            "metadata": {"name": name, "namespace": "shop", "labels": {"app": "web", **labels}},
+            "spec": {"nodeName": f"n{len(name)}", "containers": [container]},
+            "status": {"containerStatuses": [{"name": "a", "restartCount": 0}]},
+        }
+
+    read = PodReader()
+    first, second, other = (read(orjson.loads(orjson.dumps(each))) for each in (web("a"), web("b"), web("c", x="y")))
+    assert first.labels is second.labels
+    assert first.containers is second.containers
+    assert first.restarts is second.restarts
+    assert first.node is second.node
+    assert (other.labels, other.containers) == ({"app": "web", "x": "y"}, first.containers)
+
+
+def test_nothing_is_shared_that_is_not_equal() -> None:
+    read = PodReader()
+    bare = read({"metadata": {"name": "p", "namespace": "shop"}})
+    assert (bare.labels, bare.restarts, bare.containers) == ({}, {}, ())
+
+
+def test_what_is_shared_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "MOST_SHARED", 10)
+    read = PodReader()
+    pods = [read({"metadata": {"name": "p", "labels": {"n": str(number)}}}) for number in range(100)]
+    assert len(read._shared) <= 10
+    assert [pod.labels for pod in pods] == [{"n": str(number)} for number in range(100)]

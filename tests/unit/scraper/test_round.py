@@ -2,6 +2,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import pytest
 from prometheus_client import REGISTRY
@@ -10,7 +11,7 @@ from schemas.node_scrape import ApiPod, NodeScrape, decode_scrape, encode_scrape
 from scraper import round as rounds
 from scraper.config import SourceConfig
 from scraper.deadline import Deadline
-from scraper.objects import ClusterNamespace, ClusterNode
+from scraper.objects import ClusterNamespace, ClusterNode, pod_of
 from scraper.record import Outcome, Round
 from scraper.round import Scraping
 from scraper.snapshot import Snapshot
@@ -256,3 +257,37 @@ def test_documents_do_not_stay_until_the_round_ends(scrapes: Scrapes, monkeypatc
     assert scrapes.run(dict.fromkeys(NODES, 0)) == 3
     assert {scrape.document for _, scrape in scrapes.records} == {DOCUMENT}
     assert [(outcome.error, outcome.document) for outcome in held] == [(None, None)] * 3
+
+
+def api_pod(name: str, node: str, **metadata: Any) -> dict[str, Any]:
+    containers = [{"name": "c", "image": "web:1", "resources": {"requests": {"cpu": "100m"}, "limits": {"cpu": "1"}}}]
+    return {
+        "metadata": {"name": name, "namespace": "shop", "uid": f"uid-{name}", "labels": {"app": "web"}, **metadata},
+        "spec": {"nodeName": node, "containers": containers},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "c", "restartCount": 2}]},
+    }
+
+
+def test_pods_of_the_kubelet_are_as_the_apis(cluster: SimulatedCluster, stopped: threading.Event) -> None:
+    owner = [{"kind": "StatefulSet", "name": "web", "controller": True}]
+    pods = [api_pod("web", "n1", ownerReferences=owner), api_pod("other", "n2")]
+    cast("FixedWorld", cluster.world).show(pods=pods)
+    scrapes = Scrapes(cluster, stopped, "&podSource=kubelet")
+    assert scrapes.run({"n1": 1}) == 1
+    ((_, record),) = scrapes.records
+    assert record.pods == (pod_of(pods[0]),)
+    assert [(namespace.name, namespace.uid, namespace.nodes) for namespace in record.namespaces] == [("shop", "ns", 1)]
+    assert [(workload.kind, workload.name) for workload in record.workloads] == [("StatefulSet", "web")]
+    scrapes.close()
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_node_whose_pods_cannot_be_had_has_failed(
+    cluster: SimulatedCluster, stopped: threading.Event, status: int
+) -> None:
+    cluster.kubelets["n1"].fault = Fault(pods_status=status)
+    scrapes = Scrapes(cluster, stopped, "&podSource=kubelet")
+    assert scrapes.run({"n1": 1, "n2": 2}) == 1
+    error = scrapes.errors["n1"] or ""
+    assert f"/pods: HTTP {status}" in error
+    scrapes.close()

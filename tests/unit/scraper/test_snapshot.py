@@ -97,3 +97,10 @@ def test_a_node_whose_kubelet_lists_a_pod_of_a_workload_is_one_of_its_nodes() ->
     found = snapshot(waiting, moved)
     assert [each.nodes for each in found.workloads_for("n1", {("shop", "log-1")})] == [2]
     assert [each.nodes for each in found.workloads_for("n1", {("shop", "log-2")})] == [1]
+
+
+def test_a_kubelets_own_pods_instead_of_the_apis() -> None:
+    found = snapshot(pod("b", "n2")).seeing([pod("a", "n1"), pod("over", "n1", phase="Succeeded", namespace="ops")])
+    assert [each.name for each in found.pods_for("n1", {("shop", "a"), ("shop", "b")})] == ["over", "a"]
+    assert namespace_nodes(found.namespaces_for("n1", set())) == {"shop": 1, "ops": 0}
+    assert found.nodes.keys() == {"n1", "n2"}

@@ -93,6 +93,7 @@ def watching() -> Iterator[Callable[..., Watched]]:
 def watched(cluster: SimulatedCluster, watching: Callable[..., Watched]) -> Watched:
     found = watching(cluster.api_url)
     found.shows("a", "b", "c")
+    until(lambda: bool(cluster.api._watches))
     return found
 
 
@@ -237,7 +238,7 @@ def test_a_list_that_is_none_is_an_outage(
     with caplog.at_level(logging.ERROR):
         watched = watching(f"http://127.0.0.1:{server.port}")
         until(lambda: len(server.requests) > 1)
-    assert vars(caplog.records[0])["error"].startswith("the list of pods is no")
+    assert vars(caplog.records[0])["error"].startswith("the list of pods is none: ")
     assert not watched.synced
 
 

@@ -10,12 +10,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answers import text_answer
 from api.peer import common_name
+from api.site import is_public
 from runtime.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 OPEN: Final = frozenset({"/healthz", "/healthz/healthz", "/readyz"})
-"""For probes, which have neither certificate nor token; they tell nothing about what runs in the cluster."""
+"""For probes, which have neither certificate nor token; they tell nothing about what runs in the cluster.
+
+So is the page itself, which asks whoever looks at it for the token; what it shows is not.
+"""
 
 _SCHEME: Final = "bearer"
 
@@ -102,7 +106,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on, or refuse."""
-        if scope["type"] == "http" and scope["path"] not in OPEN:
+        if scope["type"] == "http" and scope["path"] not in OPEN and not is_public(scope["path"]):
             refusal = self._access.refusal(scope)
             if refusal is not None:
                 answer = text_answer(refusal.text, refusal.status)

@@ -7,12 +7,14 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import export_routes, metrics_routes, model, status
+from api import export_routes, metrics_routes, model, page, status
 from api.access import Access, Guard
 from api.answers import refusal, text_answer
 from api.compression import Compression
 from api.model import Clock, model_routes
+from api.page import page_routes
 from api.paths import CleanPaths
+from api.site import site_routes
 from api.status import Served, status_routes
 from api.store import Store
 
@@ -32,13 +34,14 @@ class Choices:
 def application(store: Store, served: Served, now_ns: Clock, choices: Choices) -> FastAPI:
     """All routes over one store."""
     app = FastAPI(title="heapster-stream", description=_DESCRIPTION, redirect_slashes=False)
-    roots = [model.ROOT, *metrics_routes.ROOTS, *export_routes.ROOTS]
+    roots = [model.ROOT, *metrics_routes.ROOTS, *export_routes.ROOTS, page.ROOT]
     if choices.metric_sink:
         _add_routes(app, store, served, now_ns, choices)
     else:
         for root in (*roots, *status.ROOTS):
             app.add_api_route(root, _unavailable)
             app.add_api_route(f"{root}/{{path:path}}", _unavailable)
+    app.include_router(site_routes())
     app.add_middleware(Compression)
     if choices.access is not None:
         app.add_middleware(Guard, access=choices.access)
@@ -57,6 +60,7 @@ def _add_routes(app: FastAPI, store: Store, served: Served, now_ns: Clock, choic
         app.include_router(metrics_routes.metrics_routes(version, store, now_ns))
     app.include_router(export_routes.export_routes(store, now_ns, disabled=not choices.export))
     app.include_router(status_routes(store, served, now_ns))
+    app.include_router(page_routes(store, now_ns))
 
 
 async def _unavailable() -> Response:

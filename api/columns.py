@@ -57,6 +57,10 @@ class Entity:
         """By name."""
         return dict(zip(self.label_names, self.label_values, strict=True))
 
+    def label(self, name: str) -> str:
+        """The value of one label, empty if there is none."""
+        return self.label_values[self.label_names.index(name)] if name in self.label_names else ""
+
     def find(self, metric: str, labels: Labels = ()) -> tuple[int, str] | None:
         """Where the number of that metric with exactly those labels is, and its type; None if there is none."""
         before = 0

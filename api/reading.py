@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from api.columns import Entity, Labels, Numbers, Shape
-from schemas.catalogue import Number
+from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, Version
+
+_SCRAPE: Final = "scrape/"
 
 
 class Point(NamedTuple):
@@ -77,6 +79,10 @@ class Row:
             return None
         return Numbers(self.shape, self.block).at(self.shape.firsts[at] + found[0], found[1])
 
+    def answered(self, key: str) -> bool:
+        """Whether the entity says more than how its scrape went."""
+        return any(not metric.startswith(_SCRAPE) for metric in self.shape.plain_metrics(key))
+
     def reading(self, key: str) -> Reading | None:
         """The metric set of that key."""
         at = self.shape.position(key)
@@ -85,6 +91,10 @@ class Row:
     def below(self, key: str) -> Iterator[Reading]:
         """The metric sets of all that is in a node, namespace or pod, itself left out."""
         return self._readings(self.shape.below(key))
+
+    def of_type(self, type_: EntityType) -> Iterator[Reading]:
+        """The metric sets of all entities of that type."""
+        return self._readings(at for at, entity in enumerate(self.shape.entities) if entity.type == type_)
 
     def readings(self) -> Iterator[Reading]:
         """All its metric sets."""

@@ -6,9 +6,12 @@ epoch; `now_ns` is the time of the question):
     store.series(key, metric, labels, start_ns, end_ns)   the points of one series, in order
     store.metric_names(key)                               what there is to ask of an entity
     store.current(key, now_ns)                            the newest metric set of an entity: a Reading
+    store.latest(key)                                     the newest that is kept, current or not
     store.below(key, now_ns)                              those of what is in a node, namespace or pod
     store.nodes(now_ns), store.namespaces(now_ns)         those of all nodes, of all namespaces
+    store.pods(now_ns)                                    those of all pods
     store.all(now_ns)                                     those of everything
+    store.node_keys(), store.windows(key)                 all nodes that are kept, and what has come of one
     store.state(now_ns)                                   the newest window, and how complete it is
 
 *Current* is what may be shown as the state of now: the newest window of its node or group, no older than `stale_ns`,
@@ -25,7 +28,7 @@ from typing import Final, NamedTuple
 from api.columns import Labels, Packed, Shape, unpack_shape
 from api.reading import Point, Reading, Row
 from api.times import NS_PER_S
-from schemas.catalogue import CLUSTER
+from schemas.catalogue import CLUSTER, POD
 from schemas.keys import namespace_of, node_key
 from schemas.metric_batch import namespace_group
 
@@ -49,6 +52,15 @@ class State(NamedTuple):
     stale: bool  # nothing is current: the newest window is too old, or there is none
 
 
+class Window(NamedTuple):
+    """One window of a node or group."""
+
+    end_ns: int
+    resolution_ns: int
+    complete: bool  # every node that belongs to it is in it
+    answered: bool  # there is more to it than that the scrape has failed
+
+
 class Store:
     """Rows by node, namespace and cluster; see the module."""
 
@@ -60,6 +72,7 @@ class Store:
         self._sources: dict[str, tuple[str, ...]] = {}  # by key of an entity: where it is in
         self._windows: Counter[int] = Counter()
         self._resolution_ns = 60 * NS_PER_S
+        self.revision = 0  # grows with whatever is put or forgotten
 
     def put(self, packed: Packed, now_ns: int) -> bool:
         """Take a batch in, in whatever order they come.
@@ -127,6 +140,14 @@ class Store:
         rows = self._current_rows(self._sources.get(key, ()), now_ns)
         return next(iter(_newest(reading for row in rows if (reading := row.reading(key)) is not None)), None)
 
+    def latest(self, key: str) -> Reading | None:
+        """The newest metric set of an entity that is kept, whether it is there now or not."""
+        kept = (
+            next((found for row in reversed(self._rows.get(source, ())) if (found := row.reading(key))), None)
+            for source in self._sources.get(key, ())
+        )
+        return max((found for found in kept if found), key=lambda found: found.window_end_ns, default=None)
+
     def below(self, key: str, now_ns: int) -> list[Reading]:
         """The newest metric sets of all that is in a node, namespace or pod, itself left out."""
         everywhere = namespace_of(key) is not None
@@ -141,9 +162,25 @@ class Store:
         """Those of all namespaces."""
         return self._of_sources(_NAMESPACE, now_ns)
 
+    def pods(self, now_ns: int) -> list[Reading]:
+        """Those of all pods."""
+        rows = self._current_rows(self._named(_NODE), now_ns)
+        return _newest(reading for row in rows for reading in row.of_type(POD))
+
     def all(self, now_ns: int) -> list[Reading]:
         """Those of everything."""
         return _newest(reading for row in self._current_rows(list(self._rows), now_ns) for reading in row.readings())
+
+    def node_keys(self) -> list[str]:
+        """Keys of all nodes of which any window is kept, in order; current or not."""
+        return sorted(self._named(_NODE))
+
+    def windows(self, key: str) -> tuple[Window, ...]:
+        """Those that are kept of a node, namespace or the cluster, in order of time."""
+        return tuple(
+            Window(row.window_end_ns, row.resolution_ns, row.nodes_counted >= row.nodes_expected, row.answered(key))
+            for row in self._rows.get(key, ())
+        )
 
     def state(self, now_ns: int) -> State:
         """How far the store is, and how complete its newest window."""
@@ -185,6 +222,7 @@ class Store:
 
     def _replace(self, source: str, rows: tuple[Row, ...]) -> None:
         """Other rows for a source, and the places of its entities' keys with them."""
+        self.revision += 1
         before = {row.shape for row in self._rows.get(source, ())}
         after = {row.shape for row in rows}
         if rows:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 NS_PER_S: Final = 1_000_000_000
+NS_PER_MS: Final = 1_000_000
 NO_TIME: Final = "0001-01-01T00:00:00Z"
 _LAYOUT: Final = "2006-01-02T15:04:05Z07:00"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

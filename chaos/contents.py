@@ -19,8 +19,15 @@ _SCHEMA: Final = Schema()
 _LINES_AT_ONCE: Final = 5000
 
 
+class QueryError(RuntimeError):
+    """InfluxDB has refused a query, or failed at it; the message is its own."""
+
+
 class Database:
-    """One database of an InfluxDB that answers. Methods raise requests.RequestException: it does not."""
+    """One database of an InfluxDB that answers.
+
+    Methods raise requests.RequestException: it does not; QueryError: it answers with an error.
+    """
 
     def __init__(self, server: InfluxDB, name: str) -> None:
         """It need not be there."""
@@ -57,14 +64,18 @@ class Database:
         return sum(row[1] for series in counted for row in series["values"])
 
     def query(self, text: str) -> list[dict[str, Any]]:
-        """The series of an InfluxQL query's result, times in nanoseconds."""
-        answer = requests.post(
+        """The series of an InfluxQL query's result, times in nanoseconds; none as long as there is no such database."""
+        answer: dict[str, Any] = requests.post(
             f"{self._server.url}/query",
             params={"db": self.name, "q": text, "epoch": "ns"},
             auth=self._auth,
             timeout=_TIMEOUT_S,
         ).json()
-        return [series for result in answer.get("results", []) for series in result.get("series", [])]
+        results = answer.get("results", [])
+        errors = {each["error"] for each in (answer, *results) if "error" in each} - {_no_database(self.name)}
+        if errors:
+            raise QueryError(f"{text}: {', '.join(sorted(errors))}")
+        return [series for result in results for series in result.get("series", [])]
 
     def _post(self, lines: list[str]) -> None:
         answer = requests.post(
@@ -77,8 +88,17 @@ class Database:
         answer.raise_for_status()
 
 
+def _no_database(name: str) -> str:
+    return f"database not found: {name}"
+
+
 def differences(found: Content, expected: Content) -> list[str]:
-    """What is missing and what is too much, one line a point."""
+    """What is missing and what is too much, one line a point.
+
+    Raises ValueError: nothing is expected, so whoever asks compares with what has never been made.
+    """
+    if not any(expected.values()):
+        raise ValueError("no point is expected: there is nothing to compare with")
     told: list[str] = []
     for name in sorted(found.keys() | expected.keys()):
         ours, theirs = found.get(name, frozenset()), expected.get(name, frozenset())

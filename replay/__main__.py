@@ -22,6 +22,7 @@ from processor.config import GROUP, ProcessorConfig, changelogs
 from replay.groups import Groups, reached
 from replay.history import History, Offsets
 from replay.stretch import Stretch, parse_time, time_text
+from replay.suffix import checked_suffix
 from runtime import flags
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
@@ -92,7 +93,7 @@ def replay(  # noqa: PLR0913 - a flag each
     rules = label_rules(label_separator, store_label, ignore_label)
     build_sinks(sink)
     stretch = Stretch(_time("--from", from_), _time("--to", to))
-    suffix = topic_suffix or stretch.suffix
+    suffix = _suffix("--topic-suffix", topic_suffix) if topic_suffix else stretch.suffix
     topics = replay_topics(suffix, kafka.prefix)
     history = History(kafka, topics.kubelet_stats.name)
     offsets = history.offsets(stretch)
@@ -286,6 +287,13 @@ def _clean_up(plan: Plan, groups: Groups) -> None:
     if plan.sinks:
         internal.append(config.topics.derived_metrics)
     groups.remove([config.group, *writers], [topic.name for topic in internal])
+
+
+def _suffix(flag: str, text: str) -> str:
+    try:
+        return checked_suffix(text)
+    except ValueError as error:
+        raise ConfigError(f"{flag}: {error}") from error
 
 
 def _time(flag: str, text: str) -> int:

@@ -38,8 +38,8 @@ def parse_time(text: str) -> int:
     if not _FORM.fullmatch(text):
         raise ValueError(f"{text!r} is not a time like 2026-01-01T00:00:00Z")
     try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError as error:
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the latter: in UTC it is before the year 1 or after 9999
         raise ValueError(f"{text!r} is not a time like 2026-01-01T00:00:00Z: {error}") from error
     return int(moment.timestamp()) * NS_PER_S
 

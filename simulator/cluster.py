@@ -17,11 +17,14 @@ from simulator.population import TRAINER
 from simulator.summary import summary
 
 FED_METRICS: Final[frozenset[str]] = frozenset(
-    {metric.name for metric in METRICS if metric.summary and not metric.extended}
+    {metric.name for metric in METRICS}
     | {extended_request("nvidia.com/gpu"), extended_request("example.com/fpga")}
     | {custom(name) for container in TRAINER.containers for name in container.user_metrics}
 )
-"""Every metric that is derived once a cluster of any shape has been scraped a few times: the first pod feeds them."""
+"""Every metric that is derived once a cluster of any shape has been scraped a few times: the first pod feeds them.
+
+With the source's option cadvisor=true, and the processor's --extended-metrics: without them less.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

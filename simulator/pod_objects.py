@@ -1,7 +1,7 @@
 """Pods of the simulated cluster as the Kubernetes API shows them."""
 
 from simulator import chance
-from simulator.lives import ContainerLife, PodLife, PodState
+from simulator.lives import ContainerLife, PodLife, PodState, node_name
 from simulator.node_objects import pod_address
 from simulator.objects import Endpoint, KubernetesObject, rfc3339
 from simulator.population import UNSCHEDULABLE
@@ -57,6 +57,9 @@ def _pod_metadata(state: PodState) -> KubernetesObject:
     labels = dict(life.workload.labels)
     if life.workload.relabelled:
         labels["track"] = "canary" if state.relabelled % 2 else "stable"
+    kind, owner = _owner(life)
+    if kind == "ReplicaSet":
+        labels["pod-template-hash"] = owner.rpartition("-")[2]
     return {
         "name": life.name,
         "namespace": life.workload.namespace,
@@ -64,8 +67,26 @@ def _pod_metadata(state: PodState) -> KubernetesObject:
         "creationTimestamp": rfc3339(life.created_s),
         "labels": labels,
         **({"annotations": {"kubernetes.io/config.mirror": life.kubelet_uid}} if life.workload.static else {}),
+        **({"ownerReferences": [_owner_reference(kind, owner)]} if kind else {}),
         **({"deletionTimestamp": rfc3339(life.ends_s)} if state.terminating else {}),
     }
+
+
+def _owner_reference(kind: str, name: str) -> KubernetesObject:
+    version = {"Node": "v1", "Job": "batch/v1"}.get(kind, "apps/v1")
+    return {"apiVersion": version, "kind": kind, "name": name, "uid": chance.uid(kind, name), "controller": True}
+
+
+def _owner(life: PodLife) -> tuple[str, str]:
+    """Kind and name of what controls the pod; empty if nothing does."""
+    workload = life.workload
+    if workload.owner is None:
+        return "", ""
+    if workload.owner == "Deployment":
+        return "ReplicaSet", life.name.rpartition("-")[0]
+    if workload.owner == "CronJob":
+        return "Job", f"{workload.name}-{life.created_s // 60}"
+    return workload.owner, node_name(life.node) if workload.owner == "Node" else workload.name
 
 
 def _container(spec: ContainerSpec) -> KubernetesObject:

@@ -34,6 +34,7 @@ DAEMONS: Final = (
     Workload(
         name="kube-proxy",
         namespace="kube-system",
+        owner="DaemonSet",
         labels={"k8s-app": "kube-proxy"},
         host_network=True,
         containers=(
@@ -51,6 +52,7 @@ DAEMONS: Final = (
         namespace="kube-system",
         labels={"component": "node-cache", "tier": "control-plane"},
         static=True,
+        owner="Node",
         containers=(
             ContainerSpec(
                 name="node-cache",
@@ -111,6 +113,7 @@ SERVICES: Final = (
         labels={"job-name": "report"},
         life_s=(240, 600),
         finishes=True,
+        owner="CronJob",
         containers=(
             ContainerSpec(
                 name="report",
@@ -124,6 +127,7 @@ SERVICES: Final = (
     Workload(
         name="queue",
         namespace="shop",
+        owner="StatefulSet",
         labels={"app": "queue", "tier": "backend"},
         volumes=("journal",),
         containers=(
@@ -161,6 +165,7 @@ SERVICES: Final = (
     Workload(
         name="sleeper",
         namespace="default",
+        owner=None,
         labels={},
         containers=(ContainerSpec(name="sleep", image="registry.example/busybox", millicores=1, memory_bytes=MIB),),
     ),
@@ -168,6 +173,7 @@ SERVICES: Final = (
 UNSCHEDULABLE: Final = Workload(
     name="giant",
     namespace="default",
+    owner=None,
     labels={"app": "giant"},
     containers=(
         ContainerSpec(name="giant", image="registry.example/giant:1", requests={"cpu": "1k", "memory": "1Pi"}),

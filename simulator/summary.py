@@ -19,6 +19,8 @@ GIB: Final = 1024 * MIB
 _DISK_BYTES: Final = DISK_GIB * GIB
 _VOLUME_BYTES: Final = 10 * GIB
 _GPU_BYTES: Final = 16 * GIB
+_MOST_PROCESSES: Final = 125_722
+_PROCESSES: Final = 180
 _SANDBOX_BYTES: Final = MIB
 _SANDBOX_DISK_BYTES: Final = 8192
 _LOG_BYTES_PER_S: Final = 80
@@ -54,15 +56,17 @@ def _node(node: Node, at_s: int) -> KubernetesObject:
         "startTime": rfc3339(boot_s),
         "systemContainers": [_system_container(node, name, at_s) for name in SYSTEM_CONTAINERS],
         "cpu": measured.cpu(sample_s, cpu.at(sample_s), cpu.growth(boot_s, sample_s)),
-        "memory": measured.memory(
+        **measured.memory(
             sample_s,
             node.memory.at(sample_s),
             faults.growth(boot_s, sample_s),
             major_faults.growth(boot_s, sample_s),
+            swap_bytes=GIB,
         ),
         "network": measured.network(sample_s, boot_s, node.path, 40),
         "fs": disk,
         "runtime": {"imageFs": disk},
+        "rlimit": {"time": rfc3339(at_s), "maxpid": _MOST_PROCESSES, "curproc": _PROCESSES + 4 * node.pods},
     }
 
 
@@ -75,7 +79,7 @@ def _system_container(node: Node, name: str, at_s: int) -> KubernetesObject:
         "name": name,
         "startTime": rfc3339(boot_s),
         "cpu": measured.cpu(sample_s, cpu.at(sample_s), cpu.growth(boot_s, sample_s)),
-        "memory": measured.memory(
+        **measured.memory(
             sample_s,
             Wave.drawn(memory_bytes, *path, "memory").at(sample_s),
             Wave.drawn(20.0, *path, "faults").growth(boot_s, sample_s),
@@ -100,7 +104,7 @@ def _pod(life: PodLife, at_s: int) -> KubernetesObject | None:
             sum(one.cpu.at(sample_s) for one in started),
             sum(one.cpu.growth(one.first_start_s, sample_s) for one in started),
         ),
-        "memory": measured.memory(
+        **measured.memory(
             sample_s,
             _SANDBOX_BYTES + sum(one.memory.at(sample_s) for one in started),
             sum(one.faults.growth(one.first_start_s, sample_s) for one in started),
@@ -109,6 +113,7 @@ def _pod(life: PodLife, at_s: int) -> KubernetesObject | None:
         **({} if life.workload.host_network else {"network": measured.network(sample_s, start_s, life.path, 1)}),
         **({"volume": _volumes(life, sample_s)} if life.workload.volumes else {}),
         "ephemeral-storage": measured.filesystem(sample_s, _written_bytes(started, sample_s), _DISK_BYTES),
+        "process_stats": {"process_count": 1 + len(started)},
     }
 
 
@@ -125,7 +130,7 @@ def _container(container: ContainerLife, start_s: int, sample_s: int) -> Kuberne
         "name": container.spec.name,
         "startTime": rfc3339(start_s),
         "cpu": measured.cpu(sample_s, container.cpu.at(sample_s), container.cpu.growth(start_s, sample_s)),
-        "memory": measured.memory(
+        **measured.memory(
             sample_s,
             container.memory.at(sample_s),
             container.faults.growth(start_s, sample_s),

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, TypeAlias
+
+Owner: TypeAlias = Literal["Deployment", "StatefulSet", "DaemonSet", "CronJob", "Node"]
 
 MIB: Final = 1024 * 1024
 DAY_S: Final = 86_400
@@ -39,3 +41,4 @@ class Workload:
     static: bool = False  # a mirror pod: its UID in the API is not the kubelet's
     finishes: bool = False  # a Job: done half way through its life, and still listed
     relabelled: bool = False  # one of its labels changes from time to time
+    owner: Owner | None = "Deployment"  # what its pods belong to; those of a Deployment to its ReplicaSet

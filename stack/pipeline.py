@@ -76,10 +76,10 @@ class Pipeline:
 def _arguments(settings: DemoSettings, brokers: str, influxdb_url: str) -> tuple[tuple[str, ...], ...]:
     api_port, kubelet_port = own_ports(2)
     size = (f"--nodes={settings.nodes}", f"--pods-per-node={settings.pods_per_node}")
-    source = f"kubernetes:http://{LOOPBACK}:{api_port}?inClusterConfig=false&kubeletPort={kubelet_port}"
+    source = f"kubernetes:http://{LOOPBACK}:{api_port}?inClusterConfig=false&kubeletPort={kubelet_port}&cadvisor=true"
     return (
         ("simulate", *size, f"--api-port={api_port}", f"--kubelet-port={kubelet_port}"),
         ("scraper", f"--source={source}", f"--kafka-brokers={brokers}", f"--metric-resolution={RESOLUTION_S}s"),
-        ("processor", f"--kafka-brokers={brokers}"),
+        ("processor", f"--kafka-brokers={brokers}", "--extended-metrics"),
         ("writer", f"--kafka-brokers={brokers}", f"--sink=influxdb:{influxdb_url}?db={DATABASE}"),
     )

@@ -11,13 +11,14 @@ import click
 
 from runtime import flags
 from runtime.errors import ConfigError
+from runtime.influxdb import INFLUXDB, ignored_parts
 from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
 from runtime.uri import Options, parse_keyed_uri
-from writer.config import INFLUXDB, LOG, SINKS, InfluxConfig, ignored_parts
+from writer.config import LOG, SINKS, InfluxConfig
 from writer.consume import SinkWorker, WriterConfig
 from writer.influx import Influx
 from writer.log_sink import LogSink

@@ -16,9 +16,10 @@ from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
 from runtime.errors import ConfigError, UnavailableError
+from runtime.influxdb import Version1, Version2, read_token
 from schemas.metric_batch import MetricBatch
 from writer.answers import ForbiddenError, MissingError, UnauthorizedError, failure
-from writer.config import InfluxConfig, Version1, Version2, read_token
+from writer.config import InfluxConfig
 from writer.points import Rendered, render
 from writer.storage import prepare_bucket, prepare_database, rows_of
 

@@ -14,7 +14,7 @@ from influxdb_client.rest import ApiException
 
 from runtime.duration import NS_PER_S, go_duration_ns
 from runtime.errors import UnavailableError
-from writer.config import POLICY, Version1, Version2
+from runtime.influxdb import POLICY, Version1, Version2
 
 Query: TypeAlias = Callable[[str], Sequence[dict[str, Any]]]
 """Runs a statement; its rows by column. Raises UnavailableError: it failed."""

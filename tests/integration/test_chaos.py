@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from chaos.contents import Database, QueryError
+from stack.influxdb import InfluxDB
+
 SECONDS = 420
 
 
@@ -23,3 +26,13 @@ def test_chaos_changes_no_point_and_doubles_no_window(workers: int, only: str, m
     assert done.stdout.count("killed and started again") >= (1 if only == "scraper" else 10)
     assert ", 0 differences" in done.stdout
     assert "0 node-windows missed or doubled without one" in done.stdout
+
+
+def test_what_is_compared_has_been_answered(influxdb: InfluxDB, influx_database: str) -> None:
+    database = Database(influxdb, influx_database)
+    assert database.content() == {}, "before it is there, nothing is in it"
+    database.write_lines(["uptime value=1i 1700000000000000000"])
+    assert database.points() == 1
+    for broken in ("SELECT", 'SELECT * FROM "other"."autogen"."uptime"', 'SELECT * FROM "none".."uptime"'):
+        with pytest.raises(QueryError):
+            database.query(broken)

@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.contents import differences
 from chaos.expected import Records, expected
 from schemas.metric_batch import MetricBatch
 from schemas.node_scrape import NodeScrape, encode_scrape
@@ -50,13 +49,3 @@ SECOND_OF_ONE_WINDOW = replace(A[1], document=b"{}", scraped_at_ns=A[1].scraped_
 )
 def test_what_disturbs_a_run_leaves_what_is_expected_as_it_is(records: Records) -> None:
     assert values(expected(records)) == values(batch for window in processed(WINDOWS) for batch in window)
-
-
-def test_a_difference_is_told_with_its_point() -> None:
-    found = {"cpu/usage": frozenset({"one", "two"}), "uptime": frozenset({"three"})}
-    wanted = {"cpu/usage": frozenset({"one", "other"})}
-    assert differences(found, wanted) == [
-        "missing: cpu/usage other",
-        "too much: cpu/usage two",
-        "too much: uptime three",
-    ]

@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import METRICS
 from schemas.metric_batch import MetricBatch
+from scraper.cadvisor import used_lines
 from simulator.cluster import FED_METRICS, Cluster, Shape
 from simulator.objects import Endpoint
 from tests.scrapes import processed, scrape_of
@@ -243,19 +245,23 @@ def batches(which: Cluster) -> list[MetricBatch]:
     windows = []
     for at_s in times:
         objects: Any = which.objects(at_s)
+        scrapes = (
+            scrape_of(
+                node,
+                which.summary(node["metadata"]["name"], at_s + 5),
+                pods=objects["pods"],
+                namespaces=objects["namespaces"],
+                window_end_ns=at_s * 10**9,
+            )
+            for node in objects["nodes"]
+        )
         windows.append(
             [
-                scrape_of(
-                    node,
-                    which.summary(node["metadata"]["name"], at_s + 5),
-                    pods=objects["pods"],
-                    namespaces=objects["namespaces"],
-                    window_end_ns=at_s * 10**9,
-                )
-                for node in objects["nodes"]
+                replace(scrape, cadvisor=used_lines(which.cadvisor(scrape.node, at_s + 5)), clock_offset_ns=0)
+                for scrape in scrapes
             ]
         )
-    return [batch for window in processed(windows) for batch in window]
+    return [batch for window in processed(windows, extended=True) for batch in window]
 
 
 def metrics(which: Cluster) -> set[str]:
@@ -270,9 +276,25 @@ def test_the_metrics_said_to_be_fed_are_fed(nodes: int, pods_per_node: int) -> N
     assert metrics(cluster(nodes, pods_per_node)) >= FED_METRICS
 
 
-def test_no_metric_that_heapster_made_of_the_summary_api_is_left_out() -> None:
-    assert {metric.name for metric in METRICS if metric.summary and not metric.extended} <= FED_METRICS
+def test_no_metric_of_the_catalogue_is_left_out() -> None:
+    assert {metric.name for metric in METRICS} <= FED_METRICS
 
 
 def test_the_smallest_cluster_feeds_nothing_else() -> None:
     assert metrics(cluster(1, 1)) == FED_METRICS
+
+
+def test_cadvisor_and_the_summary_tell_of_the_same_entities() -> None:
+    """Every one has what only cadvisor knows, if its own cgroup was sampled in time."""
+    for batch in batches(cluster()):
+        for each in batch.sets:
+            if "memory/usage" in each.values and each.type not in {"cluster", "ns", "workload"}:
+                assert "memory/cache" in each.values, each.key
+                assert "cpu/load" in each.values, each.key
+
+
+def test_pods_belong_to_workloads_of_every_kind() -> None:
+    kinds = {
+        each.labels["workload_kind"] for batch in batches(cluster()) for each in batch.sets if each.type == "workload"
+    }
+    assert kinds == {"Deployment", "StatefulSet", "DaemonSet", "CronJob"}

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import UnavailableError
-from writer.config import Version1
+from runtime.influxdb import Version1
 from writer.storage import prepare_database, quoted, rows_of, shard_ns
 
 HOUR_NS = 3600 * 1_000_000_000

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import ConfigError
+from runtime.influxdb import Version1, Version2, ignored_parts
 from runtime.uri import Options, parse_keyed_uri
-from writer.config import InfluxConfig, Version1, Version2, ignored_parts
+from writer.config import InfluxConfig
 from writer.points import Schema
 
 HOUR_NS = 3600 * 1_000_000_000

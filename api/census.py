@@ -1,0 +1,137 @@
+"""Census: what is there at one moment, found once and looked at by every question of that moment."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Final
+
+from api.reading import Reading
+from api.store import State, Store, Window
+from api.times import NS_PER_S
+from schemas.catalogue import CLUSTER, POD_CONTAINER, SYS_CONTAINER
+from schemas.keys import node_key
+from schemas.metric_batch import namespace_group
+
+_RENEWED_NS: Final = 2 * NS_PER_S
+_KEPT_NS: Final = 15 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """One node, also one that has fallen silent."""
+
+    key: str
+    reading: Reading | None  # None: nothing of it may stand for now
+    newest_ns: int  # end of its newest window
+    missing: int  # windows without an answer, since the first one kept
+    pods: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceState:
+    """One namespace."""
+
+    reading: Reading
+    pods: int
+
+
+class Census:
+    """What a store had to say at `now_ns`."""
+
+    def __init__(self, store: Store, now_ns: int) -> None:
+        """Nothing is looked up before it is asked for."""
+        self.store = store
+        self.now_ns = now_ns
+        self.revision = store.revision
+
+    @property
+    def edition(self) -> str:
+        """Names this census among all others."""
+        return f"{self.now_ns:x}"
+
+    @cached_property
+    def state(self) -> State:
+        """How far the store is."""
+        return self.store.state(self.now_ns)
+
+    @cached_property
+    def cluster(self) -> Reading | None:
+        """The sums over all nodes."""
+        return self.store.current(CLUSTER, self.now_ns)
+
+    @cached_property
+    def pods(self) -> list[Reading]:
+        """All pods."""
+        return self.store.pods(self.now_ns)
+
+    @cached_property
+    def namespaces(self) -> list[NamespaceState]:
+        """All namespaces."""
+        pods = Counter(namespace_group(reading.entity.label("namespace_name")) for reading in self.pods)
+        return [NamespaceState(reading, pods[reading.key]) for reading in self.store.namespaces(self.now_ns)]
+
+    @cached_property
+    def nodes(self) -> list[NodeState]:
+        """All nodes of the last fifteen minutes."""
+        readings = {reading.key: reading for reading in self.store.nodes(self.now_ns)}
+        pods = Counter(node_key(reading.entity.label("nodename")) for reading in self.pods)
+        newest_ns, resolution_ns = self.state.newest_ns or 0, self.state.resolution_ns
+        due_ns = newest_ns if self.now_ns - newest_ns >= resolution_ns else newest_ns - resolution_ns
+        kept = ((key, self.store.windows(key)) for key in self.store.node_keys())
+        return [
+            NodeState(
+                key=key,
+                reading=readings.get(key),
+                newest_ns=windows[-1].end_ns,
+                missing=missing(windows, due_ns),
+                pods=pods[key],
+            )
+            for key, windows in kept
+            if windows
+        ]
+
+
+def pods_of(census: Census, namespace: str = "", node: str = "") -> list[Reading]:
+    """The pods of a namespace, on a node, of a namespace on a node; without either all."""
+    wanted = [(name, value) for name, value in (("namespace_name", namespace), ("nodename", node)) if value]
+    return [pod for pod in census.pods if all(pod.entity.label(name) == value for name, value in wanted)]
+
+
+def containers_of(census: Census, key: str) -> list[Reading]:
+    """The containers of a pod, or the system containers of a node."""
+    below = census.store.below(key, census.now_ns)
+    return [reading for reading in below if reading.entity.type in {POD_CONTAINER, SYS_CONTAINER}]
+
+
+def missing(windows: Sequence[Window], due_ns: int) -> int:
+    """How many windows lack an answer, of those from the first one that is there to the one that ends at `due_ns`."""
+    refused = sum(1 for window in windows if not window.answered)
+    between = sum(
+        max(0, (later.end_ns - earlier.end_ns) // max(earlier.resolution_ns, later.resolution_ns) - 1)
+        for earlier, later in pairwise(windows)
+        if later.end_ns <= due_ns
+    )
+    last = windows[-1]
+    return refused + between + max(0, (due_ns - last.end_ns) // last.resolution_ns)
+
+
+class Censuses:
+    """The census to answer from: the last one while nothing has changed, and for some seconds in any case."""
+
+    def __init__(self, store: Store) -> None:
+        """None has been taken."""
+        self._store = store
+        self._newest: Census | None = None
+
+    def at(self, now_ns: int) -> Census:
+        """One that is good enough for now."""
+        newest = self._newest
+        if newest is not None:
+            age_ns = now_ns - newest.now_ns
+            changed = newest.revision != self._store.revision
+            if 0 <= age_ns < (_RENEWED_NS if changed else _KEPT_NS):
+                return newest
+        self._newest = Census(self._store, now_ns)
+        return self._newest

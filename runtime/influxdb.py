@@ -1,0 +1,142 @@
+"""InfluxDB as its URI names it: where it is, what is written to or read from, with which credentials.
+
+Options and defaults are Heapster's (docs/configuration.md, 3).
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import SplitResult
+
+from runtime.errors import ConfigError
+from runtime.uri import KeyedUri, Options
+
+INFLUXDB: Final = "influxdb"
+POLICY: Final = "default"  # the retention policy that Heapster writes to
+_DEFAULT_HOST: Final = "localhost:8086"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version1:
+    """Where points go in an InfluxDB 1.x: a database, its policy `default`, a user; no user sends no credentials."""
+
+    database: str
+    user: str
+    password: str = field(repr=False)
+
+    @property
+    def bucket(self) -> str:
+        """The name that the 2.x write API of 1.8 has for it."""
+        return f"{self.database}/{POLICY}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version2:
+    """Where points go in an InfluxDB 2.x: a bucket of an organisation; the token itself, or the file it is in."""
+
+    org: str
+    bucket: str
+    token: str = field(repr=False)
+    token_file: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfluxServer:
+    """One InfluxDB and a place in it."""
+
+    url: str
+    target: Version1 | Version2
+    verify_certificate: bool
+
+    @classmethod
+    def parse(cls, keyed: KeyedUri, option: Options) -> Self:
+        """From `influxdb:http://host:8086?db=k8s`.
+
+        `secure` decides on TLS; where it is not given, the scheme does. `org` and `token` (or `token_file`) make it an
+        InfluxDB 2.x.
+
+        Raises:
+            ConfigError: option and value that cannot be used.
+        """
+        return cls(
+            url=_url(keyed, option),
+            target=_target(option),
+            verify_certificate=not option.boolean("insecuressl", default=False),
+        )
+
+
+def ignored_parts(keyed: KeyedUri) -> tuple[str, ...]:
+    """Parts of the URI that no sink reads, though they were given."""
+    uri = keyed.uri
+    if uri is None:
+        return ()
+    parts = {
+        "user and password before the @ (use the options user and pw)": uri.username is not None,
+        f"the path {uri.path}": uri.path not in {"", "/"},
+    }
+    return tuple(name for name, given in parts.items() if given)
+
+
+def read_token(flag: str, path: Path | None) -> str:
+    """The token in a file, without the space around it. Raises ConfigError: unreadable or empty."""
+    if path is None:
+        return ""
+    try:
+        token = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"{flag}: `token_file` {path} cannot be read: {reason}") from error
+    if not token:
+        raise ConfigError(f"{flag}: `token_file` {path} is empty")
+    return token
+
+
+def _url(keyed: KeyedUri, option: Options) -> str:
+    secure = option.boolean("secure", default=bool(keyed.uri and keyed.uri.scheme == "https"))
+    host = _host(keyed) or _DEFAULT_HOST
+    scheme, port = ("https", 443) if secure else ("http", 80)
+    return f"{scheme}://{host}" if re.search(r":\d+$", host) else f"{scheme}://{host}:{port}"
+
+
+def _host(keyed: KeyedUri) -> str:
+    """HOST or HOST:PORT; empty if the URI has none and means none."""
+    uri = keyed.uri
+    if uri is None:
+        return ""
+    host = uri.netloc.rpartition("@")[2]
+    if not host and (uri.scheme or uri.path):
+        raise ConfigError(
+            f"{keyed.flag}={keyed.key}: {_without_secrets(uri)!r} names no host:"
+            f" expected {keyed.key}:http://HOST:PORT?OPTION=VALUE&…"
+        )
+    return host.removesuffix(":")
+
+
+def _without_secrets(uri: SplitResult) -> str:
+    return uri._replace(query="", fragment="").geturl()
+
+
+def _target(option: Options) -> Version1 | Version2:
+    database = _database(option)
+    if not {"org", "bucket", "token", "token_file"} & set(option.values):
+        return Version1(database=database, user=option.text("user", "root"), password=option.text("pw", "root"))
+    org, token, token_file = (option.text(name, "") for name in ("org", "token", "token_file"))
+    if not org:
+        raise ConfigError(f"{option.flag}: `org` is missing: InfluxDB 2.x needs org, and token or token_file")
+    if bool(token) == bool(token_file):
+        raise ConfigError(f"{option.flag}: InfluxDB 2.x needs one of `token` and `token_file`")
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigError(f"{option.flag}: `token` has characters that no token has")
+    bucket = option.text("bucket", f"{database}/{POLICY}")
+    if not bucket or bucket.startswith("_") or '"' in bucket:
+        raise ConfigError(f"{option.flag}: `bucket` {bucket!r} is no name that InfluxDB takes")
+    path = Path(token_file) if token_file else None
+    return Version2(org=org, bucket=bucket, token=token or read_token(option.flag, path), token_file=path)
+
+
+def _database(option: Options) -> str:
+    database = option.text("db", "k8s")
+    if not database or database in {".", ".."} or not database.isprintable() or set(database) & set("/\\"):
+        raise ConfigError(f"{option.flag}: `db` {database!r} is no name that InfluxDB takes")
+    return database

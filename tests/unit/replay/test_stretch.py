@@ -1,0 +1,84 @@
+import pytest
+
+from replay.stretch import Stretch, parse_time, refusal, time_text
+from tests.scrapes import MINUTE_NS, time_ns
+
+NOON_NS = time_ns("2026-01-01T12:00:00Z")
+TOPIC = "kubelet-stats"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("2026-01-01T12:00:00Z", id="in UTC"),
+        pytest.param("2026-01-01t12:00:00z", id="small letters"),
+        pytest.param("2026-01-01 12:00:00+00:00", id="a space between date and time"),
+        pytest.param("2026-01-01T13:30:00+01:30", id="another time zone"),
+        pytest.param("2026-01-01T12:00:00.999Z", id="windows end at whole seconds"),
+    ],
+)
+def test_a_time_is_rfc_3339(text: str) -> None:
+    assert parse_time(text) == NOON_NS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("yesterday", id="a word"),
+        pytest.param("2026-01-01", id="a day"),
+        pytest.param("2026-01-01T12:00:00", id="no time zone"),
+        pytest.param("2026-02-30T00:00:00Z", id="no such day"),
+        pytest.param("2026-01-01T12:00:60Z", id="no such second"),
+        pytest.param("٢٠٢٦-01-01T00:00:00Z", id="other digits"),
+        pytest.param("9999-12-31T23:59:59-23:59", id="after the year 9999 in UTC"),
+        pytest.param("0001-01-01T00:00:00+23:59", id="before the year 1 in UTC"),
+    ],
+)
+def test_anything_else_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time like 2026-01-01T00:00:00Z"):
+        parse_time(text)
+
+
+@pytest.mark.parametrize("text", ["2026-01-01T12:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_is_told_as_it_is_read(text: str) -> None:
+    assert time_text(parse_time(text)) == text
+
+
+def test_workers_with_the_same_stretch_have_the_same_suffix_and_others_have_not() -> None:
+    assert Stretch(NOON_NS, NOON_NS + MINUTE_NS).suffix == "-replay-20260101T120000Z-20260101T120100Z"
+    assert Stretch(NOON_NS, NOON_NS).suffix != Stretch(NOON_NS, NOON_NS + MINUTE_NS).suffix
+
+
+@pytest.mark.parametrize(
+    ("stretch", "kept", "reason"),
+    [
+        pytest.param((5, 5), {0: (1, 9)}, None, id="one window"),
+        pytest.param((1, 9), {0: (1, 4), 3: (3, 9)}, None, id="all of them"),
+        pytest.param(
+            (6, 5), {0: (1, 9)}, "--from 2026-01-01T12:06:00Z lies after --to 2026-01-01T12:05:00Z", id="back"
+        ),
+        pytest.param((1, 9), {}, "the topic kubelet-stats is empty: there is nothing to replay", id="nothing there"),
+        pytest.param(
+            (0, 5),
+            {0: (1, 9)},
+            "--from 2026-01-01T12:00:00Z is older than what is kept: the topic kubelet-stats has windows from"
+            " 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z",
+            id="too old",
+        ),
+        pytest.param(
+            (10, 12),
+            {0: (1, 9)},
+            "--from 2026-01-01T12:10:00Z lies behind the newest record: the topic kubelet-stats has windows from"
+            " 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z",
+            id="not there yet",
+        ),
+    ],
+)
+def test_a_stretch_that_cannot_be_replayed_is_told_with_what_is_there(
+    stretch: tuple[int, int], kept: dict[int, tuple[int, int]], reason: str | None
+) -> None:
+    def at(minute: int) -> int:
+        return NOON_NS + minute * MINUTE_NS
+
+    times = {partition: (at(first), at(last)) for partition, (first, last) in kept.items()}
+    assert refusal(Stretch(at(stretch[0]), at(stretch[1])), times, TOPIC) == reason

@@ -1,8 +1,10 @@
 """Documents of real kubelets: nothing about them is odd, and other readers find the same numbers in them."""
 
+import copy
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +14,7 @@ import yaml
 
 from processor.labels import LabelRules
 from processor.node import NodeResult, derive
+from processor.step import node_sample
 from schemas.catalogue import Number
 from schemas.metric_batch import MetricSet
 from schemas.node_scrape import ApiContainer, ApiPod
@@ -29,6 +32,32 @@ def result_of(document: Path, *pods: ApiPod) -> NodeResult:
     return derive(summary_scrape(document.read_bytes(), node=name, pods=pods), None, LabelRules())
 
 
+def extended(
+    document: object, *pods: ApiPod, minutes: int = 0, capacity: Mapping[str, str] | None = None
+) -> NodeResult:
+    """With more than Heapster had; `minutes` before, the same node had used as much CPU less as it says it uses."""
+    scrape = summary_scrape(document, node="minikube", pods=pods, capacity=capacity or {}, allocatable=capacity or {})
+    if not minutes:
+        return derive(scrape, None, LabelRules(), extended=True)
+    before = summary_scrape(earlier(document, minutes), node="minikube")
+    previous = node_sample(before, derive(before, None, LabelRules()), 0)
+    return derive(scrape, previous, LabelRules(), extended=True)
+
+
+def earlier(value: Any, minutes: int) -> Any:
+    """The document as it must have been, with `usageNanoCores` all the while."""
+    if isinstance(value, list):
+        return [earlier(each, minutes) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: earlier(each, minutes) for name, each in value.items()}
+    if "time" in found:
+        found["time"] = (datetime.fromisoformat(found["time"]) - timedelta(minutes=minutes)).isoformat()
+    if "usageCoreNanoSeconds" in found:
+        found["usageCoreNanoSeconds"] -= found["usageNanoCores"] * 60 * minutes
+    return found
+
+
 def values(result: NodeResult) -> dict[str, Values]:
     return {metric_set.key: values_of(metric_set) for metric_set in result.sets}
 
@@ -36,7 +65,9 @@ def values(result: NodeResult) -> dict[str, Values]:
 def values_of(metric_set: MetricSet) -> Values:
     plain = {(name, ""): value for name, value in metric_set.values.items()}
     labeled = {
-        (name, own.labels["resource_id"]): value for own in metric_set.labeled for name, value in own.values.items()
+        (name, own.labels.get("resource_id") or own.labels["interface"]): value
+        for own in metric_set.labeled
+        for name, value in own.values.items()
     }
     return {**plain, **labeled}
 
@@ -108,6 +139,43 @@ def test_a_whole_minikube_node_with_what_its_api_server_says(version: str) -> No
     assert result.contributions[-1].sums[1] == requested
 
 
+@pytest.mark.parametrize(
+    ("version", "processes", "swap_available"),
+    [("1_31", (1414, 125722), 1073737728), ("1_33", (1332, 125722), 1073737728)],
+)
+def test_what_newer_kubelets_report_beyond_heapsters_metrics(
+    version: str, processes: tuple[int, int], swap_available: int
+) -> None:
+    folder = NEWRELIC / version
+    [node] = _yaml(folder / "nodes.yaml")["items"]
+    scrape = scrape_of(
+        node,
+        (folder / "stats_summary.json").read_bytes(),
+        pods=json.loads((folder / "pods.json").read_text())["items"],
+        namespaces=_yaml(folder / "namespaces.yaml")["items"],
+        window_end_ns=time_ns("2025-11-04T19:30:00Z"),
+    )
+    result = derive(scrape, None, LabelRules(), extended=True)
+    assert result.problems == {}
+    found = {metric_set.key: metric_set for metric_set in result.sets}
+    of_node = found[f"node:{scrape.node}"]
+    assert (of_node.values["process/count"], of_node.values["process/limit"]) == processes
+    assert (of_node.values["memory/swap_usage"], of_node.values["memory/swap_available"]) == (0, swap_available)
+    assert len([own for own in of_node.labeled if "interface" in own.labels]) == 10
+    pods = [metric_set for metric_set in result.sets if metric_set.type == "pod"]
+    assert all(pod.values["process/count"] > 0 for pod in pods)
+    workloads = {(pod.labels.get("workload_kind"), pod.labels.get("workload")) for pod in pods}
+    assert workloads >= {
+        ("Deployment", "coredns"),
+        ("Deployment", "e2e-kube-state-metrics"),
+        ("StatefulSet", "e2e-statefulset"),
+        ("DaemonSet", "kube-proxy"),
+        (None, None),  # static pods
+    }
+    groups = {contribution.group for contribution in result.contributions}
+    assert "workload:kube-system/Deployment/coredns" in groups
+
+
 def pod_key(pod: Any) -> str:
     return f"namespace:{pod['metadata']['namespace']}/pod:{pod['metadata']['name']}"
 
@@ -144,13 +212,23 @@ OTEL_DISKS = {
 def test_opentelemetry_finds_the_same_numbers() -> None:
     found = values(result_of(OTEL / "stats-summary.json"))
     compared: Counter[str] = Counter()
+    passed_over: set[str] = set()
     for attributes, metric, expected in otel_points(OTEL / "expected_test_scraper_expected.yaml"):
         kind, name = metric.removeprefix("k8s.").split(".", 1)
         ours, unit = otel_counterpart(kind, name, attributes)
         if ours is not None:
             assert found[otel_key(attributes)][ours] / unit == expected, (attributes, metric)
             compared[kind] += 1
+        else:
+            passed_over.add(metric)
     assert compared == {"node": 13, "pod": 9 * 11, "container": 9 * 9, "volume": 8 * 4}
+    assert passed_over == {
+        *(f"{kind}.cpu.usage" for kind in ("k8s.node", "k8s.pod", "container")),  # the kubelet's own rate
+        *(f"{kind}.memory.available" for kind in ("k8s.node", "k8s.pod", "container")),
+        "k8s.pod.filesystem.available",  # the node's, told of each pod again
+        "k8s.pod.filesystem.capacity",
+        "k8s.volume.inodes.used",
+    }
 
 
 def otel_counterpart(kind: str, name: str, attributes: Mapping[str, str]) -> tuple[tuple[str, str] | None, int]:
@@ -180,33 +258,93 @@ def otel_points(path: Path) -> Iterator[tuple[dict[str, str], str, float]]:
             for point in (metric.get("sum") or metric["gauge"])["dataPoints"]:
                 own = {each["key"]: each["value"]["stringValue"] for each in point.get("attributes", ())}
                 name = " ".join([metric["name"], *([own["direction"]] if "direction" in own else [])])
-                yield attributes, name, float(point["asInt"]) if "asInt" in point else point["asDouble"]
+                yield {**attributes, **own}, name, float(point["asInt"]) if "asInt" in point else point["asDouble"]
+
+
+SCHEDULER = ApiPod(
+    namespace="kube-system",
+    name="kube-scheduler-minikube",
+    uid="5795d0c442cb997ff93c49feeb9f6386",
+    containers=(
+        ApiContainer(
+            name="kube-scheduler",
+            image="",
+            requests={"cpu": "2m", "memory": "10M"},
+            limits={"cpu": "4m", "memory": "100M"},
+        ),
+    ),
+)
+OTEL_DOCUMENT = json.loads((OTEL / "stats-summary.json").read_bytes())
 
 
 @pytest.mark.parametrize("kind", ["pod", "container"])
 @pytest.mark.parametrize("bound", ["limit", "request"])
-def test_opentelemetry_finds_the_same_share_of_requests_and_limits(kind: str, bound: str) -> None:
-    scheduler = ApiPod(
-        namespace="kube-system",
-        name="kube-scheduler-minikube",
-        uid="5795d0c442cb997ff93c49feeb9f6386",
-        containers=(
-            ApiContainer(
-                name="kube-scheduler",
-                image="",
-                requests={"cpu": "2m", "memory": "10M"},
-                limits={"cpu": "4m", "memory": "100M"},
-            ),
-        ),
-    )
-    found = values(result_of(OTEL / "stats-summary.json", scheduler))
+@pytest.mark.parametrize("resource", ["cpu", "memory"])
+def test_opentelemetry_finds_the_same_share_of_requests_and_limits(resource: str, kind: str, bound: str) -> None:
+    found = values(extended(OTEL_DOCUMENT, SCHEDULER, minutes=1))
     [(attributes, _, expected)] = [
         point
         for point in otel_points(OTEL / "expected_test_scraper_with_percent_expected.yaml")
-        if point[1] == f"k8s.{kind}.memory_{bound}_utilization"
+        if point[1] == f"k8s.{kind}.{resource}_{bound}_utilization"
     ]
     ours = found[otel_key(attributes)]
-    assert ours["memory/usage", ""] / ours[f"memory/{bound}", ""] == pytest.approx(expected)
+    # our CPU usage is in whole millicores, truncated
+    less = 1 / ours[f"cpu/{bound}", ""] if resource == "cpu" else 0
+    assert 0 <= expected - ours[f"{resource}/{bound}_utilization", ""] <= less + 1e-12
+
+
+@pytest.mark.parametrize(("resource", "less"), [("cpu", 1 / 8000), ("memory", 0)])
+def test_opentelemetry_finds_the_same_share_of_the_node(resource: str, less: float) -> None:
+    capacity = {"cpu": "8", "memory": "32564740Ki"}
+    found = values(extended(OTEL_DOCUMENT, minutes=1, capacity=capacity))
+    points = list(otel_points(OTEL / f"expected_test_scraper_{resource}_util_nodelimit_expected.yaml"))
+    assert len(points) == 18
+    for attributes, _, expected in points:
+        ours = found[otel_key(attributes)][f"{resource}/node_share", ""]
+        assert -1e-12 <= expected - ours <= less + 1e-12, attributes
+
+
+OTEL_INTERFACES = {
+    "io receive": "network/interface_rx",
+    "io transmit": "network/interface_tx",
+    "errors receive": "network/interface_rx_errors",
+    "errors transmit": "network/interface_tx_errors",
+}
+
+
+def test_opentelemetry_finds_the_same_numbers_of_each_interface() -> None:
+    found = values(extended(OTEL_DOCUMENT))
+    compared = 0
+    for attributes, metric, expected in otel_points(OTEL / "expected_test_scraper_with_interfaces_metrics.yaml"):
+        if ".network." in metric:
+            ours = OTEL_INTERFACES[metric.partition(".network.")[2]]
+            assert found[otel_key(attributes)][ours, attributes["interface"]] == expected
+            compared += 1
+    assert compared == 10 * 2 * len(OTEL_INTERFACES)
+
+
+@pytest.mark.parametrize("claims", ["successful", "nonexistent_pvc"])
+def test_opentelemetry_names_the_same_claims(claims: str) -> None:
+    """The document has no claims, that receiver's test gives them to it; so does this one, as a kubelet does."""
+    expected = {
+        (otel_key(attributes), f"Volume:{attributes['k8s.volume.name']}"): attributes.get(
+            "k8s.persistentvolumeclaim.name"
+        )
+        for attributes, _, _ in otel_points(OTEL / f"expected_test_scraper_with_pvc_labels_{claims}_expected.yaml")
+    }
+    document = copy.deepcopy(OTEL_DOCUMENT)
+    for pod in document["pods"]:
+        key = f"namespace:{pod['podRef']['namespace']}/pod:{pod['podRef']['name']}"
+        for volume in pod.get("volume", ()):
+            if claim := expected.get((key, f"Volume:{volume['name']}")):
+                volume["pvcRef"] = {"name": claim, "namespace": pod["podRef"]["namespace"]}
+    labels = {
+        (metric_set.key, own.labels["resource_id"]): own.labels.get("pvc")
+        for metric_set in extended(document).sets
+        for own in metric_set.labeled
+        if "resource_id" in own.labels
+    }
+    assert {volume: labels[volume] for volume in expected} == expected
 
 
 TELEGRAF_METRICS = {
@@ -263,6 +401,66 @@ def telegraf_key(tags: Mapping[str, str]) -> str:
     if "pod_name" in tags:
         return f"namespace:{tags['namespace']}/pod:{tags['pod_name']}{name}"
     return f"node:{tags['node_name']}{name}"
+
+
+WINDOWS: Any = {
+    "node": {
+        "nodeName": "win",
+        "startTime": "2024-06-01T00:00:00Z",
+        "systemContainers": [
+            {
+                "name": "windows-global-commit-memory",
+                "startTime": "2024-06-01T00:00:00Z",
+                "memory": {"time": "2024-06-01T10:00:00Z", "availableBytes": 7, "usageBytes": 4},
+            }
+        ],
+        "cpu": {"time": "2024-06-01T10:00:00Z", "usageNanoCores": 5, "usageCoreNanoSeconds": 50},
+        "memory": {"time": "2024-06-01T10:00:00Z", "availableBytes": 9, "usageBytes": 8, "workingSetBytes": 6},
+        "network": None,
+        "fs": {"time": "2024-06-01T10:00:00Z", "availableBytes": 30, "capacityBytes": 50, "usedBytes": 20},
+        "runtime": {"imageFs": {"time": "2024-06-01T10:00:00Z", "usedBytes": 0}},
+        "rlimit": None,
+    },
+    "pods": [
+        {
+            "podRef": {"name": "iis", "namespace": "web", "uid": "u"},
+            "startTime": "2024-06-01T09:00:00Z",
+            "cpu": {"time": "2024-06-01T10:00:00Z", "usageCoreNanoSeconds": 40},
+            "memory": {"time": "2024-06-01T10:00:00Z", "workingSetBytes": 3},
+            "network": {"time": "2024-06-01T10:00:00Z", "interfaces": None},
+            "containers": [
+                {
+                    "name": "iis",
+                    "startTime": "2024-06-01T09:00:00Z",
+                    "cpu": {"time": "2024-06-01T10:00:00Z", "usageCoreNanoSeconds": 40},
+                    "memory": {"time": "2024-06-01T10:00:00Z", "workingSetBytes": 3},
+                    "rootfs": {"time": "2024-06-01T10:00:00Z", "usedBytes": 2, "inodesFree": None},
+                    "logs": None,
+                    "userDefinedMetrics": None,
+                }
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_windows_kubelet_reports_less(*, more: bool) -> None:
+    """Made up as its code says: no resident sets, page faults, inodes, swap and limits of processes."""
+    result = derive(summary_scrape(WINDOWS, node="win"), None, LabelRules(), extended=more)
+    assert result.problems == {}
+    measured = {
+        key: {name for name, _ in found if name.partition("/")[0] not in {"scrape", "uptime"} and "node_" not in name}
+        for key, found in values(result).items()
+    }
+    filesystem = {"filesystem/usage", "filesystem/limit", "filesystem/available"}
+    container = {"cpu/usage", "memory/working_set", "filesystem/usage"}
+    assert measured == {
+        "node:win": {"cpu/usage", "memory/usage", "memory/working_set", "ephemeral_storage/usage", *filesystem},
+        "node:win/container:windows-global-commit-memory": {"memory/usage"},
+        "namespace:web/pod:iis": {"cpu/usage", "memory/working_set"},
+        "namespace:web/pod:iis/container:iis": container,
+    }
 
 
 @cache

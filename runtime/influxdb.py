@@ -14,6 +14,7 @@ from runtime.uri import KeyedUri, Options
 
 INFLUXDB: Final = "influxdb"
 POLICY: Final = "default"  # the retention policy that Heapster writes to
+OF_1_X: Final = ("user", "pw")  # options that Heapster knew and a 2.x has no use for
 _DEFAULT_HOST: Final = "localhost:8086"
 
 

@@ -5,8 +5,9 @@ Source: Heapster's URI flags (docs/configuration.md, 1).
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final
 from urllib.parse import SplitResult, unquote_plus, urlsplit
 
@@ -14,6 +15,7 @@ from runtime.errors import ConfigError
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+_SCHEMES: Final = frozenset({"http", "https", ""})
 _VARIABLE: Final = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -35,7 +37,7 @@ class KeyedUri:
 def parse_keyed_uri(flag: str, value: str, environ: Mapping[str, str] = os.environ) -> KeyedUri:
     """Take `KEY[:URI]` apart; `$VAR` and `${VAR}` in the URI are replaced first, an unknown one by nothing.
 
-    Raises ConfigError: no key, or a URI that cannot be parsed.
+    Raises ConfigError: no key, a URI that cannot be parsed, or one that is neither http nor https.
     """
     key, _, rest = value.partition(":")
     if not key:
@@ -52,6 +54,8 @@ def parse_keyed_uri(flag: str, value: str, environ: Mapping[str, str] = os.envir
         _ = uri.port
     except ValueError as error:
         raise ConfigError(f"{flag}: {without_secrets(value)!r}: {error}") from None
+    if uri.netloc and uri.scheme not in _SCHEMES:
+        raise ConfigError(f"{flag}={key}: {uri.scheme}:// is not spoken: give http:// or https://")
     return KeyedUri(flag, key, uri)
 
 
@@ -65,7 +69,7 @@ def without_secrets(value: str) -> str:
 class Options:
     """The options of one URI: typed readers that name flag, option and value when they refuse one.
 
-    The first of a repeated option counts; names are case-sensitive. `unread()` tells what nobody asked for.
+    The first of a repeated option counts; names are case-sensitive. `done()` refuses what nobody asked for.
     """
 
     flag: str
@@ -97,23 +101,38 @@ class Options:
         """An option that is `true` or `false` (also `1 t T TRUE True 0 f F FALSE False`)."""
         text = self.text(name, "true" if default else "false")
         if text not in _TRUE | _FALSE:
-            raise ConfigError(f"{self.flag}: failed to parse `{name}` flag - {text!r} is neither true nor false")
+            raise ConfigError(f"{self.flag}: the option `{name}`: {text!r} is neither true nor false")
         return text in _TRUE
 
     def integer(self, name: str, default: int, *, at_least: int | None = None, at_most: int | None = None) -> int:
         """An option that is a whole number within bounds, if there are any."""
         text = self.text(name, str(default))
         if not re.fullmatch(r"[+-]?[0-9]+", text):
-            raise ConfigError(f"{self.flag}: failed to parse `{name}` flag - {text!r} is not a whole number")
+            raise ConfigError(f"{self.flag}: the option `{name}`: {text!r} is not a whole number")
         number = int(text)
         if at_least is not None and number < at_least:
-            if at_least == 1:
-                raise ConfigError(f"{self.flag}: `{name}` flag can only be positive, not {text}")
-            raise ConfigError(f"{self.flag}: `{name}` flag can only be {at_least} or more, not {text}")
+            raise ConfigError(f"{self.flag}: the option `{name}` can only be {at_least} or more, not {text}")
         if at_most is not None and number > at_most:
-            raise ConfigError(f"{self.flag}: `{name}` flag can only be {at_most} or less, not {text}")
+            raise ConfigError(f"{self.flag}: the option `{name}` can only be {at_most} or less, not {text}")
         return number
 
-    def unread(self) -> tuple[str, ...]:
-        """Options that were given but not asked for: misspelt, or of another version."""
+    def done(self, *of_no_effect: str) -> tuple[str, ...]:
+        """Everything has been read; what is given of the known options `of_no_effect`, sorted.
+
+        Raises:
+            ConfigError: an option that there is not, with the nearest one that there is.
+        """
+        known = self._read.union(of_no_effect)
+        for name in self.values:
+            if name not in known:
+                raise ConfigError(f"{self.flag}: there is no option `{name}`: {meant(name, known)}")
         return tuple(sorted(set(self.values) - self._read))
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What whoever wrote `name` may have meant, or all that there is."""
+    spelt = {each.lower(): each for each in known}
+    nearest = get_close_matches(name.lower(), spelt, n=1)
+    if nearest:
+        return f"is it `{spelt[nearest[0]]}`?"
+    return f"there are {', '.join(sorted(spelt.values()))}" if spelt else "there is none"

@@ -49,8 +49,7 @@ class SourceConfig:
         host_id_annotation = option.text("host_id_annotation", "")
         pods_of_kubelets = option.choice("podSource", ("api", "kubelet")) == "kubelet"
         cadvisor = option.boolean("cadvisor", default=False)
-        if option.unread():
-            log.warning("unknown options change nothing", extra={"flag": option.flag, "options": option.unread()})
+        option.done()
         if version != "v1":
             log.warning("apiVersion changes nothing: v1 is spoken", extra={"flag": option.flag, "apiVersion": version})
         return cls(
@@ -74,14 +73,12 @@ def _address_types(option: Options) -> tuple[str, ...]:
 
 def _only_source(sources: Sequence[str]) -> KeyedUri:
     if not sources:
-        raise ConfigError(f"{FLAG}: Failed to get kubernetes address: No kubernetes source found.")
+        raise ConfigError(f"{FLAG} is missing: which cluster is to be read, as {FLAG}=kubernetes")
     if len(sources) > 1:
         raise ConfigError(f"{FLAG}: Wrong number of sources specified: {len(sources)}, give exactly one")
     keyed = parse_keyed_uri(FLAG, sources[0])
-    if keyed.key.partition(".")[0] != "kubernetes":
-        raise ConfigError(f"{FLAG}={keyed.key}: Failed to get kubernetes address: No kubernetes source found.")
     if keyed.key not in {"kubernetes", "kubernetes.summary_api"}:
-        raise ConfigError(f"{FLAG}: Source not recognized: {keyed.key}; there is kubernetes, the Summary API")
+        raise ConfigError(f"{FLAG}={keyed.key}: there is no such source: there is kubernetes, the Summary API")
     return keyed
 
 

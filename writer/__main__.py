@@ -11,14 +11,14 @@ import click
 
 from runtime import flags
 from runtime.errors import ConfigError
-from runtime.influxdb import INFLUXDB, ignored_parts
+from runtime.influxdb import INFLUXDB, OF_1_X, ignored_parts
 from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
 from runtime.uri import Options, parse_keyed_uri
-from writer.config import LOG, SINKS, InfluxConfig
+from writer.config import SINKS, InfluxConfig
 from writer.consume import SinkWorker, WriterConfig
 from writer.influx import Influx
 from writer.log_sink import LogSink
@@ -112,16 +112,14 @@ def _status(workers: list[_Worker]) -> int:
 def _sink(value: str) -> Sink:
     keyed = parse_keyed_uri(_FLAG, value)
     option = Options.of(keyed)
-    sink: Sink
-    if keyed.key == INFLUXDB:
-        sink = Influx(InfluxConfig.parse(keyed, option))
-    elif keyed.key == LOG:
-        sink = LogSink()
-    else:
+    if keyed.key not in SINKS:
         raise ConfigError(f"{_FLAG}={keyed.key}: no such sink: there are {' and '.join(SINKS)}")
-    ignored = (*(f"the option {name}" for name in option.unread()), *ignored_parts(keyed))
+    config = InfluxConfig.parse(keyed, option) if keyed.key == INFLUXDB else None
+    of_no_effect = option.done(*(OF_1_X if config else ()))
+    sink: Sink = Influx(config) if config else LogSink()
+    ignored = (*(f"the option {name}" for name in of_no_effect), *ignored_parts(keyed))
     if ignored:
-        log.warning("ignored: unknown, or of no use for this sink", extra={"sink": sink.name, "ignored": ignored})
+        log.warning("ignored: of no use for this sink", extra={"sink": sink.name, "ignored": ignored})
     return sink
 
 

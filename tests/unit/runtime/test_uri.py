@@ -57,18 +57,18 @@ def test_false_is_spelt_so(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "yes", "tRUE", "2"])
 def test_anything_else_is_no_truth_value(text: str) -> None:
-    with pytest.raises(ConfigError, match="--sink=influxdb: failed to parse `secure` flag"):
+    with pytest.raises(ConfigError, match="--sink=influxdb: the option `secure`"):
         Options("--sink=influxdb", {"secure": text}).boolean("secure", default=False)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("x", "failed to parse"),
-        ("", "failed to parse"),
-        ("1.5", "failed to parse"),
-        ("0", "can only be positive"),
-        ("-1", "can only be positive"),
+        ("x", "is not a whole number"),
+        ("", "is not a whole number"),
+        ("1.5", "is not a whole number"),
+        ("0", "can only be 1 or more"),
+        ("-1", "can only be 1 or more"),
     ],
 )
 def test_numbers_are_checked(text: str, reason: str) -> None:
@@ -76,10 +76,32 @@ def test_numbers_are_checked(text: str, reason: str) -> None:
         Options("--sink=influxdb", {"concurrency": text}).integer("concurrency", 1, at_least=1)
 
 
-def test_an_option_nobody_read_is_told() -> None:
-    options = Options("--sink", {"db": "a", "witfields": "true"})
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        pytest.param("witfields", "--sink: there is no option `witfields`: is it `withfields`?", id="the nearest one"),
+        pytest.param("DB", "--sink: there is no option `DB`: is it `db`?", id="case"),
+        pytest.param("x", "--sink: there is no option `x`: there are db, pw, withfields", id="nothing is near"),
+    ],
+)
+def test_an_option_nobody_read_is_refused(option: str, message: str) -> None:
+    options = Options("--sink", {"db": "a", option: "secret"})
     options.text("db", "k8s")
-    assert options.unread() == ("witfields",)
+    options.boolean("withfields", default=False)
+    with pytest.raises(ConfigError) as raised:
+        options.done("pw")
+    assert str(raised.value) == message
+
+
+def test_a_known_option_of_no_effect_is_told() -> None:
+    options = Options("--sink", {"db": "a", "pw": "secret"})
+    options.text("db", "k8s")
+    assert options.done("pw", "user") == ("pw",)
+
+
+def test_another_scheme_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--sink=k: ftp:// is not spoken: give http:// or https://"):
+        parse_keyed_uri("--sink", "k:ftp://me:secret@h:1", {})
 
 
 @pytest.mark.parametrize(

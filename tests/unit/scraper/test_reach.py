@@ -241,8 +241,8 @@ def test_whose_certificates_are_believed(
         ("&kubeletCA=/nowhere", "--source=kubernetes: kubeletCA=/nowhere: No such file or directory"),
         ("&kubeletCA=FILE", "--source=kubernetes: kubeletCA=FILE: no certificates in PEM form are in it"),
         ("&kubeletCA=a&kubeletInsecure=true", "--source=kubernetes: kubeletCA and kubeletInsecure=true contradict"),
-        ("&kubeletInsecure=x", "--source=kubernetes: failed to parse `kubeletInsecure` flag - 'x'"),
-        ("&kubeletProxy=x", "--source=kubernetes: failed to parse `kubeletProxy` flag - 'x'"),
+        ("&kubeletInsecure=x", "--source=kubernetes: the option `kubeletInsecure`: 'x'"),
+        ("&kubeletProxy=x", "--source=kubernetes: the option `kubeletProxy`: 'x'"),
     ],
 )
 def test_options_that_cannot_be_used(tmp_path: Path, options: str, message: str) -> None:

@@ -45,7 +45,7 @@ def test_a_flag_that_cannot_be_used_ends_with_status_2(arguments: tuple[str, ...
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((BROKERS,), "--source: Failed to get kubernetes address: No kubernetes source found."),
+        ((BROKERS,), "--source is missing: which cluster is to be read, as --source=kubernetes"),
         ((BROKERS, SOURCE, SOURCE), "--source: Wrong number of sources specified: 2, give exactly one"),
         ((BROKERS, SOURCE, "--cluster-name="), "--cluster-name='': 1 to 200 characters are needed"),
         ((BROKERS, SOURCE, "--cluster_name=a/b"), "--cluster-name='a/b': 1 to 200 characters are needed"),
@@ -63,7 +63,7 @@ def test_a_value_that_cannot_be_used_is_one_line(arguments: tuple[str, ...], mes
 
 def test_each_flag_is_also_read_from_the_environment() -> None:
     environment = {"HEAPSTER_SOURCE": "cadvisor:http://h", "HEAPSTER_KAFKA_BROKERS": "127.0.0.1:9"}
-    assert "No kubernetes source found" in str(invoke(env=environment).exception)
+    assert "there is no such source" in str(invoke(env=environment).exception)
     environment |= {"HEAPSTER_METRIC_RESOLUTION": "1s"}
     assert "'1s' is less than 5000 ms" in invoke(env=environment).output
 

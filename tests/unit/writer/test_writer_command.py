@@ -20,7 +20,7 @@ def test_sinks_are_built_in_their_order() -> None:
         (("gcm",), "--sink=gcm: no such sink: there are influxdb and log"),
         (("log", "Influxdb:http://h"), "--sink=Influxdb: no such sink: there are influxdb and log"),
         (("",), "--sink: missing uri key in ''"),
-        (("influxdb:http://h?secure=2",), "--sink=influxdb: failed to parse `secure` flag - '2'"),
+        (("influxdb:http://h?secure=2",), "--sink=influxdb: the option `secure`: '2'"),
         (
             ("influxdb:http://h:8086?cluster_name=a", "influxdb:http://h:8086?cluster_name=b"),
             "--sink: the same points would go to influxdb-h:8086-k8s-values twice: give each sink once",
@@ -33,15 +33,32 @@ def test_a_sink_that_cannot_be_used(values: tuple[str, ...], message: str) -> No
     assert str(raised.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "influxdb:http://h?with_fields=true",
+            "--sink=influxdb: there is no option `with_fields`: is it `withfields`?",
+        ),
+        ("influxdb:http://h?Db=secret", "--sink=influxdb: there is no option `Db`: is it `db`?"),
+        ("influxdb:http://h?org=o&token=secret&usr=u", "--sink=influxdb: there is no option `usr`: is it `user`?"),
+        ("log:?db=secret", "--sink=log: there is no option `db`: there is none"),
+        ("influxdb:ftp://h:1", "--sink=influxdb: ftp:// is not spoken: give http:// or https://"),
+    ],
+)
+def test_a_misspelt_sink_is_told_with_what_was_meant(value: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        build((value,))
+    assert str(raised.value) == message
+
+
 def test_what_is_ignored_is_told_without_its_value(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t")
     with caplog.at_level(logging.WARNING):
-        build(("influxdb:http://me@h:8086/x?with_fields=true&Db=secret",))
+        build(("influxdb:http://me@h:8086/x?db=d",))
         build((f"influxdb:http://h:8086?org=o&token_file={tmp_path}/token&user=u&pw=secret",))
     assert [vars(record)["ignored"] for record in caplog.records] == [
         (
-            "the option Db",
-            "the option with_fields",
             "user and password before the @ (use the options user and pw)",
             "the path /x",
         ),

@@ -1,57 +1,20 @@
 """`heapster-stream dead-letters`: looks at records that were rejected, and sends them again."""
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, cast
+from contextlib import suppress
+from typing import Any, Final
 
 import click
-from confluent_kafka import Message, Producer
+from confluent_kafka import Producer
 
+from heapster_stream.letters import Letter, all_letters, one_letter, sent_again
 from runtime import dead_letter, flags
-from runtime.errors import ConfigError
+from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
 from runtime.logs import start_logging
-from runtime.reader import Reader
-from schemas.topics import topics
+from runtime.stopping import end_at_once_on_ctrl_c
 
 _FLUSH_S: Final = 30.0
 _SHOWN_BYTES: Final = 512
-_ID: Final = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)/(?P<offset>\d+)", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter as it lies in its topic."""
-
-    id: str  # TOPIC/PARTITION/OFFSET
-    key: bytes | None
-    value: bytes | None
-    headers: Mapping[str, str]
-
-    @classmethod
-    def of(cls, message: Message) -> "Letter":
-        """From the record."""
-        key, value = message.key(), message.value()
-        headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-        told = {name: (text or b"").decode("utf-8", "replace") for name, text in headers}
-        return cls(
-            f"{message.topic()}/{message.partition()}/{message.offset()}",
-            key if isinstance(key, bytes) else None,
-            value if isinstance(value, bytes) else None,
-            told,
-        )
-
-    @property
-    def name(self) -> str:
-        """The key, readable."""
-        return (self.key or b"-").decode("utf-8", "replace")
-
-    @property
-    def origin(self) -> str:
-        """Where the record was: TOPIC/PARTITION/OFFSET."""
-        parts = (dead_letter.TOPIC, dead_letter.PARTITION, dead_letter.OFFSET)
-        return "/".join(self.headers.get(part, "?") for part in parts)
 
 
 @click.group("dead-letters", context_settings=flags.CONTEXT)
@@ -60,19 +23,24 @@ def dead_letters() -> None:
 
     A letter is named TOPIC/PARTITION/OFFSET, as `list` shows it. Letters stay in their topic until its retention.
     """
+    end_at_once_on_ctrl_c()
+    start_logging("critical")  # what fails is raised
 
 
 @dead_letters.command("list", context_settings=flags.CONTEXT)
 @flags.kafka_flags
 def list_letters(kafka: KafkaSettings) -> None:
-    """One line for each letter: its name, when and by whom it was rejected, its key, and why."""
-    start_logging("error")
-    count = 0
-    for letter in _all(kafka):
+    """One line for each letter: its name, when and by whom it was rejected, its key, and why.
+
+    Letters whose record has been sent again say so. Two sinks may have rejected one record: then it has two letters.
+    """
+    sent = sent_again(kafka)
+    count = again = 0
+    for letter in all_letters(kafka):
         count += 1
-        at, by = letter.headers.get(dead_letter.REJECTED_AT, "?"), letter.headers.get(dead_letter.REJECTED_BY, "?")
-        click.echo(f"{letter.id}  {at}  {by}  {letter.name}  {letter.headers.get(dead_letter.REASON, '?')}")
-    click.echo(f"{count} dead letters", err=True)
+        again += letter.origin in sent
+        click.echo(f"{letter.line}{'  (sent again)' if letter.origin in sent else ''}")
+    click.echo(f"{count} dead letters" + (f", {again} of them sent again" if again else ""), err=True)
 
 
 @dead_letters.command("show", context_settings=flags.CONTEXT)
@@ -80,8 +48,7 @@ def list_letters(kafka: KafkaSettings) -> None:
 @click.argument("letter")
 def show(kafka: KafkaSettings, letter: str) -> None:
     """All headers of one LETTER, and the beginning of its bytes."""
-    start_logging("error")
-    found = _one(kafka, letter)
+    found = one_letter(kafka, letter)
     click.echo(f"letter: {found.id}\nkey: {found.name}\nrecord: {found.origin}")
     for name, text in found.headers.items():
         click.echo(f"{name}: {text}")
@@ -96,26 +63,45 @@ def show(kafka: KafkaSettings, letter: str) -> None:
 def requeue(kafka: KafkaSettings, letters: tuple[str, ...], everything: bool) -> None:  # noqa: FBT001 - click's flag
     """Send LETTERS to where they came from, under their key and with their time.
 
-    Doing so twice changes nothing: a record that was counted is not counted again.
+    Each record once, however many letters it has and however often this is done; nothing is counted twice by it. What
+    is rejected again becomes a new letter.
     """
-    start_logging("error")
     if bool(letters) == everything:
         raise ConfigError("requeue: name the letters, or give --all")
-    found = list(_all(kafka)) if everything else [_one(kafka, each) for each in letters]
+    sent = sent_again(kafka)
+    marks: list[tuple[str, int, str]] = []  # topic, partition, origin: beside one of the record's letters
+    left_out = 0
     producer = Producer(producer_settings(kafka, "heapster-stream-dead-letters"), logger=client_log)
-    for letter in found:
+    for letter in all_letters(kafka) if everything else [one_letter(kafka, each) for each in letters]:
+        if not letter.names_its_record:
+            click.echo(f"{letter.id} does not say which record it was: left out", err=True)
+            continue
+        if letter.origin in sent:
+            left_out += 1
+            continue
+        sent.add(letter.origin)
         _send(producer, letter)
+        topic, partition, _ = letter.id.split("/")
+        marks.append((topic, int(partition), letter.origin))
+    _settle(producer, len(marks))
+    for topic, number, origin in marks:  # only now: what is marked has been sent
+        _produce(producer, topic, partition=number, headers={dead_letter.SENT_AGAIN: origin.encode()})
+    _settle(producer, len(marks))
+    click.echo(f"{len(marks)} records sent again")
+    if left_out:
+        click.echo(f"{left_out} letters left out: their records have been sent again already", err=True)
+
+
+def _settle(producer: Producer, count: int) -> None:
     left = producer.flush(_FLUSH_S)
     if left:
-        raise click.ClickException(f"Kafka has not taken {left} of {len(found)} records within {_FLUSH_S:.0f} s")
-    click.echo(f"{len(found)} records sent again")
+        raise UnavailableError(f"Kafka has not taken {left} of {count} records within {_FLUSH_S:.0f} s: do it again")
 
 
 def _send(producer: Producer, letter: Letter) -> None:
-    topic, partition = letter.headers.get(dead_letter.TOPIC), letter.headers.get(dead_letter.PARTITION, "")
-    if not topic or not partition.isdigit():
-        raise ConfigError(f"requeue: {letter.id} does not say which topic and partition it came from")
-    producer.produce(
+    topic, partition, _ = letter.origin.split("/")
+    _produce(
+        producer,
         topic,
         key=letter.key,
         value=letter.value,
@@ -124,30 +110,9 @@ def _send(producer: Producer, letter: Letter) -> None:
     )
 
 
-def _topics(kafka: KafkaSettings) -> tuple[str, ...]:
-    live = topics(kafka.prefix)
-    return live.kubelet_stats_dead_letter.name, live.derived_metrics_dead_letter.name
-
-
-def _all(kafka: KafkaSettings) -> Iterator[Letter]:
-    with _reader(kafka) as reader:
-        for topic in _topics(kafka):
-            for partition, (begin, end) in reader.bounds(topic).items():
-                yield from map(Letter.of, reader.records(topic, partition, begin, end))
-
-
-def _one(kafka: KafkaSettings, name: str) -> Letter:
-    parts = _ID.fullmatch(name)
-    if parts is None or parts["topic"] not in _topics(kafka):
-        raise ConfigError(f"{name!r} is not a dead letter's name: TOPIC/PARTITION/OFFSET, as `dead-letters list` shows")
-    topic, partition, offset = parts["topic"], int(parts["partition"]), int(parts["offset"])
-    with _reader(kafka) as reader:
-        begin, end = reader.bounds(topic).get(partition, (0, 0))
-        if not begin <= offset < end:
-            raise ConfigError(f"there is no dead letter {name}")
-        (record,) = reader.records(topic, partition, offset, offset + 1)
-        return Letter.of(record)
-
-
-def _reader(kafka: KafkaSettings) -> Reader:
-    return Reader(kafka, "heapster-stream-dead-letters")
+def _produce(producer: Producer, topic: str, **record: Any) -> None:  # noqa: ANN401 - Producer.produce's own
+    while True:
+        with suppress(BufferError):  # full: some have to go first
+            producer.produce(topic, **record)
+            return
+        producer.poll(1.0)

@@ -34,7 +34,7 @@ def topics(
 
     The services do the same at start, with these defaults. Where only this command may create topics, run it first.
     """
-    start_logging(log_level)
+    start_logging("critical" if log_level == "info" else log_level)  # what fails is raised
     raw_ms = _retention_ms("--kubelet-stats-retention", kubelet_stats_retention)
     derived_ms = _retention_ms("--derived-metrics-retention", derived_metrics_retention)
     live = catalogue.topics(kafka.prefix)

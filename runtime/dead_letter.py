@@ -7,8 +7,11 @@ TOPIC = "topic"
 PARTITION = "partition"
 OFFSET = "offset"
 REJECTED_BY = "rejected-by"
+SINK = "sink"  # the one that refuses it, where the writer does
 REJECTED_AT = "rejected-at"
 RECORD_TIME_MS = "record-time-ms"
+SENT_AGAIN = "sent-again"
+"""Alone, of a mark beside the letters: TOPIC/PARTITION/OFFSET of a record that has been sent again."""
 _LONGEST_REASON = 2000
 
 

@@ -11,6 +11,8 @@ from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings, Reasons, client_log, client_settings
 
 _TIMEOUT_S: Final = 20.0
+_FIRST_ANSWER_S: Final = 5.0
+"""Who does not answer the first question within this is not there: whoever waits at a terminal is to know."""
 _PAUSE_S: Final = 0.2
 _PASSING: Final = frozenset(
     {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
@@ -27,6 +29,7 @@ class Reader:
         """Nothing is asked yet; `group` is the one whose commits are looked up."""
         self._brokers = kafka.brokers
         self._reasons = Reasons(kafka)
+        self._answered = False
         settings = client_settings(kafka, client_id) | {
             "group.id": group or kafka.named(client_id),
             "enable.auto.commit": False,
@@ -49,7 +52,9 @@ class Reader:
 
     def partitions(self, topic: str) -> list[int]:
         """The topic's partitions; none if there is no such topic."""
-        found = self._asked(lambda: self._consumer.list_topics(topic, timeout=_TIMEOUT_S)).topics[topic]
+        timeout_s = _TIMEOUT_S if self._answered else _FIRST_ANSWER_S
+        found = self._asked(lambda: self._consumer.list_topics(topic, timeout=timeout_s)).topics[topic]
+        self._answered = True
         return [] if found.error is not None else sorted(found.partitions)
 
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:

@@ -15,3 +15,8 @@ def stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     return stopped
+
+
+def end_at_once_on_ctrl_c() -> None:
+    """For what has nothing to finish: Python would wait for the end of a call that waits for Kafka."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -8,7 +8,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.cimpl import Message
 
-from runtime.dead_letter import headers
+from runtime.dead_letter import SINK, headers
 from runtime.kafka import KafkaSettings, client_log, producer_settings
 from schemas.topics import MAX_RECORD_BYTES
 from writer import telemetry
@@ -16,7 +16,6 @@ from writer.hand import Letter
 
 log = logging.getLogger(__name__)
 
-SINK: Final = "sink"
 REFUSED_LINES: Final = "refused-lines"  # as many as fit, each with its end
 REFUSED_COUNT: Final = "refused-count"
 LEFT_OUT_BYTES: Final = "left-out-bytes"  # of a value that Kafka did not take with the headers

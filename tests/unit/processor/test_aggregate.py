@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Mapping
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -131,6 +132,15 @@ def test_a_sum_that_does_not_fit_is_absent_and_counted(values: list[Number]) -> 
 def test_floats_are_added_in_the_order_of_the_containers_names(reported: list[tuple[str, float]]) -> None:
     values = summed(*(container(name, {"custom/x": value}) for name, value in reported))
     assert values == {"custom/x": 1e16 + 1.0 + -1e16 + 0.1}
+
+
+def test_page_faults_of_three_containers_whose_last_digit_hangs_on_the_order() -> None:
+    """Heapster wrote 78.7090909090909 or 78.70909090909092 for the same three, as it happened."""
+    rates = {"a": 1 / 55, "b": 45 / 55, "c": 4283 / 55}
+    assert rates["a"] + rates["c"] + rates["b"] == 78.7090909090909
+    for order in permutations(rates):
+        values = summed(*(container(name, {"memory/page_faults_rate": rates[name]}) for name in order))
+        assert values == {"memory/page_faults_rate": 78.70909090909092}
 
 
 def test_a_node_has_the_requests_and_limits_of_its_pods_and_its_own_usage() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from processor.problems import Problem
 from processor.step import node_sample
 from schemas.catalogue import BY_NAME, GROUP_METRICS, Number
 from schemas.group_sum import NO_SUMS
+from schemas.metric_batch import MetricSet
 from schemas.node_sample import Contribution
 from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod, NodeScrape
 from tests.scrapes import summary_scrape, time_ns
@@ -231,7 +233,32 @@ def test_points_in_a_window(key: str, points: int) -> None:
         allocatable=EPHEMERAL,
     )
     [found] = [metric_set for metric_set in result.sets if metric_set.key == key]
-    assert len(found.values) + sum(len(labeled.values) for labeled in found.labeled) == points
+    assert points_in(found) == points
+
+
+def test_points_of_a_large_cluster_in_a_window() -> None:
+    """1000 nodes with 30 pods of one container and 3 system containers each: 1,692,000."""
+    names = [f"web-{number}" for number in range(30)]
+
+    def document(*, later: bool) -> dict[str, Any]:
+        one: dict[str, Any] = full_document(later=later, accelerators=False)
+        [pod], [system] = one["pods"], one["node"]["systemContainers"]
+        systems = [{**system, "name": name} for name in ("kubelet", "runtime", "misc")]
+        pods = [{**pod, "podRef": {"name": name, "namespace": "default"}, "volume": []} for name in names]
+        return {"node": {**one["node"], "systemContainers": systems}, "pods": pods}
+
+    result = derived(
+        document(later=False),
+        document(later=True),
+        pods=tuple(replace(WEB_1, name=name, containers=WEB_1.containers[:1]) for name in names),
+        capacity=EPHEMERAL,
+        allocatable=EPHEMERAL,
+    )
+    assert 1000 * sum(points_in(metric_set) for metric_set in result.sets) == 42_000 + 30_000 + 780_000 + 840_000
+
+
+def points_in(metric_set: MetricSet) -> int:
+    return len(metric_set.values) + sum(len(labeled.values) for labeled in metric_set.labeled)
 
 
 EPHEMERAL = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "100Gi"}

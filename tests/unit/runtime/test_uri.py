@@ -28,6 +28,7 @@ def test_options_are_the_query() -> None:
     assert keyed.uri is not None
     assert (keyed.uri.scheme, keyed.uri.netloc) == ("http", "h:8086")
     assert Options.of(keyed).values == {"key": "val", "key2": "val2"}
+    assert f"{keyed.key}:{keyed.uri.geturl()}" == "influxdb:http://h:8086?key=val&key2=val2", "as it was given"
 
 
 def test_the_first_of_a_repeated_option_counts_and_values_are_unescaped() -> None:

@@ -1,6 +1,7 @@
 """What chaos plays with: both servers, the simulated cluster, and some workers of each kind."""
 
 import itertools
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from typing import Final, Literal, Self, TypeAlias, get_args
 
 from chaos.contents import Database
 from chaos.gate import Gate
+from schemas.topics import DEFAULT_PARTITIONS
 from simulator.cluster import Shape
 from simulator.server import SimulatedCluster
 from stack.influxdb import InfluxDB
@@ -18,8 +20,8 @@ from stack.process import Process
 
 Kind: TypeAlias = Literal["scraper", "processor", "writer"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-RESOLUTION_S: Final = 5
-_SHAPE: Final = Shape(nodes=8, pods_per_node=4)
+RESOLUTION_S: Final = 10
+_SHAPE: Final = Shape(nodes=16, pods_per_node=4)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Bench:
     cluster: SimulatedCluster
     workers: dict[Kind, list[Process]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _begun: dict[str, int] = field(default_factory=dict)  # where in its log a worker's present life begins
 
     @classmethod
     @contextmanager
@@ -67,9 +70,15 @@ class Bench:
         """Start one more worker."""
         name = f"{kind} {next(self._numbers)}"
         command = (sys.executable, "-m", "heapster_stream", kind, *self._arguments(kind))
-        worker = Process(name, command, self.folder / f"{name.replace(' ', '-')}.log").launch()
+        worker = Process(name, command, self.folder / f"{name.replace(' ', '-')}.log")
+        self.launch(worker)
         self.workers[kind].append(worker)
         return worker
+
+    def launch(self, worker: Process) -> None:
+        """Start a worker, for the first time or again."""
+        self._begun[worker.name] = len(worker.text)
+        worker.launch()
 
     def remove(self, worker: Process) -> int:
         """Stop a worker as an administrator would; its exit status."""
@@ -87,8 +96,19 @@ class Bench:
         """Start again whichever worker has ended by itself, as whatever runs them would; which ones that were."""
         ended = [worker for worker in itertools.chain.from_iterable(self.workers.values()) if not worker.running]
         for worker in ended:
-            worker.launch()
+            self.launch(worker)
         return ended
+
+    def partitions(self, scraper: Process) -> frozenset[int]:
+        """Whose nodes a scraper scrapes, as it has told last."""
+        lines = scraper.text[self._begun[scraper.name] :].splitlines(keepends=True)
+        told = [json.loads(line) for line in lines if '"partitions of this worker"' in line and line.endswith("\n")]
+        return frozenset(told[-1]["partitions"]) if told else frozenset()
+
+    def all_are_scraped(self) -> bool:
+        """Whether the scrapers have shared all partitions among them."""
+        shares = [self.partitions(scraper) for scraper in self.workers["scraper"]]
+        return all(shares) and sorted(itertools.chain.from_iterable(shares)) == list(range(DEFAULT_PARTITIONS))
 
     def _arguments(self, kind: Kind) -> tuple[str, ...]:
         brokers = f"--kafka-brokers={self.kafka.bootstrap}"

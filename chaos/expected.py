@@ -1,46 +1,84 @@
-"""What must be in InfluxDB: the recorded scrapes, taken one after the other by a worker that nothing happens to."""
+"""What must be in InfluxDB: of every node and window the scrape that Kafka took first, as if nothing else had been.
+
+How the processor keeps what it knows is not used here, only what it computes of one scrape and one before it.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from processor.group import group_batch
 from processor.labels import LabelRules
-from processor.partition import PartitionState
-from processor.step import step
+from processor.node import derive
+from processor.partition import KEPT_WINDOWS
+from processor.step import node_batch, node_sample
 from schemas.codec import UndecodableError
 from schemas.group_sum import GroupSum
 from schemas.metric_batch import MetricBatch
 from schemas.node_sample import NodeSample
-from schemas.node_scrape import decode_scrape
+from schemas.node_scrape import NodeScrape, decode_scrape
 
-Records: TypeAlias = Mapping[int, Iterable[tuple[int, bytes]]]
-"""Of `kubelet-stats`: by partition offsets and values, in order."""
+Records: TypeAlias = Mapping[int, Iterable[bytes]]
+"""Of `kubelet-stats`: by partition its values, in order."""
+
+_Totals: TypeAlias = dict[tuple[str, str, int], list[GroupSum]]
 
 
 def expected(records: Records) -> Iterator[MetricBatch]:
-    """Every batch that is to be written, a later one over an earlier one of the same window."""
-    totals: dict[tuple[str, str, int], dict[int, GroupSum]] = {}
-    for partition, values in records.items():
-        state = PartitionState(partition)
-        yield from _node_batches(state, values)
-        for total in state.changed_totals():
-            totals.setdefault((total.cluster, total.group, total.window_end_ns), {})[partition] = total
-    for by_partition in totals.values():
-        yield group_batch(list(by_partition.values()))
+    """Every batch: one of each node, and one of each group, in each window."""
+    totals: _Totals = {}
+    for values in records.values():
+        yield from _Partition(totals).batches(values)
+    for of_one in totals.values():
+        yield group_batch(of_one)
 
 
-def _node_batches(state: PartitionState, values: Iterable[tuple[int, bytes]]) -> Iterator[MetricBatch]:
-    samples: dict[tuple[str, int], NodeSample] = {}
-    for offset, value in values:
-        try:
-            scrape = decode_scrape(value)
-            if scrape.document is None:
+@dataclass(slots=True)
+class _Partition:
+    """The first scrapes of one partition, one after the other."""
+
+    totals: _Totals
+    newest_ns: int = 0
+    taken: set[tuple[str, int]] = field(default_factory=set)
+    samples: dict[str, dict[int, NodeSample]] = field(default_factory=dict)
+
+    def batches(self, values: Iterable[bytes]) -> Iterator[MetricBatch]:
+        for value in values:
+            try:
+                scrape = decode_scrape(value)
+                if scrape.document is not None and (scrape.key, scrape.window_end_ns) not in self.taken:
+                    yield self._batch(scrape)
+            except UndecodableError:  # poison: the dead letters' business
                 continue
-            done = step(scrape, offset, state, lambda node, end_ns: samples[node, end_ns], LabelRules())
-        except UndecodableError:  # poison: the dead letters' business
-            continue
-        if done.sample is not None:
-            samples[scrape.key, scrape.window_end_ns] = done.sample
-            state.fold(done.sample)
-        if done.batch is not None:
-            yield done.batch
+
+    def _batch(self, scrape: NodeScrape) -> MetricBatch:
+        end_ns, kept_ns = scrape.window_end_ns, KEPT_WINDOWS * scrape.resolution_ns
+        samples = self.samples.setdefault(scrape.key, {})
+        late = end_ns <= self.newest_ns - kept_ns
+        earlier_ns = max((each for each in samples if end_ns - kept_ns <= each < end_ns and not late), default=None)
+        result = derive(scrape, None if earlier_ns is None else samples[earlier_ns], LabelRules())
+        self.taken.add((scrape.key, end_ns))
+        self.newest_ns = max(self.newest_ns, end_ns)
+        if not late:
+            samples[end_ns] = node_sample(scrape, result, 0)
+            self._add(samples[end_ns])
+        return node_batch(scrape, result.sets, 0)
+
+    def _add(self, sample: NodeSample) -> None:
+        for each in sample.contributions:
+            slot = (sample.cluster, each.group, sample.window_end_ns)
+            others = self.totals.setdefault(slot, [])
+            others.append(
+                GroupSum(
+                    cluster=sample.cluster,
+                    group=each.group,
+                    window_end_ns=sample.window_end_ns,
+                    resolution_ns=sample.resolution_ns,
+                    source_partition=len(others),
+                    source_offset=0,
+                    sums=each.sums,
+                    nodes=1,
+                    nodes_expected=each.nodes_expected,
+                    namespace_id=each.namespace_id,
+                )
+            )

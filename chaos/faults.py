@@ -4,24 +4,35 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from random import Random
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from confluent_kafka import Producer
 
 from chaos.bench import KINDS, Bench, Kind
 from chaos.gate import Mood
-from chaos.recorded import recorded, value_of
+from chaos.recorded import SENT_BY_CHAOS, recorded, value_of
 from runtime.kafka import SESSION_TIMEOUT_S, KafkaSettings, client_log, producer_settings
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape, encode_scrape
-from schemas.topics import topics
+from schemas.topics import DEFAULT_PARTITIONS, topics
 from stack.process import Process
 
-Steps: TypeAlias = Iterator[tuple[str, float]]
-"""What was done, and for how many seconds it is left so."""
+
+class Done(NamedTuple):
+    """What was done, for how many seconds it is left so, and in which partitions it costs a takeover."""
+
+    what: str
+    for_s: float
+    orphaned: frozenset[int] = frozenset()
+
+
+Steps: TypeAlias = Iterator[Done]
 
 _SOON_S: Final = 1.0
+_AGAIN: Final = 4
+_RECENT: Final = 2  # records of a partition: of windows that are remembered for long enough
 _FLUSH_S: Final = 30.0
+_ALL: Final = frozenset(range(DEFAULT_PARTITIONS))
 _POISON: Final = (b"not Avro", b"\xc3\x01" + b"\x07" * 8 + b"unknown fingerprint", b"")
 
 
@@ -31,7 +42,7 @@ class Fault:
 
     name: str
     act: Callable[[Bench, Random], Steps]
-    stops_scraping: bool = False  # windows may be missed meanwhile
+    of_scrapers: bool = False  # begins when they have shared the nodes among them, so that it is told what it costs
     poison: int = 0  # records that must end as dead letters
 
 
@@ -41,10 +52,11 @@ def killed(kind: Kind) -> Fault:
     def act(bench: Bench, chance: Random) -> Steps:
         worker = chance.choice(bench.workers[kind])
         worker.kill()
-        worker.launch()
-        yield f"{worker.name} killed and started again", _SOON_S
+        orphaned = bench.partitions(worker)
+        bench.launch(worker)
+        yield Done(f"{worker.name} killed and started again", _SOON_S, orphaned)
 
-    return Fault(f"kill -9 of a {kind}", act, stops_scraping=kind == "scraper")
+    return Fault(f"kill -9 of a {kind}", act, of_scrapers=kind == "scraper")
 
 
 def frozen(kind: Kind) -> Fault:
@@ -54,10 +66,10 @@ def frozen(kind: Kind) -> Fault:
         worker = chance.choice(bench.workers[kind])
         for_s = SESSION_TIMEOUT_S + chance.uniform(2.0, 12.0)
         worker.freeze()
-        yield f"{worker.name} frozen for {for_s:.0f} s", for_s
+        yield Done(f"{worker.name} frozen for {for_s:.0f} s", for_s, bench.partitions(worker))
         worker.thaw()
 
-    return Fault(f"{kind} frozen", act, stops_scraping=kind == "scraper")
+    return Fault(f"{kind} frozen", act, of_scrapers=kind == "scraper")
 
 
 def scaled(kind: Kind) -> Fault:
@@ -65,32 +77,32 @@ def scaled(kind: Kind) -> Fault:
 
     def act(bench: Bench, chance: Random) -> Steps:
         more = bench.add(kind)
-        yield f"{more.name} added", chance.uniform(5.0, 12.0)
+        yield Done(f"{more.name} added", chance.uniform(5.0, 12.0))
         less: Process = chance.choice(bench.workers[kind])
         status = bench.remove(less)
-        yield f"{less.name} stopped, its status {status}", _SOON_S
+        yield Done(f"{less.name} stopped, its status {status}", _SOON_S)
 
-    return Fault(f"{kind} added and removed", act, stops_scraping=kind == "scraper")
+    return Fault(f"{kind} added and removed", act, of_scrapers=kind == "scraper")
 
 
 def _kafka_away(bench: Bench, chance: Random) -> Steps:
     for_s = chance.choice([0.0, chance.uniform(5.0, 25.0)])
     bench.kafka.kill()
-    yield f"Kafka killed, away for {for_s:.0f} s", for_s
+    yield Done(f"Kafka killed, away for {for_s:.0f} s", for_s, _ALL)
     bench.kafka.start()
 
 
 def _kafka_frozen(bench: Bench, chance: Random) -> Steps:
     for_s = chance.uniform(5.0, 15.0)
     bench.kafka.freeze()
-    yield f"Kafka does not answer for {for_s:.0f} s", for_s
+    yield Done(f"Kafka does not answer for {for_s:.0f} s", for_s, _ALL)
     bench.kafka.thaw()
 
 
 def _influxdb_away(bench: Bench, chance: Random) -> Steps:
     for_s = chance.uniform(0.0, 30.0)
     bench.influxdb.kill()
-    yield f"InfluxDB killed, away for {for_s:.0f} s", for_s
+    yield Done(f"InfluxDB killed, away for {for_s:.0f} s", for_s)
     bench.influxdb.start()
 
 
@@ -100,7 +112,7 @@ def moody(mood: Mood) -> Fault:
     def act(bench: Bench, chance: Random) -> Steps:
         for_s = chance.uniform(5.0, 20.0)
         bench.gate.mood = mood
-        yield f"InfluxDB: {mood}, for {for_s:.0f} s", for_s
+        yield Done(f"InfluxDB: {mood}, for {for_s:.0f} s", for_s)
         bench.gate.mood = "pass"
 
     return Fault(f"InfluxDB: {mood}", act)
@@ -112,38 +124,51 @@ def poisoned(topic: str) -> Fault:
     def act(bench: Bench, chance: Random) -> Steps:
         producer = _producer(bench)
         for value in _POISON:
-            producer.produce(topic, key=b"default/poison", value=value, partition=chance.randrange(12))
+            producer.produce(topic, key=b"default/poison", value=value, partition=chance.randrange(DEFAULT_PARTITIONS))
         producer.flush(_FLUSH_S)
-        yield f"{len(_POISON)} unreadable records in {topic}", _SOON_S
+        yield Done(f"{len(_POISON)} unreadable records in {topic}", _SOON_S)
 
     return Fault(f"poison in {topic}", act, poison=len(_POISON))
 
 
 def _scraped_again(bench: Bench, chance: Random) -> Steps:
-    """Records that come twice, late, and a second scrape of a window that says something else."""
+    """Records that come twice, whatever their age, and second scrapes of the last windows that say something else."""
     topic = topics().kubelet_stats.name
-    records = list(chain.from_iterable(recorded(bench.kafka.bootstrap, topic).values()))
+    of_partitions = recorded(bench.kafka.bootstrap, topic).values()
+    records = list(chain.from_iterable(of_partitions))
+    recent = list(chain.from_iterable(of_one[-_RECENT:] for of_one in of_partitions))
     producer = _producer(bench)
-    chosen = chance.sample(records, min(6, len(records)))
-    for number, record in enumerate(chosen):
-        value = value_of(record)
-        try:
-            scrape = decode_scrape(value)
-        except UndecodableError:
-            continue
-        other = replace(scrape, document=b"{}", scraped_at_ns=scrape.scraped_at_ns + 1)
-        again = value if number % 2 else encode_scrape(other)
+    again = [(record, value_of(record)) for record in chance.sample(records, min(_AGAIN, len(records)))]
+    others = [(record, _another(value_of(record))) for record in chance.sample(recent, min(_AGAIN, len(recent)))]
+    sent = [(record, value) for record, value in (*again, *others) if value]
+    for record, value in sent:
         producer.produce(
-            topic, key=scrape.key, value=again, partition=record.partition() or 0, timestamp=record.timestamp()[1]
+            topic,
+            key=record.key(),
+            value=value,
+            partition=record.partition() or 0,
+            timestamp=record.timestamp()[1],
+            headers=SENT_BY_CHAOS,
         )
     producer.flush(_FLUSH_S)
-    yield f"{len(chosen)} older records of {topic} once more, half of them with another content", _SOON_S
+    yield Done(f"{len(sent)} older records of {topic} once more, some of them with another content", _SOON_S)
+
+
+def _another(value: bytes) -> bytes:
+    """A second scrape that says something else; none of a scrape that failed, or of what cannot be read."""
+    try:
+        scrape = decode_scrape(value)
+    except UndecodableError:
+        return b""
+    if scrape.document is None:
+        return b""
+    return encode_scrape(replace(scrape, document=b"{}", scraped_at_ns=scrape.scraped_at_ns + 1))
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
     *(make(kind) for kind in KINDS for make in (killed, killed, frozen, scaled)),
-    Fault("Kafka killed", _kafka_away, stops_scraping=True),
-    Fault("Kafka frozen", _kafka_frozen, stops_scraping=True),
+    Fault("Kafka killed", _kafka_away, of_scrapers=True),
+    Fault("Kafka frozen", _kafka_frozen, of_scrapers=True),
     Fault("InfluxDB killed", _influxdb_away),
     *(moody(mood) for mood in ("unavailable", "too many", "unauthorized", "hang", "lose answers")),
     poisoned(topics().kubelet_stats.name),

@@ -1,5 +1,7 @@
 """Everything that a topic holds, read once."""
 
+from typing import Final
+
 from confluent_kafka import Message
 
 from runtime.kafka import KafkaSettings
@@ -7,6 +9,10 @@ from runtime.reader import Reader
 
 Recorded = dict[int, list[Message]]
 """By partition every record, in order."""
+
+
+SENT_BY_CHAOS: Final[dict[str, str | bytes | None]] = {"sent-by": b"chaos"}
+"""Headers of what no scraper has sent."""
 
 
 def recorded(brokers: str, topic: str) -> Recorded:
@@ -22,3 +28,8 @@ def value_of(record: Message) -> bytes:
     """The record's bytes."""
     value = record.value()
     return value if isinstance(value, bytes) else b""
+
+
+def is_of_a_scraper(record: Message) -> bool:
+    """Whether it was not sent by a fault."""
+    return dict(record.headers() or []) != SENT_BY_CHAOS

@@ -10,12 +10,18 @@ import requests
 
 from chaos.bench import RESOLUTION_S, Bench
 from chaos.faults import Fault
-from chaos.windows import Interval
-from runtime.kafka import SESSION_TIMEOUT_S
+from chaos.windows import Excuse
+from runtime.duration import NS_PER_S
+from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
+from scraper.schedule import longest_round_ns
 
 _LOOK_EVERY_S: Final = 0.5
-_TAKEOVER_S: Final = SESSION_TIMEOUT_S + 5.0  # until Kafka gives a silent worker's partitions away, and the start
-_NS_PER_S: Final = 1_000_000_000
+_SHARED_WITHIN_S: Final = 60.0
+_ROUND_S: Final = longest_round_ns(RESOLUTION_S * NS_PER_S) / NS_PER_S
+_TAKEOVER_S: Final = SESSION_TIMEOUT_S + HEARTBEAT_S + 2.0
+"""Until Kafka gives a silent worker's partitions away, until the others hear of it, and what that takes by itself."""
+_CAUGHT_UP_S: Final = _ROUND_S - 1.0
+"""Whoever takes over scrapes a window that fired no longer ago: with windows of 10 s, one is lost at most."""
 
 
 class Run:
@@ -23,7 +29,7 @@ class Run:
 
     def __init__(self, bench: Bench, chance: Random, tell: Callable[[str], None], stopped: threading.Event) -> None:
         """Nothing happens yet; `tell` takes a line on everything that does."""
-        self.scraping_stopped: list[Interval] = []
+        self.takeovers: list[Excuse] = []
         self.poison = 0
         self._bench = bench
         self._chance = chance
@@ -41,21 +47,26 @@ class Run:
         left: list[Fault] = []
         while time.monotonic() < ends_s:
             left = left or self._chance.sample(faults, len(faults))
-            if not self._break(left.pop()) or not self._wait(self._chance.uniform(1.0, 6.0)):
+            if not self._break(left.pop()) or not self._wait(self._chance.uniform(1.0, 4.0)):
                 return False
         return True
 
     def _break(self, fault: Fault) -> bool:
-        begin_ns = time.time_ns()
-        for what, for_s in fault.act(self._bench, self._chance):
+        if fault.of_scrapers and not self.until_shared():
+            return False
+        for what, for_s, orphaned in fault.act(self._bench, self._chance):
             self._say(what)
+            if orphaned:
+                self.takeovers.append(takeover(orphaned, time.time_ns()))
             if not self._wait(for_s):
                 return False
         self.poison += fault.poison
-        if fault.stops_scraping:
-            after_ns = int((_TAKEOVER_S + RESOLUTION_S) * _NS_PER_S)
-            self.scraping_stopped.append(Interval(begin_ns, time.time_ns() + after_ns))
         return True
+
+    def until_shared(self) -> bool:
+        """Wait until all nodes are scraped by somebody again, though not for ever; False if told to stop before."""
+        ends_s = time.monotonic() + _SHARED_WITHIN_S
+        return self._wait_for(lambda: self._bench.all_are_scraped() or time.monotonic() > ends_s)
 
     def _wait(self, for_s: float) -> bool:
         ends_s = time.monotonic() + for_s
@@ -81,3 +92,12 @@ class Run:
 
     def _say(self, what: str) -> None:
         self._tell(f"{time.monotonic() - self._began_s:6.1f} s  {what}")
+
+
+def takeover(partitions: frozenset[int], at_ns: int) -> Excuse:
+    """What it may cost that a scraper, or Kafka, is gone since then: a round is cut, or nobody has the next one."""
+    return Excuse(
+        partitions,
+        begin_ns=at_ns - int(_ROUND_S * NS_PER_S),
+        end_ns=at_ns + int((_TAKEOVER_S - _CAUGHT_UP_S) * NS_PER_S),
+    )

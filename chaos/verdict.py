@@ -1,26 +1,27 @@
 """The end of a run: everything comes to rest, and is compared with what the recorded scrapes amount to."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, cast
 
 from chaos.bench import RESOLUTION_S, Bench
 from chaos.contents import Content, Database, differences
-from chaos.expected import Records, expected
-from chaos.recorded import recorded, value_of
+from chaos.expected import expected
+from chaos.recorded import is_of_a_scraper, recorded, value_of
 from chaos.run import Run
 from chaos.windows import windows
 from runtime import dead_letter
 from schemas.codec import UndecodableError
 from schemas.node_scrape import NodeScrape, decode_scrape
 from schemas.topics import topics
+from scraper.schedule import SCRAPE_OFFSET_NS
 
 _REST_S: Final = 180.0
 _LOOK_EVERY_S: Final = 3.0
 _SHOWN: Final = 10
-_FIRES_AFTER_NS: Final = 5_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +34,32 @@ class Verdict:
 
 def judge(bench: Bench, run: Run) -> Verdict:
     """Stop the scrapers, let the others finish, compare."""
+    shared = run.until_shared() and bench.all_are_scraped()
     for scraper in list(bench.workers["scraper"]):
         bench.remove(scraper)
     records = {
-        partition: [(record.offset() or 0, value_of(record)) for record in found]
+        partition: [value_of(record) for record in found if is_of_a_scraper(record)]
         for partition, found in recorded(bench.kafka.bootstrap, topics().kubelet_stats.name).items()
     }
     wanted = Database(bench.influxdb, "expected")
     wanted.write(expected(records))
     theirs = wanted.content()
     told = _at_rest(bench, run, theirs)
-    seen = windows(_first_scrapes(records), run.scraping_stopped, _FIRES_AFTER_NS)
+    scrapes = {partition: list(_scrapes(values)) for partition, values in records.items()}
+    seen = windows(scrapes, run.takeovers, SCRAPE_OFFSET_NS)
     letters = _dead_letters(bench)
     lines = [
         f"{sum(map(len, records.values()))} records of kubelet-stats, windows of {RESOLUTION_S} s",
-        f"{seen.scraped} node-windows scraped, {seen.missed} missed while a fault stopped the scraping",
-        f"{len(seen.unexplained)} node-windows missed or doubled without one",
+        f"{seen.scraped} node-windows scraped, {seen.missed} missed in a takeover, {len(run.takeovers)} of those",
+        f"node-windows missed without one, or doubled: {len(seen.unexplained)}",
+        *([] if shared else ["at the end there were nodes that no scraper had, or several"]),
         *seen.unexplained[:_SHOWN],
         f"{sum(map(len, theirs.values()))} points expected in {len(theirs)} measurements, {len(told)} differences",
         *told[:_SHOWN],
         f"{run.poison} unreadable records sent, {letters} of them among the dead letters",
     ]
-    return Verdict(not told and not seen.unexplained and letters == run.poison, tuple(lines))
+    good = shared and not told and not seen.unexplained and letters == run.poison
+    return Verdict(good, tuple(lines))
 
 
 def _at_rest(bench: Bench, run: Run, theirs: Content) -> list[str]:
@@ -66,18 +71,11 @@ def _at_rest(bench: Bench, run: Run, theirs: Content) -> list[str]:
     return told
 
 
-def _first_scrapes(records: Records) -> Iterator[NodeScrape]:
-    """Every scrape that a scraper made: not what was sent once more by a fault."""
-    for values in records.values():
-        seen: set[bytes] = set()
-        for _, value in values:
-            try:
-                scrape = decode_scrape(value)
-            except UndecodableError:
-                continue
-            if value not in seen and scrape.document != b"{}":
-                seen.add(value)
-                yield scrape
+def _scrapes(values: Iterable[bytes]) -> Iterator[NodeScrape]:
+    """Those that can be read."""
+    for value in values:
+        with suppress(UndecodableError):
+            yield decode_scrape(value)
 
 
 def _dead_letters(bench: Bench) -> int:

@@ -16,9 +16,11 @@ from processor.config import ProcessorConfig, changelogs
 from processor.labels import LabelRules, ignored_labels, stored_labels
 from runtime import flags
 from runtime.errors import ConfigError
+from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
+from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
 
@@ -52,8 +54,9 @@ def processor(  # noqa: PLR0913 - a flag each
     """
     start_logging(log_level)
     rules = label_rules(label_separator, store_label, ignore_label)
-    with metrics_served(metrics_ip, metrics_port):
-        run(ProcessorConfig.live(kafka, rules, extended=extended_metrics))
+    health = Health(time.monotonic)
+    with metrics_served(metrics_ip, metrics_port, health):
+        run(ProcessorConfig.live(kafka, rules, extended=extended_metrics), health)
 
 
 def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...]) -> LabelRules:
@@ -69,13 +72,14 @@ def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...])
     return LabelRules(separator=separator, store=stored, ignore=ignored)
 
 
-def run(config: ProcessorConfig) -> None:
+def run(config: ProcessorConfig, health: Health) -> None:
     """Run one worker until it is told to stop; ends the process."""
     stopped = stop_on_signals()
     partitions = wait_for_topics(config.kafka, config.topics.all, stopped)
     if partitions is None or not _changelogs(config, partitions, stopped):
         return
-    app, _ = build(config, partitions)
+    app, _ = build(config, partitions, health)
+    KafkaProbe(config.kafka, config.topics.kubelet_stats.name, health, stopped)
     threading.Thread(target=_end_in_time, args=(app,), daemon=True).start()
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, loglevel="WARNING", quiet=True)
     worker.spinner = None  # it writes to the log what only a terminal understands

@@ -7,25 +7,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 import faust
-from faust.types import EventT, TopicT
 from faust.types.transports import ConsumerT
 
 from processor.assignment import Assignment, Position
 from processor.broker import broker_credentials, broker_options
 from processor.config import ProcessorConfig
 from processor.consumer import OrderedConsumer
-from processor.delivery import Sent
+from processor.faust_output import FaustOutput, raw_topic
 from processor.group_agent import GroupAgent, total_offset
 from processor.node_agent import NodeAgent, sample_offset
-from processor.watchdog import LOOK_EVERY_S, Watchdog
+from processor.standing import Standing
+from processor.watchdog import LOOK_EVERY_S, Place, Watchdog
 from processor.windows import WindowTable
-from runtime.dead_letter import headers
-from runtime.duration import NS_PER_MS
 from runtime.errors import ConfigError, UnavailableError
+from runtime.health import Health
 from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
 from runtime.reader import Reader
-from schemas.group_sum import GroupSum, SourceProgress, encode_group_sum, encode_progress
-from schemas.metric_batch import MetricBatch, encode_batch
 from schemas.topics import MAX_RECORD_BYTES, Topic
 
 log = logging.getLogger(__name__)
@@ -44,8 +41,16 @@ class StalledError(RuntimeError):
 class App(faust.App):
     """A Faust application without state on disk: tables live in memory and in their changelogs."""
 
+    early: Callable[[], Awaitable[None]]
+    """A task that does not wait for the tables to be restored, as those of Faust do."""
+
     def _create_directories(self) -> None:
         """None are needed."""
+
+    async def on_started(self) -> None:
+        """Start the early task, then restore the tables and start the others."""
+        self.add_future(self.early())
+        await super().on_started()
 
     def _new_consumer(self) -> ConsumerT:
         """One that keeps the order of records."""
@@ -58,56 +63,7 @@ class App(faust.App):
         )
 
 
-class FaustOutput:
-    """Sends to the pipeline's topics through Faust's producer."""
-
-    def __init__(self, app: App, config: ProcessorConfig, group_partitions: int) -> None:
-        """`group_partitions`: how many partitions `group-sums` has."""
-        self._batches = raw_topic(app, config.topics.derived_metrics)
-        self._totals = raw_topic(app, config.topics.group_sums)
-        self._dead_letters = raw_topic(app, config.topics.kubelet_stats_dead_letter)
-        self._group_partitions = group_partitions
-
-    async def batch(self, batch: MetricBatch) -> Sent:
-        """To `derived-metrics`, by entity; the window's end is the record's time."""
-        return await self._batches.send(
-            key=batch.key.encode(), value=encode_batch(batch), timestamp=_seconds(batch.window_end_ns)
-        )
-
-    async def total(self, total: GroupSum) -> Sent:
-        """To `group-sums`, by group."""
-        return await self._totals.send(
-            key=total.key.encode(), value=encode_group_sum(total), timestamp=_seconds(total.window_end_ns)
-        )
-
-    async def progress(self, progress: SourceProgress) -> list[Sent]:
-        """To every partition of `group-sums`."""
-        key = f"progress/{progress.source_partition}".encode()
-        value = encode_progress(progress)
-        return [
-            await self._totals.send(key=key, value=value, partition=partition)
-            for partition in range(self._group_partitions)
-        ]
-
-    async def reject(self, event: EventT[bytes], reason: str) -> Sent:
-        """The record, as it came, to the dead-letter topic."""
-        message = event.message
-        why = headers(
-            reason,
-            topic=message.topic,
-            partition=message.partition,
-            offset=message.offset,
-            by="processor",
-            time_ms=round(message.timestamp * 1000),
-        )
-        log.error(
-            "record rejected",
-            extra={"reason": reason, "topic": message.topic, "partition": message.partition, "offset": message.offset},
-        )
-        return await self._dead_letters.send(key=message.key, value=message.value or b"", headers=why)
-
-
-def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, "Processor"]:
+def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health) -> tuple[App, "Processor"]:
     """The application and its agents; `partitions` are those of the topics, by name."""
     stats, sums = config.topics.kubelet_stats, config.topics.group_sums
     options: Any = broker_options(config.kafka)  # by name: each has a type of its own
@@ -148,6 +104,7 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int]) -> tuple[App, 
     app.agent(raw_topic(app, stats), name="node-metrics")(nodes.run)
     app.agent(raw_topic(app, sums), name="group-metrics")(group_agent.run)
     processor = Processor(app, config, nodes, group_agent)
+    app.early = Standing(app, processor.lag, health).run
     app.task(processor.flush_nodes)
     app.task(processor.flush_groups)
     app.task(processor.watch)
@@ -213,19 +170,30 @@ class Processor:
 
         await self._forever(look)
 
-    def _stuck(self, now_s: float) -> str:
-        if not self._settled():
-            return self._watchdog.unsettled(now_s)
-        topics = ((self._config.topics.kubelet_stats, self._nodes), (self._config.topics.group_sums, self._groups))
-        return self._watchdog.stuck(
-            {
-                (topic.name, partition): (reached, position.end_offset)
-                for topic, agent in topics
+    def lag(self) -> dict[str, dict[int, int]]:
+        """By topic and partition of this worker: records still to be processed, 0 where that is not known yet."""
+        return {
+            topic.name: {
+                partition: max(0, (position.end_offset or 0) - (agent.position(partition) or position.end_offset or 0))
                 for partition, position in self._assignment(topic).positions.items()
-                if (reached := agent.position(partition)) is not None and position.end_offset is not None
-            },
-            now_s,
-        )
+            }
+            for topic, agent in self._sources()
+        }
+
+    def _stuck(self, now_s: float) -> str:
+        return self._watchdog.stuck(self._positions(), now_s) if self._settled() else self._watchdog.unsettled(now_s)
+
+    def _sources(self) -> tuple[tuple[Topic, NodeAgent], tuple[Topic, GroupAgent]]:
+        return (self._config.topics.kubelet_stats, self._nodes), (self._config.topics.group_sums, self._groups)
+
+    def _positions(self) -> dict[Place, tuple[int, int]]:
+        """The next offset and the end of each partition of which both are known."""
+        return {
+            (topic.name, partition): (reached, position.end_offset)
+            for topic, agent in self._sources()
+            for partition, position in self._assignment(topic).positions.items()
+            if (reached := agent.position(partition)) is not None and position.end_offset is not None
+        }
 
     def _kafka_answers(self) -> bool:
         try:
@@ -253,13 +221,6 @@ class Processor:
         return Assignment(self._app.consumer_generation_id or 0, positions)
 
 
-def raw_topic(app: App, topic: Topic) -> TopicT:
-    """A topic whose keys and values are bytes, as they are."""
-    return app.topic(
-        topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
-    )
-
-
 def _table(app: App, name: str, partitions: int, row_offset: Callable[[bytes], int]) -> WindowTable:
     table = WindowTable(
         app,
@@ -270,8 +231,3 @@ def _table(app: App, name: str, partitions: int, row_offset: Callable[[bytes], i
     )
     app.tables.add(table)
     return table
-
-
-def _seconds(time_ns: int) -> float:
-    """A record's time for Faust, which counts in seconds: half a millisecond up, as it rounds down."""
-    return (time_ns // NS_PER_MS + 0.5) / 1000

@@ -112,10 +112,12 @@ class GroupAgent:
         message = event.message
         assigned = self._assigned(message.partition, message.generation_id or 0)
         assigned.position, windows = message.offset + 1, assigned.windows
+        telemetry.record_bytes.labels(message.topic).inc(len(event.value or b""))
         try:
             record = decode_group_record(event.value)
         except UndecodableError as error:
             telemetry.totals.labels("rejected").inc()
+            telemetry.dead_letters.labels("undecodable").inc()
             self.deliveries.hold(event, [await self._output.reject(event, str(error))])
             return
         if isinstance(record, SourceProgress):

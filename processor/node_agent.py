@@ -20,6 +20,7 @@ from processor.output import Output
 from processor.partition import PartitionState, Place
 from processor.step import Step, failed_step, step
 from processor.windows import WindowTable
+from runtime.duration import NS_PER_S
 from schemas.codec import UndecodableError
 from schemas.group_sum import SourceProgress
 from schemas.node_sample import NodeSample, decode_sample, encode_sample
@@ -114,24 +115,28 @@ class NodeAgent:
         if self._span.ends_before(message.partition, message.offset):
             return []
         state = self._state(event)
+        telemetry.record_bytes.labels(message.topic).inc(len(event.value or b""))
         try:
             return await self._scrape(decode_scrape(event.value), state, message.offset)
         except UndecodableError as error:
-            return [await self._reject(event, str(error))]
+            return [await self._reject(event, str(error), "undecodable")]
         except Exception as error:
             # a record that breaks the core must not stop the ones behind it
             position = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
             log.exception("a record broke the processing, it goes to the dead letters", extra=position)
-            return [await self._reject(event, f"processing failed: {type(error).__name__}: {error}")]
+            return [await self._reject(event, f"processing failed: {type(error).__name__}: {error}", "broke")]
         finally:
             state.advance(message.offset)
 
-    async def _reject(self, event: EventT[bytes], reason: str) -> Sent:
+    async def _reject(self, event: EventT[bytes], reason: str, kind: str) -> Sent:
+        telemetry.dead_letters.labels(kind).inc()
         telemetry.scrapes.labels("rejected").inc()
         return await self._output.reject(event, reason)
 
     async def _scrape(self, scrape: NodeScrape, state: PartitionState, offset: int) -> list[Sent]:
-        result = self._step(scrape, offset, state)
+        with telemetry.processing.time():
+            result = self._step(scrape, offset, state)
+        telemetry.newest_window.set(scrape.window_end_ns / NS_PER_S)
         telemetry.scrapes.labels("failed" if scrape.document is None else result.place.value).inc()
         telemetry.count_problems(result.problems)
         sends: list[Sent] = []

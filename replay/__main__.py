@@ -25,6 +25,7 @@ from replay.stretch import Stretch, parse_time, time_text
 from replay.suffix import checked_suffix
 from runtime import flags
 from runtime.errors import ConfigError, UnavailableError
+from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.memory import keep_freed_memory
@@ -173,14 +174,14 @@ def _process(parent: int, config: ProcessorConfig, log_level: str) -> None:
     _end_with(parent)
     keep_freed_memory()
     start_logging("warning" if log_level == "info" else log_level)
-    run_processor(config)
+    run_processor(config, Health(time.monotonic))
 
 
 def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], log_level: str) -> None:
     _end_with(parent)
     keep_freed_memory()
     start_logging("warning" if log_level == "info" else log_level)
-    sys.exit(run_writer(config, build_sinks(sinks)))
+    sys.exit(run_writer(config, build_sinks(sinks), Health(time.monotonic)))
 
 
 def _end_with(parent: int) -> None:

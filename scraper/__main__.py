@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from typing import Final
 
 import click
@@ -11,9 +12,11 @@ import urllib3
 
 from runtime import flags
 from runtime.errors import ConfigError
+from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
+from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
 from schemas.topics import topics
@@ -79,11 +82,12 @@ def scraper(  # noqa: PLR0913 - a flag each
         kafka=kafka,
         topic=topics(kafka.prefix).kubelet_stats,
     )
-    with metrics_served(metrics_ip, metrics_port):
-        sys.exit(run(config))
+    health = Health(time.monotonic)
+    with metrics_served(metrics_ip, metrics_port, health):
+        sys.exit(run(config, health))
 
 
-def run(config: WorkerConfig) -> int:
+def run(config: WorkerConfig, health: Health) -> int:
     """Run one worker until it is told to stop; the exit status."""
     stopped = stop_on_signals()
     found = wait_for_topics(config.kafka, (config.topic,), stopped)
@@ -91,7 +95,9 @@ def run(config: WorkerConfig) -> int:
         return 0
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # told already, and once is enough
     bugs = _stop_on_bugs(stopped)
-    Worker(config, found[config.topic.name], stopped).run()
+    worker = Worker(config, found[config.topic.name], stopped, health)
+    KafkaProbe(config.kafka, config.topic.name, health, stopped)
+    worker.run()
     return 1 if bugs else 0
 
 

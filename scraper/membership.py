@@ -124,6 +124,7 @@ class Membership(threading.Thread):
         if partitions != self._assigned:
             self._assigned = partitions
             telemetry.partitions.set(len(partitions))
+            telemetry.rebalances.inc()
             log.info("partitions of this worker", extra={"partitions": sorted(partitions)})
 
 

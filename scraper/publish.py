@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -30,8 +31,8 @@ _METADATA_S: Final = 1.0
 class Publisher:
     """Hands scrapes to Kafka and counts what came of them. Used by many threads."""
 
-    def __init__(self, kafka: KafkaSettings, topic: Topic, stopped: threading.Event) -> None:
-        """A producer of its own."""
+    def __init__(self, kafka: KafkaSettings, topic: Topic, stopped: threading.Event, waits: Callable[[], None]) -> None:
+        """A producer of its own; `waits` is called again and again while it takes no more."""
         settings = producer_settings(kafka, "heapster-scraper") | {
             "queue.buffering.max.kbytes": MOST_WAITING_KBYTES,
             "queue.buffering.max.messages": 100_000,
@@ -40,6 +41,7 @@ class Publisher:
         self._producer = Producer(settings, logger=client_log)
         self._topic = topic
         self._stopped = stopped
+        self._waits = waits
         self._full = threading.Event()
         self._refusals: deque[str] = deque()
 
@@ -58,6 +60,7 @@ class Publisher:
             if not self._full.is_set():
                 self._full.set()
                 log.error("Kafka takes no records: scraping waits", extra={"waiting": len(self._producer)})
+            self._waits()
             self._producer.poll(_PAUSE_S)
         self._producer.poll(0)
         if self._full.is_set():
@@ -70,6 +73,7 @@ class Publisher:
         refusals = [self._refusals.popleft() for _ in range(len(self._refusals))]
         if refusals:
             log.error("records not delivered", extra={"records": len(refusals), "first": refusals[0]})
+        telemetry.waiting.set(len(self._producer))
         return len(self._producer)
 
     def flush(self, timeout_s: float) -> int:
@@ -106,6 +110,7 @@ class Publisher:
         """`failed` is what to send instead if the broker finds the record too large."""
         if error is None:
             telemetry.records.labels("delivered").inc()
+            telemetry.record_bytes.inc(len(message))
             return
         key, partition = message.key(), message.partition()
         self._refused(key.decode() if isinstance(key, bytes) else str(key), error)

@@ -109,6 +109,7 @@ class Scraping:
             answer = self._kubelets.fetch(node, deadline)
         except ScrapeError as error:
             return Outcome(error=str(error), finished_at_ns=time.time_ns(), duration_ns=time.monotonic_ns() - began_ns)
+        telemetry.document_bytes.inc(len(answer.document))
         outcome = Outcome(
             document=answer.document,
             pods=answer.pods,

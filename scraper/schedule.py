@@ -42,6 +42,11 @@ def next_window(last: Window, now_ns: int, resolution_ns: int) -> Window:
     return following if following.fires_at_ns >= now_ns else first_window(now_ns, resolution_ns)
 
 
+def windows_behind(last: Window, now_ns: int, resolution_ns: int) -> int:
+    """How many windows should have fired since `last` was scraped; 1 while the next one is under way."""
+    return max(0, (floor_ns(now_ns - SCRAPE_OFFSET_NS, resolution_ns) - last.end_ns) // resolution_ns)
+
+
 def longest_round_ns(resolution_ns: int) -> int:
     """How long a round may take, all nodes together: never into the next one."""
     return min(LONGEST_ROUND_NS, resolution_ns * 8 // 10)

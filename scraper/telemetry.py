@@ -15,6 +15,14 @@ cadvisor: Final = Counter(
 duration: Final = Histogram("heapster_scraper_scrape_seconds", "From request to answer or failure.")
 records: Final = Counter("heapster_scraper_records", "Records for kubelet-stats: delivered, failed.", ["outcome"])
 requests: Final = Counter("heapster_scraper_api_requests", "Lists and watches begun.", ["resource", "verb"])
+record_bytes: Final = Counter("heapster_scraper_record_bytes", "Bytes of the records that Kafka has acknowledged.")
+document_bytes: Final = Counter("heapster_scraper_document_bytes", "Bytes of the documents that kubelets answered.")
+waiting: Final = Gauge("heapster_scraper_records_waiting", "Records that Kafka has not acknowledged yet.")
+round_seconds: Final = Histogram("heapster_scraper_round_seconds", "From a window's first request to its last answer.")
+behind: Final = Gauge(
+    "heapster_scraper_windows_behind", "Windows that have ended since the one that was scraped last; 0 is up to date."
+)
+rebalances: Final = Counter("heapster_scraper_rebalances", "Times that this worker's partitions have changed.")
 missed: Final = Counter("heapster_scraper_windows_missed", "Windows that passed without a round.")
 nodes: Final = Gauge("heapster_scraper_nodes", "Nodes scraped here in the last window.")
 skipped: Final = Gauge("heapster_scraper_nodes_skipped", "Nodes that are not ready or have no valid address.")

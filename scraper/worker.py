@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.duration import NS_PER_S
+from runtime.health import NO_PARTITIONS, NOT_YET, PARTITIONS, Health
 from runtime.kafka import KafkaSettings
 from schemas.topics import Topic
 from scraper import telemetry
@@ -20,13 +21,14 @@ from scraper.publish import Publisher
 from scraper.record import Round
 from scraper.records import Records
 from scraper.round import Scraping
-from scraper.schedule import Window, first_window, longest_round_ns, next_window
+from scraper.schedule import Window, first_window, longest_round_ns, next_window, windows_behind
 
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S: Final = 0.2
 _FLUSH_S: Final = 3.0
 _LEAST_S: Final = 1.0
+_STUCK_AFTER_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ class WorkerConfig:
 class Worker:
     """Puts the parts together."""
 
-    def __init__(self, config: WorkerConfig, partitions: int, stopped: threading.Event) -> None:
+    def __init__(self, config: WorkerConfig, partitions: int, stopped: threading.Event, health: Health) -> None:
         """`partitions` is how many the topic has. Not started yet."""
         source = config.source
         self._cluster = config.cluster
@@ -51,18 +53,21 @@ class Worker:
         self._topic = config.topic
         self._partitions = partitions
         self._stopped = stopped
+        self._health = health
         self._watch = ClusterWatch(source, stopped)
         self._membership = Membership(config.kafka, config.cluster, config.topic, stopped)
         self._records = Records(config.kafka, config.topic)
-        self._publisher = Publisher(config.kafka, config.topic, stopped)
+        self._publisher = Publisher(config.kafka, config.topic, stopped, self._beat)
         self._scraping = Scraping(source, self._publisher.publish, self._membership.is_lost, stopped)
         self._blind = False
+        self._report()
 
     def run(self) -> None:
         """Scrape until told to stop; then hand over what has been read and leave the group."""
         self._watch.start()
         self._membership.start()
         window = first_window(time.time_ns(), self._resolution_ns)
+        self._scraped(Window(window.end_ns - self._resolution_ns))
         while self._wait_for(window):
             self._membership.take_gained()
             self._ask_kafka()
@@ -77,13 +82,25 @@ class Worker:
     def _wait_for(self, window: Window) -> bool:
         """Until its time has come; False if told to stop before. Meanwhile, catches up with the one before."""
         before = Window(window.end_ns - self._resolution_ns)
+        self._report()
         while (left_ns := window.fires_at_ns - time.time_ns()) > 0:
             if self._stopped.wait(min(left_ns / NS_PER_S, _LOOK_EVERY_S)):
                 return False
+            self._report()
             self._publisher.poll()
             if self._watch.synced and time.time_ns() >= before.fires_at_ns:
                 self._catch_up(before, self._membership.take_gained())
         return not self._stopped.is_set()
+
+    def _report(self) -> None:
+        """Tell whether there is anything to scrape."""
+        self._beat()
+        self._health.report("Kubernetes API", None if self._watch.synced else NOT_YET)
+        self._health.report(PARTITIONS, None if self._membership.assigned else NO_PARTITIONS)
+
+    def _beat(self) -> None:
+        """Tell that rounds come to an end, or wait for Kafka."""
+        self._health.beat("scraping", _STUCK_AFTER_S + 2 * self._resolution_ns / NS_PER_S)
 
     def _catch_up(self, last: Window, gained: frozenset[int]) -> None:
         """Scrape for partitions that came to us after the last window fired, if whoever had them did not."""
@@ -107,7 +124,9 @@ class Worker:
             cluster=self._cluster, resolution_ns=self._resolution_ns, window_end_ns=window.end_ns, snapshot=snapshot
         )
         began = time.monotonic()
-        answered = self._scraping.run(this, nodes, deadline)
+        with telemetry.round_seconds.time():
+            answered = self._scraping.run(this, nodes, deadline)
+        self._scraped(window)
         log.info(
             "window scraped",
             extra={
@@ -118,6 +137,9 @@ class Worker:
                 "waiting_for_kafka": self._publisher.poll(),
             },
         )
+
+    def _scraped(self, last: Window) -> None:
+        telemetry.behind.set_function(lambda: windows_behind(last, time.time_ns(), self._resolution_ns))
 
     def _sees_cluster(self, deadline: Deadline) -> bool:
         """Whether the cluster is known: at start the first list may take a moment."""

@@ -11,10 +11,12 @@ import click
 
 from runtime import flags
 from runtime.errors import ConfigError
+from runtime.health import Health
 from runtime.influxdb import INFLUXDB, OF_1_X, ignored_parts
 from runtime.kafka import KafkaSettings
 from runtime.logs import start_logging
 from runtime.metrics import metrics_served
+from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
 from runtime.uri import Options, parse_keyed_uri
@@ -54,8 +56,9 @@ def writer(kafka: KafkaSettings, sink: tuple[str, ...], metrics_port: int, metri
     """
     start_logging(log_level)
     sinks = build(sink)
-    with metrics_served(metrics_ip, metrics_port):
-        sys.exit(run(WriterConfig.live(kafka), sinks))
+    health = Health(time.monotonic)
+    with metrics_served(metrics_ip, metrics_port, health):
+        sys.exit(run(WriterConfig.live(kafka), sinks, health))
 
 
 def build(values: tuple[str, ...]) -> list[Sink]:
@@ -69,12 +72,13 @@ def build(values: tuple[str, ...]) -> list[Sink]:
     return list(sinks.values())
 
 
-def run(config: WriterConfig, sinks: list[Sink]) -> int:
+def run(config: WriterConfig, sinks: list[Sink], health: Health) -> int:
     """Write until told to stop; the exit status."""
     stopped = stop_on_signals()
     if wait_for_topics(config.kafka, (config.source, config.dead_letter), stopped) is None:
         return 0
-    workers = [_Worker(SinkWorker(config, sink, stopped), sink.name) for sink in sinks]
+    workers = [_Worker(SinkWorker(config, sink, stopped, health), sink.name) for sink in sinks]
+    KafkaProbe(config.kafka, config.source.name, health, stopped)
     for worker in workers:
         worker.start()
         log.info("writing", extra={"sink": worker.name, "topic": config.source.name})

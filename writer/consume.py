@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, Self
 
+from runtime.health import Health
 from runtime.kafka import ABSENT_S, KafkaSettings
 from schemas.topics import Topic, topics
 from writer import telemetry
@@ -19,6 +20,7 @@ from writer.hand import Hand, Letter, Record
 from writer.intake import Intake
 from writer.outage import Outage
 from writer.sink import Sink
+from writer.standing import Standing
 from writer.versions import NewestVersions
 
 log = logging.getLogger(__name__)
@@ -62,12 +64,13 @@ class SinkWorker:
     In memory at most: what `Intake` has fetched ahead, and one `Hand`.
     """
 
-    def __init__(self, config: WriterConfig, sink: Sink, stopped: threading.Event) -> None:
+    def __init__(self, config: WriterConfig, sink: Sink, stopped: threading.Event, health: Health) -> None:
         """Nothing is read before `run`."""
         self._config = config
         self._sink = sink
         self._stopped = stopped
         self._outage = Outage(sink.name)
+        self._standing = Standing(sink.name, self._outage, health)
         self._versions = NewestVersions()
         self._dead_letters = DeadLetters(config.kafka, config.dead_letter.name, sink.name)
         self._hand = self._empty_hand()
@@ -102,6 +105,7 @@ class SinkWorker:
 
     def _fill(self, intake: Intake) -> None:
         self._hand = self._empty_hand()
+        self._standing.report(intake)
         record: Record | None = intake.next(_FIRST_RECORD_S)
         until = time.monotonic() + _LINGER_S
         while record is not None:
@@ -126,7 +130,7 @@ class SinkWorker:
         if not self._attend(intake, self._dead_letters.settled):
             return False
         intake.commit(hand.offsets)
-        self._report(hand, delivery.points, intake.lag(), time.monotonic() - began_at)
+        self._standing.written(hand, delivery.points, intake.lag(), time.monotonic() - began_at)
         return True
 
     def _attend(self, intake: Intake, done: Callable[[float], bool]) -> bool:
@@ -140,6 +144,7 @@ class SinkWorker:
                     return False
                 self._beat()
                 intake.serve()
+                self._standing.report(intake)
             return True
         finally:
             intake.resume()
@@ -169,16 +174,6 @@ class SinkWorker:
         while self._delivery.in_flight(partitions, _SERVE_EVERY_S) and not self._out_of_grace():
             self._lapsed = self._lapsed or not self._in_session()
             self._beat_at = time.monotonic()
-
-    def _report(self, hand: Hand, points: int, lag: int, seconds: float) -> None:
-        sink = self._sink.name
-        for problem, times in hand.problems.items():
-            telemetry.points_left_out.labels(sink, problem).inc(times)
-        telemetry.stale_batches.labels(sink).inc(hand.stale)
-        telemetry.lag_records.labels(sink).set(lag)
-        telemetry.oldest_uncommitted.labels(sink).set(0)
-        figures = {"sink": sink, "records": len(hand), "points": points, "seconds": round(seconds, 3), "lag": lag}
-        log.info("batch written", extra=figures)
 
 
 def _letters(hand: Hand, refusals: Iterable[Refusal]) -> list[Letter]:

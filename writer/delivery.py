@@ -115,7 +115,7 @@ class Delivery:
         failures = 0
         while (left := self._begin(request)) is not None:
             try:
-                self._sink.write(body(left))
+                self._write(body(left))
             except UnavailableError as error:
                 failures += 1
                 self._count("unavailable")
@@ -132,6 +132,11 @@ class Delivery:
             finally:
                 self._end()
             self._abandoned.wait(self._pause_s(failures, asked_s))
+
+    def _write(self, lines: bytes) -> None:
+        telemetry.request_bytes.labels(self._sink.name).inc(len(lines))
+        with telemetry.latency.labels(self._sink.name).time():
+            self._sink.write(lines)
 
     def _begin(self, request: Request) -> Request | None:
         with self._change:

@@ -82,6 +82,11 @@ class Hand:
         """Time of the oldest record, None if there is none."""
         return min((record.time_ms for record in self._records.values() if record.time_ms is not None), default=None)
 
+    @property
+    def record_bytes(self) -> int:
+        """How many bytes the records' values have."""
+        return sum(len(record.value or b"") for record in self._records.values())
+
     def add(self, record: Record) -> None:
         """Take one more record, of any offset behind those taken before."""
         self._records[record.partition, record.offset] = record

@@ -41,6 +41,7 @@ class Intake:
         self._revoked = revoked
         self._paused = False
         self._starts: dict[int, int] = {}  # by partition
+        self.partitions: frozenset[int] = frozenset()  # ours now
         self._held: deque[Message] = deque()
         self._consumer = Consumer(settings, logger=client_log)
         self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
@@ -110,6 +111,7 @@ class Intake:
         consumer.incremental_assign(partitions)
         if self._paused and partitions:
             consumer.pause(partitions)
+        self.partitions |= {each.partition for each in partitions}
         if partitions:
             log.info("partitions assigned", extra={"partitions": sorted(each.partition for each in partitions)})
 
@@ -126,6 +128,7 @@ class Intake:
     def _on_revoke(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = frozenset(each.partition for each in partitions)
         self._held = deque(message for message in self._held if message.partition() not in gone)
+        self.partitions -= gone
         self._revoked(gone)
         log.info("partitions revoked", extra={"partitions": sorted(gone)})
 

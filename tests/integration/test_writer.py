@@ -29,7 +29,8 @@ FIRST_WINDOW_NS: Final = 1_704_067_200_000_000_000
 DEADLINE_S: Final = 60.0
 PARTITIONS: Final = 4
 RUN: Final = """
-import sys
+import sys, time
+from runtime.health import Health
 from runtime.logs import start_logging
 from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
@@ -42,7 +43,7 @@ config = WriterConfig(
     source=Topic(name=source, retention_ms=-1),
     dead_letter=Topic(name=dead_letter, retention_ms=-1),
 )
-sys.exit(run(config, build(tuple(sinks))))
+sys.exit(run(config, build(tuple(sinks)), Health(time.monotonic)))
 """
 
 

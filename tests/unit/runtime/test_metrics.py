@@ -1,27 +1,69 @@
 """A service's figures about itself, over real HTTP."""
 
 import socket
+import urllib.error
 import urllib.request
 
 import pytest
 from prometheus_client import Counter
 
 from runtime.errors import ConfigError
+from runtime.health import Health
 from runtime.metrics import metrics_served
 
 SHEEP = Counter("test_sheep", "Counted in the tests.")
 
 
+def health(now_s: float = 0.0) -> Health:
+    return Health(lambda: now_s)
+
+
+def answer(url: str, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url.replace("/metrics", path), timeout=10) as answered:
+            return answered.status, answered.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_alive_is_not_ready() -> None:
+    state = health()
+    with metrics_served("127.0.0.1", 0, state) as url:
+        assert answer(url, "/healthz") == (200, "ok\n")
+        assert answer(url, "/readyz") == (503, "Kafka: has not answered yet\n")
+        state.report("Kafka", None)
+        assert answer(url, "/readyz") == (200, "ok\n")
+
+
+def test_a_loop_that_hangs_is_told_where_liveness_is_asked() -> None:
+    now_s = [0.0]
+    state = Health(lambda: now_s[0])
+    state.beat("scraping", 60.0)
+    with metrics_served("127.0.0.1", 0, state) as url:
+        now_s[0] = 61.0
+        assert answer(url, "/healthz") == (503, "scraping: has not moved for 61 s\n")
+
+
+def test_a_path_that_is_not_there_names_those_that_are() -> None:
+    with metrics_served("127.0.0.1", 0, health()) as url:
+        assert answer(url, "/status") == (404, "there are /metrics, /healthz and /readyz\n")
+
+
+def test_an_address_of_ipv6() -> None:
+    with metrics_served("::1", 0, health()) as url:
+        assert answer(url.replace("::1", "[::1]"), "/healthz") == (200, "ok\n")
+
+
 def test_metrics_are_there_while_the_service_runs_and_gone_behind_it() -> None:
     SHEEP.inc(3)
-    with metrics_served("127.0.0.1", 0) as url, urllib.request.urlopen(url, timeout=10) as answer:
+    with metrics_served("127.0.0.1", 0, health()) as url, urllib.request.urlopen(url, timeout=10) as answer:
         assert b"test_sheep_total 3.0" in answer.read()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=10)
 
 
 def test_two_services_on_one_host_do_not_collide() -> None:
-    with metrics_served("127.0.0.1", 0) as first, metrics_served("127.0.0.1", 0) as second:
+    with metrics_served("127.0.0.1", 0, health()) as first, metrics_served("127.0.0.1", 0, health()) as second:
         assert first != second
 
 
@@ -30,6 +72,6 @@ def test_a_port_that_is_taken_is_told_with_its_flag() -> None:
         port = listening.getsockname()[1]
         with (
             pytest.raises(ConfigError, match=f"^--metrics-port={port} --metrics-ip=127.0.0.1: Address already in use$"),
-            metrics_served("127.0.0.1", port),
+            metrics_served("127.0.0.1", port, health()),
         ):
             pass

@@ -12,6 +12,7 @@ from scraper.schedule import (
     longest_jitter_ms,
     longest_round_ns,
     next_window,
+    windows_behind,
 )
 
 SECOND = 1_000_000_000
@@ -99,3 +100,20 @@ def test_a_round_is_over_before_the_next_one_and_after_20_s(resolution_ns: int) 
 )
 def test_requests_are_spread_over(nodes: int, resolution_s: int, expected_ms: int) -> None:
     assert longest_jitter_ms(nodes, resolution_s * SECOND) == expected_ms
+
+
+@pytest.mark.parametrize(
+    ("seconds_later", "behind"),
+    [
+        pytest.param(0, 0, id="it has just been scraped"),
+        pytest.param(64.9, 0, id="the next one has ended, and is not scraped before its offset"),
+        pytest.param(65, 1, id="the next one fires now"),
+        pytest.param(124.9, 1, id="it takes its time"),
+        pytest.param(125, 2, id="one has been missed"),
+        pytest.param(-60, 0, id="a clock that was set back"),
+    ],
+)
+def test_windows_behind(seconds_later: float, behind: int) -> None:
+    last = Window(floor_ns(1_700_000_000 * 10**9, 60 * 10**9))
+    now_ns = last.end_ns + int(seconds_later * 10**9)
+    assert windows_behind(last, now_ns, 60 * 10**9) == behind

@@ -1,0 +1,78 @@
+"""What the agents send, by way of Faust's producer."""
+
+import logging
+
+import faust
+from faust.types import EventT, TopicT
+
+from processor import telemetry
+from processor.config import ProcessorConfig
+from processor.delivery import Sent
+from runtime.dead_letter import headers
+from runtime.duration import NS_PER_MS
+from schemas.group_sum import GroupSum, SourceProgress, encode_group_sum, encode_progress
+from schemas.metric_batch import MetricBatch, encode_batch
+from schemas.topics import Topic
+
+log = logging.getLogger(__name__)
+
+
+class FaustOutput:
+    """Sends to the pipeline's topics through Faust's producer."""
+
+    def __init__(self, app: faust.App, config: ProcessorConfig, group_partitions: int) -> None:
+        """`group_partitions`: how many partitions `group-sums` has."""
+        self._batches = raw_topic(app, config.topics.derived_metrics)
+        self._totals = raw_topic(app, config.topics.group_sums)
+        self._dead_letters = raw_topic(app, config.topics.kubelet_stats_dead_letter)
+        self._group_partitions = group_partitions
+
+    async def batch(self, batch: MetricBatch) -> Sent:
+        """To `derived-metrics`, by entity; the window's end is the record's time."""
+        value = encode_batch(batch)
+        telemetry.batch_bytes.inc(len(value))
+        return await self._batches.send(key=batch.key.encode(), value=value, timestamp=_seconds(batch.window_end_ns))
+
+    async def total(self, total: GroupSum) -> Sent:
+        """To `group-sums`, by group."""
+        return await self._totals.send(
+            key=total.key.encode(), value=encode_group_sum(total), timestamp=_seconds(total.window_end_ns)
+        )
+
+    async def progress(self, progress: SourceProgress) -> list[Sent]:
+        """To every partition of `group-sums`."""
+        key = f"progress/{progress.source_partition}".encode()
+        value = encode_progress(progress)
+        return [
+            await self._totals.send(key=key, value=value, partition=partition)
+            for partition in range(self._group_partitions)
+        ]
+
+    async def reject(self, event: EventT[bytes], reason: str) -> Sent:
+        """The record, as it came, to the dead-letter topic."""
+        message = event.message
+        why = headers(
+            reason,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            by="processor",
+            time_ms=round(message.timestamp * 1000),
+        )
+        log.error(
+            "record rejected",
+            extra={"reason": reason, "topic": message.topic, "partition": message.partition, "offset": message.offset},
+        )
+        return await self._dead_letters.send(key=message.key, value=message.value or b"", headers=why)
+
+
+def raw_topic(app: faust.App, topic: Topic) -> TopicT:
+    """A topic whose keys and values are bytes, as they are."""
+    return app.topic(
+        topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+    )
+
+
+def _seconds(time_ns: int) -> float:
+    """A record's time for Faust, which counts in seconds: half a millisecond up, as it rounds down."""
+    return (time_ns // NS_PER_MS + 0.5) / 1000

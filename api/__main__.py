@@ -16,6 +16,7 @@ from api.columns import Packed
 from api.config import DEFAULT_IP, DEFAULT_PORT, Address, Security
 from api.follow import FollowConfig
 from api.health import Progress
+from api.history import FLAG, History, HistoryConfig
 from api.intake import Intake
 from api.peer import PeerProtocol
 from api.status import Served
@@ -47,6 +48,9 @@ _FILE: Final = click.Path(path_type=Path)
 @flags.flag("--allowed-users", default="", help="Their common names, with commas; without it all of them.")
 @flags.flag("--token-file", type=_FILE, help="File with a bearer token that those who ask must send.")
 @flags.flag("--cluster-name", default="default", help="The cluster that is answered for, as its scrapers name it.")
+@flags.flag(
+    FLAG, metavar="influxdb:URI", help="The writer's --sink that the historical API answers from; without it, none."
+)
 @flags.flag("--disable-export", is_flag=True, help="Export nothing.")
 @flags.flag("--disable-metric-sink", is_flag=True, help="Keep nothing in memory: what needs it answers 503.")
 @flags.log_level
@@ -62,6 +66,7 @@ def api(  # noqa: PLR0913 - a flag each
     allowed_users: str,
     token_file: Path | None,
     cluster_name: str,
+    historical_source: str | None,
     disable_export: bool,
     disable_metric_sink: bool,
     log_level: str,
@@ -79,7 +84,12 @@ def api(  # noqa: PLR0913 - a flag each
         token_file=token_file,
     )
     address = Address.parse(listen, listen_ip, heapster_port)
-    choices = Choices(access=security.access, export=not disable_export, metric_sink=not disable_metric_sink)
+    choices = Choices(
+        access=security.access,
+        export=not disable_export,
+        metric_sink=not disable_metric_sink,
+        history=_history(historical_source, cluster_name),
+    )
     server = Server(address, security, choices)
     followed = FollowConfig(kafka=kafka, cluster=cluster_name, topic=topics(kafka.prefix).derived_metrics)
     sys.exit(server.run(followed if choices.metric_sink else None, log_level))
@@ -133,6 +143,15 @@ class Server:
     def _fail(self) -> None:
         self._failed.set()
         self._http.should_exit = True
+
+
+def _history(source: str | None, cluster: str) -> History | None:
+    if not source:
+        return None
+    config = HistoryConfig.parse(source, cluster)
+    if config.ignored:
+        log.warning("ignored: unknown, or of no use here", extra={"flag": FLAG, "ignored": config.ignored})
+    return History(config)
 
 
 def _listening(address: Address) -> socket.socket:

@@ -7,10 +7,11 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import export_routes, metrics_routes, model, page, status
+from api import export_routes, history_routes, metrics_routes, model, page, status
 from api.access import Access, Guard
 from api.answers import refusal, text_answer
 from api.compression import Compression
+from api.history import History
 from api.model import Clock, model_routes
 from api.page import page_routes
 from api.paths import CleanPaths
@@ -29,6 +30,7 @@ class Choices:
     access: Access | None = None  # None: to everybody
     export: bool = True
     metric_sink: bool = True  # without it there is nothing in memory to answer from
+    history: History | None = None  # None: no historical API
 
 
 def application(store: Store, served: Served, now_ns: Clock, choices: Choices) -> FastAPI:
@@ -41,6 +43,9 @@ def application(store: Store, served: Served, now_ns: Clock, choices: Choices) -
         for root in (*roots, *status.ROOTS):
             app.add_api_route(root, _unavailable)
             app.add_api_route(f"{root}/{{path:path}}", _unavailable)
+    if choices.history is not None:
+        app.include_router(history_routes.history_routes(choices.history, now_ns))
+        roots.append(history_routes.ROOT)
     app.include_router(site_routes())
     app.add_middleware(Compression)
     if choices.access is not None:

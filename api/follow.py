@@ -18,11 +18,13 @@ from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings, client_log, client_settings
 from schemas.codec import UndecodableError
 from schemas.metric_batch import decode_batch
-from schemas.topics import MAX_RECORD_BYTES, Topic
+from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
 
 QUEUE_KBYTES: Final = 16 * 1024  # fetched ahead, all partitions together
+FETCH_BYTES: Final = 4 * 1024 * 1024  # one answer of a broker, compressed; a greater record still passes
+PARTITION_FETCH_BYTES: Final = 512 * 1024
 _TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.5
 _LOOK_EVERY_S: Final = 1.0
@@ -152,7 +154,8 @@ def _settings(config: FollowConfig) -> dict[str, str | int | float | bool]:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
-        "fetch.message.max.bytes": MAX_RECORD_BYTES,
+        "fetch.max.bytes": FETCH_BYTES,
+        "fetch.message.max.bytes": PARTITION_FETCH_BYTES,
         "queued.max.messages.kbytes": QUEUE_KBYTES,
     }
 

@@ -10,7 +10,7 @@ import requests
 
 from api.influxql import EPOCH, Dialect
 from runtime.errors import ConfigError, UnavailableError
-from runtime.influxdb import INFLUXDB, InfluxServer, Version1, ignored_parts, read_token
+from runtime.influxdb import INFLUXDB, OF_1_X, InfluxServer, Version1, ignored_parts, read_token
 from runtime.uri import Options, parse_keyed_uri
 
 FLAG: Final = "--historical-source"
@@ -39,10 +39,8 @@ class HistoryConfig:
         dialect = Dialect(
             with_fields=option.boolean("withfields", default=False), cluster_name=option.text("cluster_name", cluster)
         )
-        for name in _WRITERS_OPTIONS:
-            option.text(name, "")
-        ignored = (*(f"the option {name}" for name in option.unread()), *ignored_parts(keyed))
-        return cls(server=server, dialect=dialect, ignored=ignored)
+        option.done(*_WRITERS_OPTIONS, *OF_1_X)
+        return cls(server=server, dialect=dialect, ignored=ignored_parts(keyed))
 
 
 class Table(NamedTuple):

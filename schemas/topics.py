@@ -8,7 +8,7 @@ DEFAULT_PARTITIONS: Final = 12
 MAX_RECORD_BYTES: Final = 8 * 1024 * 1024  # a node of 250 pods answers about 1.5 MB, derived records are smaller
 _MINUTE_MS: Final = 60 * 1000
 _DAY_MS: Final = 24 * 60 * _MINUTE_MS
-_LEAST: Final = ("max.message.bytes", "min.compaction.lag.ms")
+_LEAST: Final = ("max.message.bytes", "message.timestamp.after.max.ms", "min.compaction.lag.ms")
 """Settings that may be greater than needed."""
 
 
@@ -28,6 +28,8 @@ class Topic:
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(MAX_RECORD_BYTES),
+            # a clock that is ahead is warned about, its records are not lost
+            "message.timestamp.after.max.ms": str(2**63 - 1),
             **self.settings,
         }
 
@@ -37,7 +39,7 @@ class Topic:
         Only what would lose or refuse records; retention, segments and the like are whoever's runs the Kafka.
         """
         needed = self.created_with
-        wrong = {name for name in _LEAST if name in needed and int(found.get(name, "0")) < int(needed[name])}
+        wrong = {name for name in _LEAST if name in needed and int(found.get(name, needed[name])) < int(needed[name])}
         if found.get("cleanup.policy") != self.cleanup:
             wrong.add("cleanup.policy")
         kept_by = "message.timestamp.type"

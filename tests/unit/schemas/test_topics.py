@@ -65,6 +65,12 @@ def test_a_topic_as_we_create_it_is_suitable(topic: Topic) -> None:
             {},
             id="but not where nothing is deleted",
         ),
+        pytest.param(
+            LIVE.kubelet_stats,
+            {"message.timestamp.after.max.ms": "3600000"},
+            {"message.timestamp.after.max.ms": "9223372036854775807"},
+            id="what a scraper with a fast clock says would be refused",
+        ),
         pytest.param(LIVE.kubelet_stats, {"max.message.bytes": "10000000"}, {}, id="more is as good"),
         pytest.param(LIVE.kubelet_stats, {"retention.ms": "60000"}, {}, id="retention is whoever's runs the Kafka"),
         pytest.param(changelog("c"), {"segment.ms": "604800000"}, {}, id="segments too"),

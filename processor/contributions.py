@@ -1,7 +1,7 @@
 """Contributions: what one scrape of one node adds to its groups (docs/processing.md, 9 and 11)."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from processor import labels
 from processor.aggregate import group_sums
@@ -15,18 +15,29 @@ from schemas.workload import Workload, workload_of
 
 
 def contributions(
-    scrape: NodeScrape, pods: Iterable[Entity], problems: Problems, *, workloads: bool = False
+    scrape: NodeScrape, pods: Sequence[Entity], problems: Problems, *, workloads: bool = False
 ) -> tuple[Contribution, ...]:
-    """One for each namespace (and workload) with a pod here, and one for the cluster, pods or not.
-
-    A pod that the API has on another node counts there: it is on its way, and both kubelets may report it.
-    """
-    counted = _counted(scrape, pods, problems)
+    """One for each namespace (and workload) with a pod here, and one for the cluster, pods or not."""
     return (
-        *_of_namespaces(scrape, counted, problems),
-        *(_of_workloads(scrape, counted, problems) if workloads else ()),
-        _contribution(CLUSTER, counted, problems, nodes_expected=scrape.cluster_nodes),
+        *_of_namespaces(scrape, pods, problems),
+        *(_of_workloads(scrape, pods, problems) if workloads else ()),
+        _contribution(CLUSTER, pods, problems, nodes_expected=scrape.cluster_nodes),
     )
+
+
+def counted_here(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems) -> list[Entity]:
+    """The pods that count on this node, in its sums and its groups'.
+
+    One that the API has on another node counts there: it is on its way, and both kubelets may report it.
+    """
+    elsewhere = {(pod.namespace, pod.name) for pod in scrape.pods if pod.node not in {"", scrape.node}}
+    counted: list[Entity] = []
+    for pod in pods:
+        if (pod.namespace, pod.pod) in elsewhere:
+            problems[Problem.POD_OF_ANOTHER_NODE] += 1
+        else:
+            counted.append(pod)
+    return counted
 
 
 def add_workload_labels(entities: Entities, pods: Iterable[ApiPod]) -> None:
@@ -37,17 +48,6 @@ def add_workload_labels(entities: Entities, pods: Iterable[ApiPod]) -> None:
         if workload is not None:
             entity.labels.setdefault(labels.WORKLOAD, workload.name)
             entity.labels.setdefault(labels.WORKLOAD_KIND, workload.kind)
-
-
-def _counted(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems) -> list[Entity]:
-    elsewhere = {(pod.namespace, pod.name) for pod in scrape.pods if pod.node not in {"", scrape.node}}
-    counted: list[Entity] = []
-    for pod in pods:
-        if (pod.namespace, pod.pod) in elsewhere:
-            problems[Problem.POD_OF_ANOTHER_NODE] += 1
-        else:
-            counted.append(pod)
-    return counted
 
 
 def _of_namespaces(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems) -> list[Contribution]:

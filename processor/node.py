@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from processor.aggregate import sum_containers, sum_pods
-from processor.contributions import add_workload_labels, contributions
+from processor.contributions import add_workload_labels, contributions, counted_here
 from processor.decode import decode
 from processor.disks import add_cadvisor
 from processor.enrich import enrich_namespaces, enrich_pods
@@ -61,7 +61,7 @@ def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules, *
     if extended:
         add_workload_labels(entities, scrape.pods)
     sum_containers(entities, problems)
-    node, pods = entities[node_key(scrape.node)], of_type(entities, POD)
+    node, pods = entities[node_key(scrape.node)], counted_here(scrape, of_type(entities, POD), problems)
     sum_pods(node, pods, problems)
     added = contributions(scrape, pods, problems, workloads=extended)
     enrich_node(node, scrape, rules, problems)

@@ -17,6 +17,9 @@ from schemas.node_sample import Contribution, NodeSample
 KEPT_WINDOWS: Final = 5
 """How many windows behind its partition's newest a scrape may come and still be summed, and be rated from."""
 
+REMEMBERED_WINDOWS: Final = 2 * KEPT_WINDOWS
+"""How many windows behind the newest it is known whether a node's window is taken."""
+
 CLOCK_TOLERANCE_NS: Final = 5 * 1_000_000_000
 MOST_AHEAD_NS: Final = 24 * 60 * 60 * 1_000_000_000
 
@@ -29,7 +32,7 @@ class Place(Enum):
 
     NEW = "new"
     DUPLICATE = "duplicate"  # its node's window is taken by a lower offset
-    LATE = "late"  # its window is no longer kept: node-level data only
+    LATE = "late"  # its window is no longer kept: node-level data only, without rates
 
 
 class _Kept(NamedTuple):
@@ -55,16 +58,18 @@ class _Total:
             self.namespace_id = contribution.namespace_id or self.namespace_id
 
 
-def reached_ns(window_end_ns: int, clock_offset_ns: int | None) -> int:
+def reached_ns(window_end_ns: int, scraped_at_ns: int, clock_offset_ns: int | None) -> int:
     """How far event time has come by a scrape: to its window's end, less what the scraper's clock is ahead.
 
     `clock_offset_ns`: the kubelet's clock minus the scraper's. Otherwise a scraper from the future, replaced by one
     that is right, would make all scrapes late until its future has come. Never more than a day, or one kubelet that
-    thinks it is 1970 could have everything kept for ever.
+    thinks it is 1970 could have everything kept for ever. And nothing is scraped before its window is over: a record
+    that says so does not tell the time.
     """
+    told_ns = min(window_end_ns, scraped_at_ns)
     if clock_offset_ns is None or clock_offset_ns >= -CLOCK_TOLERANCE_NS:
-        return window_end_ns
-    return window_end_ns + max(clock_offset_ns, -MOST_AHEAD_NS)
+        return told_ns
+    return told_ns + max(clock_offset_ns, -MOST_AHEAD_NS)
 
 
 class PartitionState:
@@ -91,19 +96,22 @@ class PartitionState:
 
     def place(self, node: str, window_end_ns: int, resolution_ns: int) -> Place:
         """What a scrape of `node` (its key) for that window is to what was there before."""
-        if self._horizon_ns(resolution_ns) >= window_end_ns:
-            return Place.LATE
+        if window_end_ns <= self._horizon_ns(REMEMBERED_WINDOWS * resolution_ns):
+            return Place.LATE  # also if it is taken: whether that is known still depends on what has been forgotten
         kept = self._nodes.get(node, [])
         at = bisect_left(kept, (window_end_ns, -1))
         if at < len(kept) and kept[at].window_end_ns == window_end_ns:
             return Place.DUPLICATE
-        return Place.NEW
+        return Place.LATE if window_end_ns <= self._horizon_ns(KEPT_WINDOWS * resolution_ns) else Place.NEW
 
     def earlier_window(self, node: str, window_end_ns: int, resolution_ns: int) -> int | None:
-        """The end of the node's newest kept window before that one: where its rates begin."""
+        """The end of the node's newest window before that one: where the rates of a scrape that is new begin.
+
+        One further back than `KEPT_WINDOWS` is none: a replay does not read it.
+        """
         kept = self._nodes.get(node, [])
         at = bisect_left(kept, (window_end_ns, -1))
-        if at == 0 or kept[at - 1].window_end_ns <= self._horizon_ns(resolution_ns):
+        if at == 0 or kept[at - 1].window_end_ns < window_end_ns - KEPT_WINDOWS * resolution_ns:
             return None
         return kept[at - 1].window_end_ns
 
@@ -160,16 +168,13 @@ class PartitionState:
         reached_ns = sample.window_end_ns if sample.reached_ns is None else sample.reached_ns
         if self.watermark_ns is None or reached_ns > self.watermark_ns:
             self.watermark_ns = reached_ns
-            # twice as far back: a worker that was thought dead may be that far ahead of the one that counts
-            over_ns = reached_ns - 2 * KEPT_WINDOWS * sample.resolution_ns
+            over_ns = reached_ns - REMEMBERED_WINDOWS * sample.resolution_ns
             self._watermarks.append((sample.offset, over_ns))
         self.advance(sample.offset)
 
-    def _horizon_ns(self, resolution_ns: int) -> int:
-        """The newest window end that is no longer kept."""
-        if self.watermark_ns is None:
-            return -(2**63)
-        return self.watermark_ns - KEPT_WINDOWS * resolution_ns
+    def _horizon_ns(self, behind_ns: int) -> int:
+        """The newest window end that is so far behind the watermark."""
+        return -(2**63) if self.watermark_ns is None else self.watermark_ns - behind_ns
 
     def _group_sum(self, slot: GroupWindow) -> GroupSum:
         cluster, group, window_end_ns = slot

@@ -8,6 +8,7 @@ from processor.health import failed_node
 from processor.labels import LabelRules
 from processor.node import NodeResult, derive
 from processor.partition import PartitionState, Place, reached_ns
+from processor.utilization import unrated
 from schemas.keys import node_key, pod_key
 from schemas.metric_batch import MetricBatch, MetricSet, Version
 from schemas.node_sample import NodeSample
@@ -19,7 +20,7 @@ class Step:
     """What a scrape leads to."""
 
     place: Place
-    batch: MetricBatch | None = None  # None: a second scrape of the window
+    batch: MetricBatch | None = None  # None: a second scrape of the window, or a failed one that is late
     sample: NodeSample | None = None  # what is kept and summed; None: a second scrape, or one that is late
     problems: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -43,21 +44,27 @@ def step(
     place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
     if place is Place.DUPLICATE:
         return Step(place=place)
+    if place is Place.LATE:
+        result = derive(scrape, None, rules, extended=extended)
+        return Step(place=place, batch=node_batch(scrape, unrated(result.sets), offset), problems=result.problems)
     earlier_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
     earlier = None if earlier_ns is None else kept(scrape.key, earlier_ns)
     result = derive(scrape, earlier, rules, extended=extended)
     return Step(
         place=place,
         batch=node_batch(scrape, result.sets, offset),
-        sample=node_sample(scrape, result, offset) if place is Place.NEW else None,
+        sample=node_sample(scrape, result, offset),
         problems=result.problems,
     )
 
 
 def failed_step(scrape: NodeScrape, offset: int, state: PartitionState, rules: LabelRules) -> Step:
-    """The step of a scrape that failed: its window stays free, for one that is answered after all."""
+    """The step of a scrape that failed: its window stays free, for one that is answered after all.
+
+    Nothing is written of one that is late, as the window may have been answered.
+    """
     place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
-    if place is Place.DUPLICATE:
+    if place is not Place.NEW:
         return Step(place=place)
     return Step(place=place, batch=node_batch(scrape, (failed_node(scrape, rules),), offset))
 
@@ -87,5 +94,5 @@ def node_sample(scrape: NodeScrape, result: NodeResult, offset: int) -> NodeSamp
         contributions=result.contributions,
         entities=result.entities,
         disks=result.disks,
-        reached_ns=reached_ns(scrape.window_end_ns, scrape.clock_offset_ns),
+        reached_ns=reached_ns(scrape.window_end_ns, scrape.scraped_at_ns, scrape.clock_offset_ns),
     )

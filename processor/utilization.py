@@ -3,7 +3,7 @@
 The denominator is what is allocatable to pods, not the capacity. Runs last: the node's requests are sums over its pods.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from processor.entity import Entity
@@ -11,7 +11,11 @@ from processor.labels import LabelRules
 from processor.problems import Problems
 from processor.quantity import millicores, whole
 from processor.resources import CPU, EPHEMERAL_STORAGE, MEMORY, read_quantity
+from schemas.catalogue import NODE
+from schemas.metric_set import MetricSet
 from schemas.node_scrape import NodeScrape
+
+_CPU_UTILIZATION: Final = "cpu/node_utilization"
 
 
 class _Share(NamedTuple):
@@ -48,6 +52,18 @@ def enrich_node(node: Entity, scrape: NodeScrape, rules: LabelRules, problems: P
         _add(node, share, scrape, problems)
     if EPHEMERAL_STORAGE in scrape.capacity and EPHEMERAL_STORAGE in scrape.allocatable:
         _add(node, IF_LISTED, scrape, problems)
+
+
+def unrated(sets: Iterable[MetricSet]) -> tuple[MetricSet, ...]:
+    """The metric sets of a scrape whose earlier one is not known, without what stands for a rate.
+
+    As in Heapster, the CPU utilization of a node's first scrape is 0; of a late one it would overwrite the true one.
+    """
+    return tuple(_without(each, _CPU_UTILIZATION) if each.type == NODE else each for each in sets)
+
+
+def _without(metric_set: MetricSet, metric: str) -> MetricSet:
+    return metric_set._replace(values={name: value for name, value in metric_set.values.items() if name != metric})
 
 
 def _add(node: Entity, share: _Share, scrape: NodeScrape, problems: Problems) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.partition import KEPT_WINDOWS, PartitionState, Place, reached_ns
+from processor.partition import KEPT_WINDOWS, REMEMBERED_WINDOWS, PartitionState, Place, reached_ns
 from schemas.group_sum import NO_SUMS, GroupSum
 from schemas.node_sample import Contribution, NodeSample
 
@@ -68,7 +68,11 @@ SECOND, DAY = 1_000_000_000, 24 * 60 * 60 * 1_000_000_000
     ],
 )
 def test_event_time_comes_as_far_as_the_scrapers_clock_is_right(offset_ns: int | None, reached: int) -> None:
-    assert reached_ns(10 * DAY, offset_ns) == reached
+    assert reached_ns(10 * DAY, 10 * DAY + 5 * SECOND, offset_ns) == reached
+
+
+def test_a_window_that_was_scraped_before_its_end_does_not_tell_the_time() -> None:
+    assert reached_ns(10 * DAY, 8 * DAY, None) == 8 * DAY
 
 
 def test_a_scraper_from_the_future_makes_nobody_late() -> None:
@@ -90,7 +94,7 @@ def test_a_second_scrape_of_a_nodes_window_is_a_duplicate() -> None:
         pytest.param([1, 2], 3, 2, id="the window before"),
         pytest.param([1, 2], 4, 2, id="a skipped window costs nothing"),
         pytest.param([1, 3], 2, 1, id="never a later one"),
-        pytest.param([1], 1 + KEPT_WINDOWS, 1, id="the oldest that is kept"),
+        pytest.param([1], 1 + KEPT_WINDOWS, 1, id="the oldest that a replay reads"),
         pytest.param([1, 2 + KEPT_WINDOWS], 3 + KEPT_WINDOWS, 2 + KEPT_WINDOWS, id="the newest of several"),
     ],
 )
@@ -105,9 +109,32 @@ def test_a_window_that_many_behind_the_newest_is_late() -> None:
     assert state.place(N2, (11 - KEPT_WINDOWS) * R, R) is Place.NEW
 
 
-def test_an_earlier_window_that_is_no_longer_kept_gives_no_rate() -> None:
-    state = state_of(sample(window=1, offset=0), sample("n2", window=1 + KEPT_WINDOWS, offset=1))
+@pytest.mark.parametrize("others", [[], [1 + KEPT_WINDOWS]], ids=["of the partition", "of the node"])
+def test_after_a_longer_gap_there_is_no_rate(others: list[int]) -> None:
+    of_others = [sample("n2", window=window, offset=1 + number) for number, window in enumerate(others)]
+    state = state_of(sample(window=1, offset=0), *of_others)
     assert state.earlier_window(N1, (2 + KEPT_WINDOWS) * R, R) is None
+
+
+def test_a_shorter_resolution_begins_without_a_rate_if_it_cannot_reach_back() -> None:
+    state = state_of(sample(window=1, offset=0))
+    assert state.earlier_window(N1, 2 * R, R // 10) is None
+
+
+@pytest.mark.parametrize(
+    ("behind", "place"),
+    [
+        pytest.param(KEPT_WINDOWS - 1, Place.DUPLICATE, id="kept"),
+        pytest.param(KEPT_WINDOWS, Place.DUPLICATE, id="too late to be summed, and known to be taken"),
+        pytest.param(REMEMBERED_WINDOWS - 1, Place.DUPLICATE, id="the oldest that is remembered"),
+        pytest.param(REMEMBERED_WINDOWS, Place.LATE, id="nobody knows"),
+    ],
+)
+def test_how_long_a_taken_window_is_remembered(behind: int, place: Place) -> None:
+    state = state_of(sample(window=100 - behind, offset=0), sample("n2", window=100, offset=1))
+    assert state.place(N1, (100 - behind) * R, R) is place
+    state.expire(committed=2)
+    assert state.place(N1, (100 - behind) * R, R) is place
 
 
 def test_totals_are_told_once_after_each_change() -> None:

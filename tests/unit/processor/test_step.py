@@ -7,6 +7,7 @@ from processor.partition import PartitionState, Place
 from processor.step import failed_step, step
 from schemas.metric_batch import Version
 from schemas.node_sample import NodeSample
+from schemas.node_scrape import NodeScrape
 from tests.scrapes import MINUTE_NS, summary_scrape
 
 ANSWERED = summary_scrape({"node": {"nodeName": "n1"}}, labels={"zone": "a"})
@@ -53,10 +54,29 @@ def test_an_answer_after_a_failure_takes_its_window() -> None:
     answered(state, 4)
 
 
-@pytest.mark.parametrize("windows_behind", [5, 50])
-def test_one_that_is_late_is_still_told(windows_behind: int) -> None:
+def late(scrape: NodeScrape, windows_behind: int) -> NodeScrape:
+    return replace(scrape, window_end_ns=scrape.window_end_ns - windows_behind * MINUTE_NS)
+
+
+def test_nothing_is_told_of_a_failed_one_that_is_late() -> None:
     state = PartitionState(0)
     answered(state, 3)
-    late = replace(FAILED, window_end_ns=FAILED.window_end_ns - windows_behind * MINUTE_NS)
-    found = failed_step(late, 4, state, LabelRules())
-    assert (found.place, found.batch is None) == (Place.LATE, False)
+    found = failed_step(late(FAILED, 5), 4, state, LabelRules())
+    assert (found.place, found.batch) == (Place.LATE, None)
+
+
+@pytest.mark.parametrize("windows_behind", [5, 50])
+def test_an_answer_that_is_late_is_told_without_what_an_earlier_one_would_have_given(windows_behind: int) -> None:
+    state = PartitionState(0)
+    answered(state, 3)
+    used = {"node": {"nodeName": "n1", "memory": {"usageBytes": 500}}}
+    scrape = summary_scrape(used, allocatable={"cpu": "2", "memory": "1000"})
+    found = step(late(scrape, windows_behind), 4, state, nothing_kept, LabelRules())
+    assert (found.place, found.sample) == (Place.LATE, None)
+    assert found.batch is not None
+    [node] = found.batch.sets
+    assert node.values["memory/node_utilization"] == 0.5
+    assert "cpu/node_utilization" not in node.values
+    first = step(scrape, 4, PartitionState(0), nothing_kept, LabelRules())
+    assert first.batch is not None
+    assert first.batch.sets[0].values["cpu/node_utilization"] == 0.0

@@ -1,17 +1,20 @@
 """What `kubelet-stats` holds: offsets by time, times by offset."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import Message
 
-from replay.stretch import Stretch, refusal
+from replay.stretch import Kept, Stretch, deleted_to_ns, refusal, time_text
 from runtime.duration import NS_PER_MS
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,11 @@ class History:
         bounds = self._reader.bounds(self._topic)
         if not bounds:
             raise ConfigError(f"there is no topic {self._topic} at {self._brokers}: nothing has been scraped yet")
-        kept = {
-            partition: (self._time_ns(partition, low), self._time_ns(partition, high - 1))
+        kept = [
+            Kept(self._time_ns(partition, low), self._time_ns(partition, high - 1), truncated=low > 0)
             for partition, (low, high) in bounds.items()
             if low < high
-        }
+        ]
         reason = refusal(stretch, kept, self._topic)
         if reason:
             raise ConfigError(reason)
@@ -58,8 +61,15 @@ class History:
         first = {partition: offset for partition, offset in found.items() if offset < bounds[partition][1]}
         if not any(self._time_ns(partition, offset) <= stretch.to_ns for partition, offset in first.items()):
             raise ConfigError(f"no record between --from and --to: {self._topic} has a gap there")
-        resolution_ns = self._resolution_ns(first)
-        begin = self._reader.at(self._topic, stretch.read_from_ns(resolution_ns), bounds)
+        resolution_ns = self._resolution_ns(stretch, bounds)
+        read_from_ns = stretch.read_from_ns(resolution_ns)
+        partly = deleted_to_ns(kept)
+        if partly is not None and partly >= read_from_ns:
+            log.warning(
+                "windows just before --from have been deleted: its first windows may lack rates that they had",
+                extra={"deleted_to": time_text(partly), "needed_from": time_text(read_from_ns)},
+            )
+        begin = self._reader.at(self._topic, read_from_ns, bounds)
         end = self._reader.at(self._topic, stretch.read_to_ns(resolution_ns) + NS_PER_MS, bounds)
         return Offsets(begin, {partition: max(begin[partition], offset) for partition, offset in end.items()})
 
@@ -77,15 +87,21 @@ class History:
     def _time_ns(self, partition: int, offset: int) -> int:
         return self._record(partition, offset).timestamp()[1] * NS_PER_MS
 
-    def _resolution_ns(self, first: Mapping[int, int]) -> int:
-        """The longest window of the first records: what belongs to a window lies within some of these."""
+    def _resolution_ns(self, stretch: Stretch, bounds: Mapping[int, tuple[int, int]]) -> int:
+        """The longest window of the records around both ends: what a window there needs lies within some of these."""
         found = 0
-        for partition, offset in first.items():
-            try:
-                found = max(found, decode_scrape(self._record(partition, offset).value()).resolution_ns)
-            except UndecodableError:
-                continue
+        for time_ns in (stretch.from_ns, stretch.to_ns):
+            for partition, offset in self._reader.at(self._topic, time_ns, bounds).items():
+                low, high = bounds[partition]
+                for each in range(max(low, offset - 1), min(high, offset + 1)):
+                    found = max(found, self._window_ns(partition, each))
         return found
+
+    def _window_ns(self, partition: int, offset: int) -> int:
+        try:
+            return decode_scrape(self._record(partition, offset).value()).resolution_ns
+        except UndecodableError:
+            return 0
 
     def _record(self, partition: int, offset: int) -> Message:
         (record,) = self._reader.records(self._topic, partition, offset, offset + 1)

@@ -1,10 +1,10 @@
 """Which records a replay reads: from far enough before its first window to far enough behind its last."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from processor.partition import KEPT_WINDOWS
 from runtime.duration import NS_PER_S
@@ -49,23 +49,43 @@ def time_text(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def refusal(stretch: Stretch, kept: Mapping[int, tuple[int, int]], topic: str) -> str | None:
-    """Why the stretch cannot be replayed, None if it can.
+class Kept(NamedTuple):
+    """What is kept of a partition: times of its first and its last record, and whether earlier ones were deleted."""
 
-    `kept`: by partition the first and the last record's time, of the partitions that have any.
-    """
+    first_ns: int
+    last_ns: int
+    truncated: bool
+
+
+def refusal(stretch: Stretch, kept: Collection[Kept], topic: str) -> str | None:
+    """Why the stretch cannot be replayed, None if it can. `kept`: of each partition that has any record."""
     if stretch.from_ns > stretch.to_ns:
         return f"--from {time_text(stretch.from_ns)} lies after --to {time_text(stretch.to_ns)}"
     if not kept:
         return f"the topic {topic} is empty: there is nothing to replay"
-    oldest = min(first for first, _ in kept.values())
-    newest = max(last for _, last in kept.values())
+    oldest = min(each.first_ns for each in kept)
+    newest = max(each.last_ns for each in kept)
     there = f"the topic {topic} has windows from {time_text(oldest)} to {time_text(newest)}"
     if stretch.from_ns < oldest:
         return f"--from {time_text(stretch.from_ns)} is older than what is kept: {there}"
+    partly = deleted_to_ns(kept)
+    if partly is not None and stretch.from_ns <= partly:
+        return (
+            f"--from {time_text(stretch.from_ns)} is older than what is kept of every node: {there},"
+            f" whole ones after {time_text(partly)}"
+        )
     if stretch.from_ns > newest:
         return f"--from {time_text(stretch.from_ns)} lies behind the newest record: {there}"
     return None
+
+
+def deleted_to_ns(kept: Iterable[Kept]) -> int | None:
+    """The newest window of which a record may have been deleted; None if none has.
+
+    Kafka deletes from the front of each partition: what lies before the first record that is left is not known, and
+    may have been of the same window.
+    """
+    return max((each.first_ns for each in kept if each.truncated), default=None)
 
 
 def _compact(time_ns: int) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from replay.stretch import Stretch, parse_time, refusal, time_text
+from replay.stretch import Kept, Stretch, parse_time, refusal, time_text
 from tests.scrapes import MINUTE_NS, time_ns
 
 NOON_NS = time_ns("2026-01-01T12:00:00Z")
@@ -49,25 +49,36 @@ def test_workers_with_the_same_stretch_have_the_same_suffix_and_others_have_not(
     assert Stretch(NOON_NS, NOON_NS).suffix != Stretch(NOON_NS, NOON_NS + MINUTE_NS).suffix
 
 
+WHOLE, TRUNCATED = False, True
+
+
 @pytest.mark.parametrize(
     ("stretch", "kept", "reason"),
     [
-        pytest.param((5, 5), {0: (1, 9)}, None, id="one window"),
-        pytest.param((1, 9), {0: (1, 4), 3: (3, 9)}, None, id="all of them"),
+        pytest.param((5, 5), [(1, 9, WHOLE)], None, id="one window"),
+        pytest.param((1, 9), [(1, 4, WHOLE), (3, 9, WHOLE)], None, id="all of them"),
+        pytest.param((5, 9), [(1, 9, WHOLE), (4, 9, TRUNCATED)], None, id="behind what was deleted"),
         pytest.param(
-            (6, 5), {0: (1, 9)}, "--from 2026-01-01T12:06:00Z lies after --to 2026-01-01T12:05:00Z", id="back"
+            (6, 5), [(1, 9, WHOLE)], "--from 2026-01-01T12:06:00Z lies after --to 2026-01-01T12:05:00Z", id="back"
         ),
-        pytest.param((1, 9), {}, "the topic kubelet-stats is empty: there is nothing to replay", id="nothing there"),
+        pytest.param((1, 9), [], "the topic kubelet-stats is empty: there is nothing to replay", id="nothing there"),
         pytest.param(
             (0, 5),
-            {0: (1, 9)},
+            [(1, 9, WHOLE)],
             "--from 2026-01-01T12:00:00Z is older than what is kept: the topic kubelet-stats has windows from"
             " 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z",
             id="too old",
         ),
         pytest.param(
+            (4, 9),
+            [(1, 9, WHOLE), (4, 9, TRUNCATED)],
+            "--from 2026-01-01T12:04:00Z is older than what is kept of every node: the topic kubelet-stats has windows"
+            " from 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z, whole ones after 2026-01-01T12:04:00Z",
+            id="partly deleted",
+        ),
+        pytest.param(
             (10, 12),
-            {0: (1, 9)},
+            [(1, 9, WHOLE)],
             "--from 2026-01-01T12:10:00Z lies behind the newest record: the topic kubelet-stats has windows from"
             " 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z",
             id="not there yet",
@@ -75,10 +86,10 @@ def test_workers_with_the_same_stretch_have_the_same_suffix_and_others_have_not(
     ],
 )
 def test_a_stretch_that_cannot_be_replayed_is_told_with_what_is_there(
-    stretch: tuple[int, int], kept: dict[int, tuple[int, int]], reason: str | None
+    stretch: tuple[int, int], kept: list[tuple[int, int, bool]], reason: str | None
 ) -> None:
     def at(minute: int) -> int:
         return NOON_NS + minute * MINUTE_NS
 
-    times = {partition: (at(first), at(last)) for partition, (first, last) in kept.items()}
-    assert refusal(Stretch(at(stretch[0]), at(stretch[1])), times, TOPIC) == reason
+    found = [Kept(at(first), at(last), truncated) for first, last, truncated in kept]
+    assert refusal(Stretch(at(stretch[0]), at(stretch[1])), found, TOPIC) == reason

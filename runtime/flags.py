@@ -15,6 +15,9 @@ from runtime.kafka import KafkaSettings
 from runtime.kafka_properties import FLAG, kafka_properties
 from schemas.topics import DEFAULT_PARTITIONS
 
+PROGRAM: Final = "heapster-stream"
+_INTERRUPTED: Final = 130
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 CONTEXT: Final[dict[str, Any]] = {
@@ -31,9 +34,10 @@ class Duration(click.ParamType):
 
     name = "duration"
 
-    def __init__(self, *, at_least_ns: int = 0) -> None:
-        """The shortest that is taken."""
-        self.at_least_ns = at_least_ns
+    def __init__(self, *, at_least: str = "0s", at_most: str = "24h") -> None:
+        """The shortest and the longest that are taken."""
+        self.at_least = at_least
+        self.at_most = at_most
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """From text, or from a number that was converted before."""
@@ -45,8 +49,10 @@ class Duration(click.ParamType):
             self.fail(str(error), param, ctx)
         if duration_ns % NS_PER_MS:
             self.fail(f"{value!r} is not a whole number of milliseconds", param, ctx)
-        if duration_ns < self.at_least_ns:
-            self.fail(f"{value!r} is less than {self.at_least_ns // NS_PER_MS} ms", param, ctx)
+        if duration_ns < go_duration_ns(self.at_least):
+            self.fail(f"{value!r} is less than {self.at_least}", param, ctx)
+        if duration_ns > go_duration_ns(self.at_most):
+            self.fail(f"{value!r} is more than {self.at_most}", param, ctx)
         return duration_ns
 
 
@@ -212,7 +218,22 @@ def run(command: click.Command) -> None:
     The user's mistakes end it with one line on standard error and status 2, and what does not answer with status 1.
     """
     try:
-        command.main(prog_name="heapster-stream", standalone_mode=True)
+        sys.exit(command.main(prog_name=PROGRAM, standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        command_path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else PROGRAM
+        _tell(f"{command_path}: {error.format_message()}")
+        sys.exit(error.exit_code)
     except (ConfigError, UnavailableError) as error:
-        click.echo(f"heapster-stream: {error}", err=True)
+        _tell(f"{PROGRAM}: {error}")
         sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except (click.Abort, KeyboardInterrupt):
+        _tell(f"{PROGRAM}: interrupted")
+        sys.exit(_INTERRUPTED)
+
+
+def _tell(message: str) -> None:
+    """One line, whatever it was made of."""
+    click.echo(" ".join(message.split()), err=True)

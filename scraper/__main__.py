@@ -21,7 +21,7 @@ from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
 from schemas.topics import topics
 from scraper.config import FLAG, SourceConfig
-from scraper.schedule import SHORTEST_RESOLUTION_NS
+from scraper.schedule import SHORTEST_RESOLUTION
 from scraper.worker import Worker, WorkerConfig
 
 log = logging.getLogger(__name__)
@@ -48,9 +48,9 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 @flags.topic_flags
 @flags.flag(
     "--metric-resolution",
-    type=flags.Duration(at_least_ns=SHORTEST_RESOLUTION_NS),
+    type=flags.Duration(at_least=SHORTEST_RESOLUTION),
     default="60s",
-    help="Length of a window, in each of which every node is scraped once: a duration of 5s or more.",
+    help="Length of a window, in each of which every node is scraped once: from 5s to 24h.",
 )
 @flags.flag("--cluster-name", default="default", help="Name of the cluster: part of every record and key.")
 @flags.metrics_flags

@@ -7,7 +7,7 @@ have sampled it.
 from typing import Final, NamedTuple
 
 SCRAPE_OFFSET_NS: Final = 5_000_000_000
-SHORTEST_RESOLUTION_NS: Final = 5_000_000_000
+SHORTEST_RESOLUTION: Final = "5s"
 LONGEST_ROUND_NS: Final = 20_000_000_000
 _YEAR_1_NS: Final = -62_135_596_800 * 1_000_000_000
 

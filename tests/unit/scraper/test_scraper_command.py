@@ -29,7 +29,8 @@ def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
     [
         ((SOURCE,), "Missing option '--kafka-brokers'"),
         ((SOURCE, "--kafka-brokers=k"), "'k' is not HOST:PORT"),
-        ((SOURCE, BROKERS, "--metric-resolution=4999ms"), "'4999ms' is less than 5000 ms"),
+        ((SOURCE, BROKERS, "--metric-resolution=4999ms"), "'4999ms' is less than 5s"),
+        ((SOURCE, BROKERS, "--metric-resolution=400h"), "'400h' is more than 24h"),
         ((SOURCE, BROKERS, "--metric-resolution=60"), "'60' is not a duration like 60s"),
         ((SOURCE, BROKERS, "--metric_resolution=-5s"), "'-5s' is not a duration like 60s"),
         ((SOURCE, BROKERS, "--log-level=loud"), "'loud' is not one of"),
@@ -65,7 +66,7 @@ def test_each_flag_is_also_read_from_the_environment() -> None:
     environment = {"HEAPSTER_SOURCE": "cadvisor:http://h", "HEAPSTER_KAFKA_BROKERS": "127.0.0.1:9"}
     assert "there is no such source" in str(invoke(env=environment).exception)
     environment |= {"HEAPSTER_METRIC_RESOLUTION": "1s"}
-    assert "'1s' is less than 5000 ms" in invoke(env=environment).output
+    assert "'1s' is less than 5s" in invoke(env=environment).output
 
 
 def test_help_says_what_every_flag_and_option_does() -> None:

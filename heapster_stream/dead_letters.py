@@ -76,6 +76,9 @@ def requeue(kafka: KafkaSettings, letters: tuple[str, ...], everything: bool) ->
         if not letter.names_its_record:
             click.echo(f"{letter.id} does not say which record it was: left out", err=True)
             continue
+        if dead_letter.LEFT_OUT_BYTES in letter.headers:
+            click.echo(f"{letter.id} has no value, Kafka did not take it again: see {letter.origin} itself", err=True)
+            continue
         if letter.origin in sent:
             left_out += 1
             continue

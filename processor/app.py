@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 import faust
+from faust.types import StreamT
 from faust.types.transports import ConsumerT
 
 from processor.assignment import Assignment, Position
@@ -101,8 +102,8 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health
         session_s=SESSION_TIMEOUT_S,
         clock_s=time.monotonic,
     )
-    app.agent(raw_topic(app, stats), name="node-metrics")(nodes.run)
-    app.agent(raw_topic(app, sums), name="group-metrics")(group_agent.run)
+    app.agent(raw_topic(app, stats), name="node-metrics")(_ending_the_worker(app, nodes.run))
+    app.agent(raw_topic(app, sums), name="group-metrics")(_ending_the_worker(app, group_agent.run))
     processor = Processor(app, config, nodes, group_agent)
     app.early = Standing(app, processor.lag, health).run
     app.task(processor.flush_nodes)
@@ -149,11 +150,7 @@ class Processor:
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the worker ends with it
-                # what was not acknowledged is delivered again, to whoever starts next
-                log.critical(
-                    "the worker ends: what it has not finished will be done again", extra={"error": repr(error)}
-                )
-                await self._app.crash(error)
+                await _crash(self._app, error)
                 return
 
     async def watch(self) -> None:
@@ -219,6 +216,28 @@ class Processor:
             if tp.topic == topic.name
         }
         return Assignment(self._app.consumer_generation_id or 0, positions)
+
+
+def _ending_the_worker(
+    app: App, run: Callable[[StreamT[bytes]], Awaitable[None]]
+) -> Callable[[StreamT[bytes]], Awaitable[None]]:
+    """An agent that raises ends the worker. Faust would start it again, behind the record that it raised at."""
+
+    async def agent(stream: StreamT[bytes]) -> None:
+        try:
+            await run(stream)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the record is to be delivered again
+            await _crash(app, error)
+
+    return agent
+
+
+async def _crash(app: App, error: Exception) -> None:
+    """End the worker: what was not acknowledged is delivered again, to whoever starts next."""
+    log.critical(
+        "the worker ends: what it has not finished will be done again", extra={"error": repr(error)}, exc_info=error
+    )
+    await app.crash(error)
 
 
 def _table(app: App, name: str, partitions: int, row_offset: Callable[[bytes], int]) -> WindowTable:

@@ -1,20 +1,26 @@
-"""What the agents send, by way of Faust's producer."""
+"""Sends the agents' results to the pipeline's topics, through Faust's producer."""
 
 import logging
+from typing import Final
 
 import faust
+from aiokafka.errors import MessageSizeTooLargeError
 from faust.types import EventT, TopicT
 
 from processor import telemetry
 from processor.config import ProcessorConfig
 from processor.delivery import Sent
-from runtime.dead_letter import headers
+from processor.output import RejectedError
+from runtime.dead_letter import headers, left_out
 from runtime.duration import NS_PER_MS
 from schemas.group_sum import GroupSum, SourceProgress, encode_group_sum, encode_progress
 from schemas.metric_batch import MetricBatch, encode_batch
-from schemas.topics import Topic
+from schemas.topics import MAX_RECORD_BYTES, Topic
 
 log = logging.getLogger(__name__)
+
+_LARGEST_LETTER_BYTES: Final = MAX_RECORD_BYTES - 64 * 1024
+"""Leaves room for the headers."""
 
 
 class FaustOutput:
@@ -28,10 +34,18 @@ class FaustOutput:
         self._group_partitions = group_partitions
 
     async def batch(self, batch: MetricBatch) -> Sent:
-        """To `derived-metrics`, by entity; the window's end is the record's time."""
-        value = encode_batch(batch)
-        telemetry.batch_bytes.inc(len(value))
-        return await self._batches.send(key=batch.key.encode(), value=value, timestamp=_seconds(batch.window_end_ns))
+        """To `derived-metrics`, by entity; the window's end is the record's time.
+
+        Raises RejectedError: no schema fits, or Kafka takes none so large.
+        """
+        try:
+            value = encode_batch(batch)
+            telemetry.batch_bytes.inc(len(value))
+            return await self._batches.send(
+                key=batch.key.encode(), value=value, timestamp=_seconds(batch.window_end_ns)
+            )
+        except (ValueError, MessageSizeTooLargeError) as error:
+            raise RejectedError(f"its batch cannot be sent: {error}", "unsendable") from error
 
     async def total(self, total: GroupSum) -> Sent:
         """To `group-sums`, by group."""
@@ -49,8 +63,12 @@ class FaustOutput:
         ]
 
     async def reject(self, event: EventT[bytes], reason: str) -> Sent:
-        """The record, as it came, to the dead-letter topic."""
+        """The record, as it came, to the dead-letter topic; without its value if Kafka does not take that.
+
+        A record was compressed when Kafka took it, and may be larger than it takes uncompressed.
+        """
         message = event.message
+        value = message.value or b""
         why = headers(
             reason,
             topic=message.topic,
@@ -63,7 +81,9 @@ class FaustOutput:
             "record rejected",
             extra={"reason": reason, "topic": message.topic, "partition": message.partition, "offset": message.offset},
         )
-        return await self._dead_letters.send(key=message.key, value=message.value or b"", headers=why)
+        if len(value) > _LARGEST_LETTER_BYTES:
+            return await self._dead_letters.send(key=message.key, value=b"", headers=why | left_out(len(value)))
+        return await self._dead_letters.send(key=message.key, value=value, headers=why)
 
 
 def raw_topic(app: faust.App, topic: Topic) -> TopicT:

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from faust import Stream
@@ -13,7 +13,7 @@ from processor import telemetry
 from processor.assignment import Assignment, Span
 from processor.delivery import Deliveries, Held, Sent
 from processor.group import group_batch
-from processor.group_windows import QUIET_S, GroupWindows
+from processor.group_windows import QUIET_S, GroupWindows, group_window
 from processor.output import Output
 from processor.partition import GroupWindow
 from processor.windows import WindowTable
@@ -28,6 +28,8 @@ class _Assigned:
     generation: int
     windows: GroupWindows
     position: int | None = None  # the next offset; None: nothing read yet
+    waiting: defaultdict[GroupWindow, list[Held]] = field(default_factory=lambda: defaultdict(list))
+    restored: set[GroupWindow] = field(default_factory=set)  # whose batch has not been written here yet
 
 
 class GroupAgent:
@@ -51,7 +53,6 @@ class GroupAgent:
         self._session_s = session_s
         self._clock_s = clock_s
         self._partitions: dict[int, _Assigned] = {}
-        self._waiting: defaultdict[GroupWindow, list[Held]] = defaultdict(list)
         self._flushed_s: float | None = None
         self.deliveries = Deliveries()
 
@@ -74,14 +75,14 @@ class GroupAgent:
         self._assign(assignment)
         until = self.deliveries.mark()
         sends: list[Sent] = []
-        for assigned in list(self._partitions.values()):
+        for partition, assigned in list(self._partitions.items()):
             due = assigned.windows.due(now_s, everything=self.deliveries.crowded)
             if away:
                 # another worker may have these groups by now: if not, their turn comes again
                 assigned.windows.put_off(due, now_s + self._session_s)
                 continue
             for slot in due:
-                sends += await self._write(slot, assigned.windows)
+                sends += await self._write(slot, partition, assigned)
         await self.deliveries.settle(until, sends)
         for partition, assigned in self._partitions.items():
             position = assignment.positions.get(partition)  # None: it came while this waited
@@ -130,20 +131,24 @@ class GroupAgent:
         if outcome == "new":
             sends.append(self._groups.put(message.partition, row_key(record), encode_group_sum(record)))
             windows.fold(record, self._clock_s())
-        slot = (record.cluster, record.group, record.window_end_ns)
+        slot = group_window(record)
         # delivered again after a crash, a total is in the table but its batch may not have been written
         waits = windows.is_pending(slot)
         held = self.deliveries.hold(event, sends, complete=not waits)
         if waits:
-            self._waiting[slot].append(held)
+            assigned.waiting[slot].append(held)
 
-    async def _write(self, slot: GroupWindow, windows: GroupWindows) -> list[Sent]:
+    async def _write(self, slot: GroupWindow, partition: int, assigned: _Assigned) -> list[Sent]:
         sends: list[Sent] = []
-        held = self._waiting.pop(slot, [])
+        totals = assigned.windows.totals(slot)
+        if slot in assigned.restored:
+            # compaction keeps what was written last: that must not be what a worker thought dead still had to say
+            sends += [self._groups.put(partition, row_key(total), encode_group_sum(total)) for total in totals]
+            assigned.restored.discard(slot)
         if self._span.writes(slot[2]):
             telemetry.batches.labels("group").inc()
-            sends.append(await self._output.batch(group_batch(windows.totals(slot))))
-        for each in held:
+            sends.append(await self._output.batch(group_batch(totals)))
+        for each in assigned.waiting.pop(slot, ()):
             each.sends += sends
             each.complete = True
         return sends
@@ -154,10 +159,11 @@ class GroupAgent:
         if assigned is not None and assigned.generation == generation:
             return assigned
         windows = GroupWindows(self._sources)
-        totals = (decode_group_sum(row) for row in self._groups.rows(partition).values())
+        totals = [decode_group_sum(row) for row in self._groups.rows(partition).values()]
         windows.restore(totals, write_again_at_s=self._clock_s() + self._session_s - QUIET_S)
-        self._partitions[partition] = _Assigned(generation, windows)
-        return self._partitions[partition]
+        assigned = _Assigned(generation, windows, restored={group_window(total) for total in totals})
+        self._partitions[partition] = assigned
+        return assigned
 
 
 def row_key(total: GroupSum) -> bytes:

@@ -44,13 +44,13 @@ class GroupWindows:
         The other one may have had a half sum in flight: one session timeout later it can write no more.
         """
         for total in totals:
-            slot = _slot(total)
+            slot = group_window(total)
             self._totals.setdefault(slot, {})[total.source_partition] = total
             self._changes[slot] = _Change(first_s=write_again_at_s, last_s=write_again_at_s)
 
     def newer(self, total: GroupSum) -> bool:
         """Whether this total says more than the one kept of its source partition."""
-        kept = self._totals.get(_slot(total), {}).get(total.source_partition)
+        kept = self._totals.get(group_window(total), {}).get(total.source_partition)
         return kept is None or total.source_offset > kept.source_offset
 
     def expired(self, total: GroupSum) -> bool:
@@ -59,7 +59,7 @@ class GroupWindows:
 
     def fold(self, total: GroupSum, now_s: float) -> None:
         """Take in a newer total."""
-        slot = _slot(total)
+        slot = group_window(total)
         self._totals.setdefault(slot, {})[total.source_partition] = total
         change = self._changes.setdefault(slot, _Change(first_s=now_s, last_s=now_s))
         change.last_s = max(change.last_s, now_s)
@@ -135,5 +135,6 @@ class GroupWindows:
         return max((mark for mark in marks if mark is not None), default=None)
 
 
-def _slot(total: GroupSum) -> GroupWindow:
+def group_window(total: GroupSum) -> GroupWindow:
+    """Which group and window a total is of."""
     return total.cluster, total.group, total.window_end_ns

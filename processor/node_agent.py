@@ -16,7 +16,7 @@ from processor import telemetry
 from processor.assignment import Assignment, Position, Span
 from processor.delivery import Deliveries, Sent
 from processor.labels import LabelRules
-from processor.output import Output
+from processor.output import Output, RejectedError
 from processor.partition import PartitionState, Place
 from processor.step import Step, failed_step, step
 from processor.windows import WindowTable
@@ -117,25 +117,31 @@ class NodeAgent:
         state = self._state(event)
         telemetry.record_bytes.labels(message.topic).inc(len(event.value or b""))
         try:
-            return await self._scrape(decode_scrape(event.value), state, message.offset)
+            sends = await self._send(*self._made(event, state), state)
+        except RejectedError as error:
+            telemetry.dead_letters.labels(error.kind).inc()
+            telemetry.scrapes.labels("rejected").inc()
+            sends = [await self._output.reject(event, str(error))]
+        state.advance(message.offset)
+        return sends
+
+    def _made(self, event: EventT[bytes], state: PartitionState) -> tuple[NodeScrape, Step, bytes]:
+        """The scrape, what it leads to, and its row of `samples`. Raises RejectedError: nothing can be made of it."""
+        message = event.message
+        try:
+            scrape = decode_scrape(event.value)
+            with telemetry.processing.time():
+                result = self._step(scrape, message.offset, state)
+            return scrape, result, b"" if result.sample is None else encode_sample(result.sample)
         except UndecodableError as error:
-            return [await self._reject(event, str(error), "undecodable")]
+            raise RejectedError(str(error), "undecodable") from error
         except Exception as error:
             # a record that breaks the core must not stop the ones behind it
             position = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
             log.exception("a record broke the processing, it goes to the dead letters", extra=position)
-            return [await self._reject(event, f"processing failed: {type(error).__name__}: {error}", "broke")]
-        finally:
-            state.advance(message.offset)
+            raise RejectedError(f"processing failed: {type(error).__name__}: {error}", "broke") from error
 
-    async def _reject(self, event: EventT[bytes], reason: str, kind: str) -> Sent:
-        telemetry.dead_letters.labels(kind).inc()
-        telemetry.scrapes.labels("rejected").inc()
-        return await self._output.reject(event, reason)
-
-    async def _scrape(self, scrape: NodeScrape, state: PartitionState, offset: int) -> list[Sent]:
-        with telemetry.processing.time():
-            result = self._step(scrape, offset, state)
+    async def _send(self, scrape: NodeScrape, result: Step, row: bytes, state: PartitionState) -> list[Sent]:
         telemetry.newest_window.set(scrape.window_end_ns / NS_PER_S)
         telemetry.scrapes.labels("failed" if scrape.document is None else result.place.value).inc()
         telemetry.count_problems(result.problems)
@@ -144,8 +150,7 @@ class NodeAgent:
             telemetry.batches.labels("node").inc()
             sends.append(await self._output.batch(result.batch))
         if result.sample is not None:
-            row = row_key(scrape.key, scrape.window_end_ns)
-            sends.append(self._samples.put(state.partition, row, encode_sample(result.sample)))
+            sends.append(self._samples.put(state.partition, row_key(scrape.key, scrape.window_end_ns), row))
             state.fold(result.sample)
         return sends
 

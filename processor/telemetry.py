@@ -24,7 +24,9 @@ newest_window: Final = Gauge(
     "heapster_processor_window_end_seconds", "Window end, in seconds since the epoch, of the scrape processed last."
 )
 dead_letters: Final = Counter(
-    "heapster_processor_dead_letters", "Records sent to the dead-letter topic: undecodable, broke.", ["reason"]
+    "heapster_processor_dead_letters",
+    "Dead letters sent: undecodable, broke (the processing), unsendable.",
+    ["reason"],
 )
 lag_records: Final = Gauge("heapster_processor_lag_records", "Records read here still to be processed.", ["topic"])
 partitions: Final = Gauge("heapster_processor_partitions", "Partitions that are this worker's.", ["topic"])

@@ -12,6 +12,7 @@ REJECTED_AT = "rejected-at"
 RECORD_TIME_MS = "record-time-ms"
 SENT_AGAIN = "sent-again"
 """Alone, of a mark beside the letters: TOPIC/PARTITION/OFFSET of a record that has been sent again."""
+LEFT_OUT_BYTES = "left-out-bytes"  # of a value that Kafka did not take again
 _LONGEST_REASON = 2000
 
 
@@ -28,3 +29,8 @@ def headers(
         REJECTED_BY: by.encode(),
         REJECTED_AT: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode(),
     }
+
+
+def left_out(value_bytes: int) -> dict[str, bytes]:
+    """The header of a letter without its value: the record itself stays in its topic until its retention."""
+    return {LEFT_OUT_BYTES: str(value_bytes).encode()}

@@ -8,7 +8,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.cimpl import Message
 
-from runtime.dead_letter import SINK, headers
+from runtime.dead_letter import SINK, headers, left_out
 from runtime.kafka import KafkaSettings, client_log, producer_settings
 from schemas.topics import MAX_RECORD_BYTES
 from writer import telemetry
@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 
 REFUSED_LINES: Final = "refused-lines"  # as many as fit, each with its end
 REFUSED_COUNT: Final = "refused-count"
-LEFT_OUT_BYTES: Final = "left-out-bytes"  # of a value that Kafka did not take with the headers
 _LINES_BYTES: Final = 64 * 1024
 _HEADERS_BYTES: Final = _LINES_BYTES + 16 * 1024
 _AGAIN_AFTER_S: Final = 1.0
@@ -63,7 +62,7 @@ class DeadLetters:
             told[REFUSED_COUNT] = str(len(letter.lines)).encode()
             told[REFUSED_LINES] = _as_many_as_fit(letter.lines)
         if value is None and record.value is not None:
-            told[LEFT_OUT_BYTES] = str(len(record.value)).encode()
+            told |= left_out(len(record.value))
         try:
             self._producer.produce(
                 self._topic, key=record.key, value=value, headers=list(told.items()), on_delivery=self._answer(letter)

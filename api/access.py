@@ -38,12 +38,18 @@ FORBIDDEN: Final = Refusal(403, "Forbidden")
 class Access(Protocol):
     """A rule for who may ask."""
 
+    @property
+    def site_is_public(self) -> bool:
+        """Whether anyone gets the web page's files, in which nothing of the cluster is."""
+
     def refusal(self, scope: Scope) -> Refusal | None:
         """None: this request may pass."""
 
 
 class ByCertificate:
     """A certificate that the server has verified; of one of these users, or of anyone if none are named."""
+
+    site_is_public: Final = False
 
     def __init__(self, users: frozenset[str]) -> None:
         """Users are common names."""
@@ -58,7 +64,12 @@ class ByCertificate:
 
 
 class ByToken:
-    """The token in a file, which may be renewed at any time. A file that cannot be read lets nobody in."""
+    """The token in a file, which may be renewed at any time. A file that cannot be read lets nobody in.
+
+    A browser has no token when it asks for the web page: the page asks for it, and sends it with what it asks.
+    """
+
+    site_is_public: Final = True
 
     def __init__(self, path: Path) -> None:
         """Raises ConfigError: the file cannot be read, or has no token."""
@@ -106,7 +117,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on, or refuse."""
-        if scope["type"] == "http" and scope["path"] not in OPEN and not is_public(scope["path"]):
+        if scope["type"] == "http" and not self._is_open(scope["path"]):
             refusal = self._access.refusal(scope)
             if refusal is not None:
                 answer = text_answer(refusal.text, refusal.status)
@@ -115,6 +126,9 @@ class Guard:
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in OPEN or (self._access.site_is_public and is_public(path))
 
 
 def _reason(error: Exception) -> str:

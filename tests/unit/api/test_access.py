@@ -57,7 +57,7 @@ def guarded(token_file: Path) -> TestClient:
     return TestClient(app_with(ByToken(token_file)), follow_redirects=False)
 
 
-GUARDED = sorted(set(paths(app_with(None))) - OPEN)
+GUARDED = sorted(set(paths(app_with(None))) - OPEN - {"/"})
 
 
 def test_there_are_routes_to_guard() -> None:
@@ -87,6 +87,11 @@ def test_probes_need_no_token(guarded: TestClient, path: str) -> None:
 )
 def test_what_only_looks_open_is_not(guarded: TestClient, path: str) -> None:
     assert guarded.get(path).status_code in {301, 401}
+
+
+def test_the_web_page_asks_for_the_token_itself(guarded: TestClient) -> None:
+    assert guarded.get("/").status_code == 200
+    assert "text/html" in guarded.get("/").headers["content-type"]
 
 
 def test_a_renewed_token_counts_at_once_and_the_old_one_no_more(guarded: TestClient, token_file: Path) -> None:

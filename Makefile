@@ -11,7 +11,7 @@ export PYTHON
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup stack demo chaos test test-unit test-integration lint format clean
+.PHONY: help setup stack browser demo chaos test test-unit test-integration lint format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
@@ -29,18 +29,21 @@ stack: setup ## a real Kafka and a real InfluxDB, installed in .cache
 	@stack/requirements.sh python java maven go
 	@$(RUN)/python -m stack.install
 
+browser:
+	@stack/requirements.sh chromium
+
 demo: stack ## a simulated cluster through the whole pipeline until Ctrl-C, or for DEMO_SECONDS=90
 	@$(RUN)/python -m stack.demo
 
 chaos: stack ## faults at random for CHAOS_MINUTES=5, by CHAOS_SEED=1, then a comparison point for point
 	@$(RUN)/python -m chaos
 
-test: stack lint test-unit test-integration ## everything that CI runs
+test: stack browser lint test-unit test-integration ## everything that CI runs
 
 test-unit: setup ## the quick tests
 	$(PYTEST) -n 3 -m "not integration"
 
-test-integration: stack ## the tests on the real Kafka and InfluxDB
+test-integration: stack browser ## the tests on the real Kafka and InfluxDB
 	$(PYTEST) -n 4 --maxschedchunk=1 -m integration
 
 lint: setup ## format, style, types, imports

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.responses import Response
 
 from api.census import Census, Censuses, containers_of, pods_of
-from api.details import Details, details
+from api.details import details
 from api.finding import find
 from api.model import Clock
 from api.overview import overview
@@ -73,13 +73,7 @@ def page_routes(store: Store, now_ns: Clock) -> APIRouter:
 
     @router.get("/entity")
     def entity(request: Request, key: str) -> Response:
-        def ask(census: Census) -> Details:
-            found = details(census, key)
-            if found is None:
-                raise HTTPException(404, f"nothing is known of {key}")
-            return found
-
-        return answer(request, ask)
+        return answer(request, lambda census: details(census, key))  # null: nothing is known of it
 
     @router.get("/search")
     def search(request: Request, q: str = "") -> Response:

@@ -2,10 +2,12 @@
 # What the machine must have, checked before anything begins; what is missing is installed after asking.
 #   stack/requirements.sh python                 what the virtual environment needs
 #   stack/requirements.sh python java maven go   what the stack's Kafka and InfluxDB need too
-# A shell script, as there may be no Python yet. PYTHON names the one to use.
+#   stack/requirements.sh chromium               what the tests of the web page look at it with
+# A shell script, as there may be no Python yet. PYTHON and CHROMIUM name the ones to use.
 set -eu
 
 PYTHON=${PYTHON:-python3}
+CHROMIUM=${CHROMIUM:-chromium}
 
 oldest() {
     case $1 in
@@ -13,7 +15,8 @@ oldest() {
     java) echo 17 ;;
     maven) echo 3.6 ;;
     go) echo 1.19 ;;
-    *) echo "requirements.sh: $1 is not one of python, java, maven, go" >&2 && exit 2 ;;
+    chromium) echo 123 ;;
+    *) echo "requirements.sh: $1 is not one of python, java, maven, go, chromium" >&2 && exit 2 ;;
     esac
 }
 
@@ -24,6 +27,7 @@ packages() {
     java) echo default-jre-headless ;; # Java 17 in Debian 12, a newer one in later ones
     maven) echo maven ;;
     go) echo golang-go ;;
+    chromium) echo chromium ;;
     esac
 }
 
@@ -33,6 +37,7 @@ needed() {
     java) echo "Java $(oldest java) or newer" ;;
     maven) echo "Maven $(oldest maven) or newer" ;;
     go) echo "Go $(oldest go) or newer" ;;
+    chromium) echo "Chromium $(oldest chromium) or newer" ;;
     esac
 }
 
@@ -43,6 +48,7 @@ version() {
     java) java -version 2>&1 | sed -n 's/.* version "\([0-9.]*\).*/\1/p' ;;
     maven) mvn -version | sed -n 's/.*Apache Maven \([0-9]*\.[0-9]*\).*/\1/p' ;;
     go) go version | sed -n 's/.* go\([0-9]*\.[0-9]*\).*/\1/p' ;;
+    chromium) "$CHROMIUM" --version | sed -n 's/.*Chrom[a-z ]* \([0-9]*\.[0-9]*\).*/\1/p' ;;
     esac 2>/dev/null </dev/null | head -n 1
 }
 

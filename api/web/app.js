@@ -136,7 +136,7 @@ function tell() {
     const since = answered_ms === null ? "" : ` since ${clock(answered_ms)}; what is shown is from then`;
     lines.push(shown.refusal ?? `The service does not answer${since}. Trying again every few seconds.`);
   } else if (status && !status.ready) {
-    lines.push(...status.reasons.map((reason) => `${reason[0].toUpperCase()}${reason.slice(1)}.`.replace("?.", "?")));
+    lines.push(...status.reasons);
   }
   const text = lines.join("\n");
   const banner = byId("banner");

@@ -39,7 +39,7 @@ export class EntityView {
   requests() {
     return [
       { url: `page/entity?${new URLSearchParams({ key: this.key })}`, show: (body) => this.#show(body),
-        failed: (error) => this.#fail(error) },
+        failed: (error) => this.#tell(error.message) },
       ...this.tables.map((table) => table.request()),
     ];
   }
@@ -54,6 +54,10 @@ export class EntityView {
   }
 
   #show(details) {
+    if (!details) {
+      this.#tell(`Nothing of this name has been seen in the last 15 minutes: ${this.title}`);
+      return;
+    }
     this.message.hidden = true;
     this.body.hidden = false;
     this.kind.textContent = KINDS[details.type] ?? details.type;
@@ -74,11 +78,10 @@ export class EntityView {
       h("td", { class: "number" }, exact(each.value, each.unit)))));
   }
 
-  #fail(error) {
+  #tell(message) {
     this.body.hidden = true;
     this.message.hidden = false;
-    this.message.textContent = error.status === 404
-      ? `Nothing of this name has been seen in the last 15 minutes: ${this.title}` : error.message;
+    this.message.textContent = message;
   }
 }
 

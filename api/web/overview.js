@@ -27,7 +27,7 @@ export class OverviewView {
   requests() {
     return [
       { url: "page/overview", show: (body) => this.#show(body) },
-      { url: "page/entity?key=cluster", show: (body) => this.lines.show(body), failed: () => {} },
+      { url: "page/entity?key=cluster", show: (body) => body && this.lines.show(body) },
       this.namespaces.request(),
     ];
   }

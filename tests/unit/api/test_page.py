@@ -51,13 +51,13 @@ def test_only_the_rows_on_screen_are_sent() -> None:
         ("/page/nodes?sort=disk", 400, "sort=disk: not one of name, cpu"),
         ("/page/nodes?limit=1000", 422, "less than or equal to 200"),
         ("/page/nodes?order=up", 422, "should match pattern"),
-        ("/page/entity?key=node:n9", 404, "nothing is known of node:n9"),
+        ("/page/entity?key=node:n9", 200, "null"),
         ("/page/disks", 404, "404: Page Not Found"),
         ("/web/none.js", 404, "404 page not found"),
         ("/web/%2e%2e/app.py", 301, ""),
     ],
 )
-def test_refused(path: str, status: int, text: str) -> None:
+def test_what_is_not_there(path: str, status: int, text: str) -> None:
     answer = client(STORE).get(path)
     assert answer.status_code == status
     assert text in answer.text

@@ -10,13 +10,14 @@ from typing import Final
 import pytest
 
 SCRIPT: Final = Path(__file__).parents[3] / "stack" / "requirements.sh"
-ALL: Final = ("python", "java", "maven", "go")
+ALL: Final = ("python", "java", "maven", "go", "chromium")
 BASICS: Final = ("sed", "head")
 MACHINE: Final[Mapping[str, str]] = {
     "python3": "echo 3.11",
     "java": """echo 'openjdk version "17.0.15" 2025-04-15' >&2""",
     "mvn": r"printf '\033[1mApache Maven 3.8.7\033[m\nJava version: 17.0.15\n'",
     "go": "echo go version go1.19.8 linux/amd64",
+    "chromium": "echo Chromium 156.0.8078.108 built on Debian GNU/Linux 12; echo complains >&2",
 }
 
 
@@ -50,6 +51,7 @@ PYTHON: Final = "Python 3.11 or newer with venv (Debian package: python3 python3
 JAVA: Final = "Java 17 or newer (Debian package: default-jre-headless)"
 MAVEN: Final = "Maven 3.6 or newer (Debian package: maven)"
 GO: Final = "Go 1.19 or newer (Debian package: golang-go)"
+CHROMIUM: Final = "Chromium 123 or newer (Debian package: chromium)"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,8 @@ GO: Final = "Go 1.19 or newer (Debian package: golang-go)"
         pytest.param("mvn", "echo Apache Maven 3.0.5", f"too old (3.0): {MAVEN}", id="Maven 3.0"),
         pytest.param("go", None, f"missing: {GO}", id="no Go"),
         pytest.param("go", "echo go version go1.9.7 linux/amd64", f"too old (1.9): {GO}", id="Go 1.9"),
+        pytest.param("chromium", None, f"missing: {CHROMIUM}", id="no Chromium"),
+        pytest.param("chromium", "echo Chromium 90.0.4430.212", f"too old (90.0): {CHROMIUM}", id="Chromium 90"),
     ],
 )
 def test_what_is_missing_is_named_with_its_package(tmp_path: Path, program: str, body: str | None, told: str) -> None:
@@ -80,6 +84,7 @@ def test_what_is_missing_is_named_with_its_package(tmp_path: Path, program: str,
         pytest.param({"mvn": "echo Apache Maven 4.0.0"}, id="Maven 4"),
         pytest.param({"go": "echo go version go1.26.8 linux/amd64"}, id="Go 1.26"),
         pytest.param({"python3": "echo 3.14"}, id="Python 3.14"),
+        pytest.param({"chromium": "echo Google Chrome 140.0.7339.80"}, id="Chrome is one too"),
     ],
 )
 def test_newer_ones_will_do(tmp_path: Path, changed: Mapping[str, str]) -> None:

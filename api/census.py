@@ -1,7 +1,7 @@
 """Census: what is there at one moment, found once and looked at by every question of that moment."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -72,20 +72,24 @@ class Census:
         pods = Counter(namespace_group(reading.entity.label("namespace_name")) for reading in self.pods)
         return [NamespaceState(reading, pods[reading.key]) for reading in self.store.namespaces(self.now_ns)]
 
+    @property
+    def due_ns(self) -> int:
+        """End of the window that everybody should have been heard in; the newest may still be on its way."""
+        newest_ns, resolution_ns = self.state.newest_ns or 0, self.state.resolution_ns
+        return newest_ns if self.now_ns - newest_ns >= resolution_ns else newest_ns - resolution_ns
+
     @cached_property
     def nodes(self) -> list[NodeState]:
         """All nodes of the last fifteen minutes."""
         readings = {reading.key: reading for reading in self.store.nodes(self.now_ns)}
         pods = Counter(node_key(reading.entity.label("nodename")) for reading in self.pods)
-        newest_ns, resolution_ns = self.state.newest_ns or 0, self.state.resolution_ns
-        due_ns = newest_ns if self.now_ns - newest_ns >= resolution_ns else newest_ns - resolution_ns
         kept = ((key, self.store.windows(key)) for key in self.store.node_keys())
         return [
             NodeState(
                 key=key,
                 reading=readings.get(key),
                 newest_ns=windows[-1].end_ns,
-                missing=missing(windows, due_ns),
+                missing=sum(1 for _, answered in scrapes(windows, self.due_ns) if not answered),
                 pods=pods[key],
             )
             for key, windows in kept
@@ -105,16 +109,17 @@ def containers_of(census: Census, key: str) -> list[Reading]:
     return [reading for reading in below if reading.entity.type in {POD_CONTAINER, SYS_CONTAINER}]
 
 
-def missing(windows: Sequence[Window], due_ns: int) -> int:
-    """How many windows lack an answer, of those from the first one that is there to the one that ends at `due_ns`."""
-    refused = sum(1 for window in windows if not window.answered)
-    between = sum(
-        max(0, (later.end_ns - earlier.end_ns) // max(earlier.resolution_ns, later.resolution_ns) - 1)
-        for earlier, later in pairwise(windows)
-        if later.end_ns <= due_ns
-    )
+def scrapes(windows: Sequence[Window], due_ns: int) -> Iterator[tuple[int, bool]]:
+    """Windows from the first one that is kept to the one that ends at `due_ns`, and whether each was answered."""
+    for earlier, later in pairwise(windows):
+        yield earlier.end_ns, earlier.answered
+        resolution_ns = max(earlier.resolution_ns, later.resolution_ns)
+        for end_ns in range(earlier.end_ns + resolution_ns, later.end_ns - resolution_ns + 1, resolution_ns):
+            yield end_ns, False
     last = windows[-1]
-    return refused + between + max(0, (due_ns - last.end_ns) // last.resolution_ns)
+    yield last.end_ns, last.answered
+    for end_ns in range(last.end_ns + last.resolution_ns, due_ns + 1, last.resolution_ns):
+        yield end_ns, False
 
 
 class Censuses:

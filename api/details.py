@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from api.census import Census
+from api.census import Census, scrapes
 from api.columns import Labels, label_pairs
 from api.reading import Point, Reading
-from api.store import AHEAD_NS, Window
+from api.store import AHEAD_NS
 from api.times import NS_PER_MS
-from schemas.catalogue import BY_NAME, CUSTOM_PREFIX, EntityType, Number
+from schemas.catalogue import BY_NAME, CUSTOM_PREFIX, NODE, EntityType, Number
 
 _PLAIN: Final = (
     "cpu/usage_rate",
@@ -57,7 +57,7 @@ class Details:
     resolution_ms: int
     labels: dict[str, str]
     values: list[Value]
-    windows: list[tuple[int, bool, bool]]  # of a node or group: end in ms, complete, answered
+    scrapes: list[tuple[int, bool]]  # of a node: ends of its windows in ms, and whether it has answered
     times: list[int]  # ms
     lines: list[Line]
 
@@ -81,7 +81,7 @@ def details(census: Census, key: str) -> Details | None:
         resolution_ms=census.state.resolution_ns // NS_PER_MS,
         labels=latest.entity.labels,
         values=list(_values(current)) if current is not None else [],
-        windows=[_window(window) for window in census.store.windows(key)],
+        scrapes=_scrapes(census, latest),
         times=[time_ns // NS_PER_MS for time_ns in times],
         lines=[Line(metric, dict(labels), _aligned(points, times)) for (metric, labels), points in series.items()],
     )
@@ -110,8 +110,9 @@ def unit_of(metric: str) -> str:
     return "" if metric.startswith(CUSTOM_PREFIX) else "count"
 
 
-def _window(window: Window) -> tuple[int, bool, bool]:
-    return window.end_ns // NS_PER_MS, window.complete, window.answered
+def _scrapes(census: Census, reading: Reading) -> list[tuple[int, bool]]:
+    windows = census.store.windows(reading.key) if reading.entity.type == NODE else ()
+    return [(end_ns // NS_PER_MS, answered) for end_ns, answered in scrapes(windows, census.due_ns)] if windows else []
 
 
 def _aligned(points: Iterable[Point], times: Iterable[int]) -> list[Number | None]:

@@ -57,7 +57,6 @@ class Window(NamedTuple):
 
     end_ns: int
     resolution_ns: int
-    complete: bool  # every node that belongs to it is in it
     answered: bool  # there is more to it than that the scrape has failed
 
 
@@ -177,10 +176,7 @@ class Store:
 
     def windows(self, key: str) -> tuple[Window, ...]:
         """Those that are kept of a node, namespace or the cluster, in order of time."""
-        return tuple(
-            Window(row.window_end_ns, row.resolution_ns, row.nodes_counted >= row.nodes_expected, row.answered(key))
-            for row in self._rows.get(key, ())
-        )
+        return tuple(Window(row.window_end_ns, row.resolution_ns, row.answered(key)) for row in self._rows.get(key, ()))
 
     def state(self, now_ns: int) -> State:
         """How far the store is, and how complete its newest window."""

@@ -162,7 +162,7 @@ function tellLight() {
   const age_s = status.newest_window_age_seconds;
   light.title = `Newest window: ${status.newest_window ?? "none"}`;
   light.lastChild.textContent = age_s === null ? "no window yet"
-    : `${status.ready ? "live" : "behind"} · ${duration(age_s + (now_ms() - answered_ms) / 1000)}`;
+    : `${status.ready ? "live" : "behind"} · ${duration(age_s + (now_ms() - answered_ms) / 1000)} old`;
 }
 
 function askForToken(error) {

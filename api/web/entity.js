@@ -62,12 +62,12 @@ export class EntityView {
     this.body.hidden = false;
     this.kind.textContent = KINDS[details.type] ?? details.type;
     const gone = details.window_ms === null;
-    const last_ms = details.window_ms ?? details.times.at(-1) ?? details.windows.at(-1)?.[0];
+    const last_ms = details.window_ms ?? details.times.at(-1);
     replace(this.since, gone ? h("b", { class: "late" }, "Not in the newest windows; last seen ") : "Window ",
       last_ms === undefined ? NOTHING : age(last_ms, LATE_MS));
     this.body.classList.toggle("stale", gone);
-    replace(this.tiles, tilesOf(details));
-    replace(this.strip, details.type === "node" && windowStrip(details));
+    replace(this.tiles, gone ? [] : tilesOf(details));
+    replace(this.strip, details.scrapes.length > 0 && windowStrip(details.scrapes));
     this.lines.show(details);
     replace(this.labels, Object.entries(details.labels).filter(([, value]) => value).map(([name, value]) =>
       h("div", null, h("dt", null, name), h("dd", null, value))));

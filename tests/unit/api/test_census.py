@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from api.census import Census, Censuses, containers_of, missing, pods_of
+from api.census import Census, Censuses, containers_of, pods_of, scrapes
 from api.store import Window
 from tests.stored import (
     NEWEST_NS,
@@ -20,7 +20,7 @@ from tests.stored import (
 
 
 def windows(*ends: int, resolution: int = 60, failed: Sequence[int] = ()) -> list[Window]:
-    return [Window(end * S, resolution * S, complete=True, answered=end not in failed) for end in ends]
+    return [Window(end * S, resolution * S, answered=end not in failed) for end in ends]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,12 @@ def windows(*ends: int, resolution: int = 60, failed: Sequence[int] = ()) -> lis
     ],
 )
 def test_windows_that_are_missing(kept: Sequence[Window], due: int, expected: int) -> None:
-    assert missing(kept, due * S) == expected
+    assert [answered for _, answered in scrapes(kept, due * S)].count(False) == expected
+
+
+def test_windows_that_are_missing_stand_where_they_should_be() -> None:
+    found = list(scrapes(windows(60, 240), 300 * S))
+    assert found == [(60 * S, True), (120 * S, False), (180 * S, False), (240 * S, True), (300 * S, False)]
 
 
 def test_a_silent_node_stays_in_the_list_without_values() -> None:

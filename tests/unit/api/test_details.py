@@ -53,7 +53,7 @@ def test_the_windows_of_a_node_tell_which_were_answered() -> None:
     store = stored(batch(node("n1", cpu_usage=1), ago=1), batch(node("n1", scrape_up=0)))
     found = details(Census(store, NOW_NS), "node:n1")
     assert found is not None
-    assert found.windows == [((NEWEST_NS - RESOLUTION_NS) // MS, True, True), (NEWEST_NS // MS, True, False)]
+    assert found.scrapes == [((NEWEST_NS - RESOLUTION_NS) // MS, True), (NEWEST_NS // MS, False)]
 
 
 def test_a_window_from_the_future_is_not_drawn() -> None:

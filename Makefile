@@ -17,7 +17,8 @@ help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
 
 setup: $(UV)/bin/uv ## the virtual environment in .venv, with locked dependencies
-	@$(UV)/bin/uv sync --frozen --quiet --python "$$(command -v $(PYTHON))"
+	@# its own path: by that of a pyenv shim uv does not know the environment again, and makes it anew each time
+	@$(UV)/bin/uv sync --frozen --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 
 $(UV)/bin/uv:
 	@stack/requirements.sh python

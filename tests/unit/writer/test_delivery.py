@@ -50,9 +50,11 @@ def send(server: Any) -> Iterator[Sent]:
     """Delivers to the server that misbehaves; pauses that would have been made are kept in `pauses`."""
     made: list[Influx] = []
 
-    def start(*requests: Request, pauses: list[float | None] | None = None, options: str = "") -> Delivery:
+    def start(
+        *requests: Request, pauses: list[float | None] | None = None, options: str = "", timeout_s: float = LONG_S
+    ) -> Delivery:
         keyed = parse_keyed_uri("--sink", f"influxdb:{server.url}?{options}", {})
-        made.append(Influx(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=0.2))
+        made.append(Influx(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=timeout_s))
 
         def pause_s(_: int, retry_after_s: float | None) -> float:
             if pauses is not None:
@@ -96,7 +98,7 @@ def test_what_is_not_answered_well_is_sent_again_until_it_is(
 ) -> None:
     server.script = [answer, answer]
     pauses: list[float | None] = []
-    delivery = send((piece("a 1"),), pauses=pauses)
+    delivery = send((piece("a 1"),), pauses=pauses, timeout_s=1.0 if answer == "hang" else LONG_S)
     assert delivery.wait(LONG_S)
     assert [write.lines for write in server.writes] == [["a 1"]] * 3
     assert pauses == [asked, asked]

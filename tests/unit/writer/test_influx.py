@@ -14,6 +14,7 @@ from writer.influx import Influx
 from writer.sink import RefusedError
 
 LINES = b"cpu/usage_rate,type=node value=1i 60\nuptime,type=node value=2i 60\n"
+LONG_S = 60.0  # where an answer is expected, however busy the machine
 NOT_FOUND = '{"error":"database not found: \\"k8s\\""}'
 
 Made: TypeAlias = Callable[..., Influx]
@@ -24,9 +25,9 @@ def influx(server: Any) -> Iterator[Made]:
     """Makes a sink from the options of its URI."""
     made: list[Influx] = []
 
-    def make(query: str = "", url: str = "") -> Influx:
+    def make(query: str = "", url: str = "", answer_timeout_s: float = LONG_S) -> Influx:
         keyed = parse_keyed_uri("--sink", f"influxdb:{url or server.url}?{query}", {})
-        made.append(Influx(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=0.3))
+        made.append(Influx(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=answer_timeout_s))
         return made[-1]
 
     yield make
@@ -127,7 +128,7 @@ def test_a_wrong_password_is_clear_and_not_shown(server: Any, influx: Made) -> N
 def test_a_server_that_hangs(server: Any, influx: Made) -> None:
     server.script = ["hang"]
     with pytest.raises(UnavailableError, match=r"no answer within 0\.3 s$"):
-        influx().write(LINES)
+        influx(answer_timeout_s=0.3).write(LINES)
 
 
 def test_a_connection_that_is_cut(server: Any, influx: Made) -> None:

@@ -1,10 +1,12 @@
 """`heapster-stream`: the services as subcommands, each loaded only when it is asked for."""
 
+import os
 from importlib import import_module
 from typing import Final
 
 import click
 
+from heapster_stream.examples import EXAMPLES
 from runtime import flags
 from runtime.memory import keep_freed_memory
 
@@ -34,7 +36,27 @@ class Services(click.Group):
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command = getattr(import_module(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 - a slip in the table above
+        command.epilog = f"\b\nExample:\n{EXAMPLES[cmd_name]}"
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; which variables are misspelt is told, as nothing reads them."""
+        name, command, rest = super().resolve_command(ctx, args)
+        for variable, meant in flags.misspelt_variables(command, os.environ) if command else ():
+            click.echo(f"{flags.PROGRAM}: the environment variable {variable} is not read: is it {meant}?", err=True)
+        return name, command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with the whole first sentence of its help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _purpose(self.get_command(ctx, name))) for name in self.list_commands(ctx)])
+
+
+def _purpose(command: click.Command | None) -> str:
+    text = command.help if command is not None else None
+    return " ".join((text or "").partition("\n\n")[0].split())
 
 
 @click.command(cls=Services, context_settings=flags.CONTEXT)

@@ -34,7 +34,7 @@ def influx_duration_ns(text: str) -> int:
     """
     if text in {"0", "0s"} or text.upper() == "INF":
         return 0
-    return _sum_of_parts(text, _INFLUX_UNITS_NS, "a duration like 4h, 7d or 0")
+    return _sum_of_parts(text, _INFLUX_UNITS_NS, "a duration like 4h or 7d, or INF: for ever")
 
 
 def _sum_of_parts(text: str, units_ns: dict[str, int], form: str) -> int:

@@ -2,8 +2,9 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
@@ -17,6 +18,8 @@ from schemas.topics import DEFAULT_PARTITIONS
 
 PROGRAM: Final = "heapster-stream"
 _INTERRUPTED: Final = 130
+_PREFIX: Final = "HEAPSTER_"
+_NEAR: Final = 0.85  # so alike two names are by a slip of the finger only
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -60,21 +63,32 @@ class Brokers(click.ParamType):
     """`HOST:PORT,HOST:PORT,…`, checked for form."""
 
     name = "HOST:PORT,…"
+    _broker = re.compile(r"([\w.-]+|\[[\da-fA-F:.%]+\]):(\d{1,5})", re.ASCII)
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The same text without spaces."""
-        brokers = [broker.strip() for broker in str(value).split(",")]
-        for broker in brokers:
-            host, _, port = broker.rpartition(":")
-            if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= 65535:  # noqa: PLR2004
-                self.fail(f"{broker!r} is not HOST:PORT, as kafka:9092", param, ctx)
+        """The same text without spaces around the commas, and without empty parts, as Kafka's own tools take it."""
+        brokers = [broker.strip() for broker in str(value).split(",") if broker.strip()]
+        for broker in brokers or [""]:
+            parts = self._broker.fullmatch(broker)
+            if parts is None or not 0 < int(parts[2]) <= 65535:  # noqa: PLR2004
+                self.fail(f"{broker!r} is not HOST:PORT, as kafka:9092; several are separated by commas", param, ctx)
         return ",".join(brokers)
 
 
 def flag(name: str, *names: str, **settings: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401 - click's own
     """An option `--name` that is also read from `HEAPSTER_NAME`."""
-    variable = "HEAPSTER_" + name.removeprefix("--").upper().replace("-", "_")
+    variable = _PREFIX + name.removeprefix("--").upper().replace("-", "_")
     return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
+
+
+def misspelt_variables(command: click.Command, environ: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Variables that no flag of the command is read from, each with the one that it nearly is."""
+    known = [each.envvar.removeprefix(_PREFIX) for each in command.params if isinstance(each.envvar, str)]
+    for variable in sorted(environ):
+        name = variable.removeprefix(_PREFIX)
+        near = get_close_matches(name, known, n=1, cutoff=_NEAR)
+        if variable.startswith(_PREFIX) and near and name not in known:
+            yield variable, _PREFIX + near[0]
 
 
 def kafka_flags(command: _Command) -> _Command:

@@ -34,7 +34,7 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     FLAG,
     multiple=True,
     metavar="KEY:URI",
-    help="The cluster, as kubernetes:http://HOST:8080?inClusterConfig=false&kubeletPort=10255; give exactly one."
+    help="The cluster: kubernetes, or kubernetes:https://HOST:PORT?OPTION=VALUE&… in quotes; exactly one."
     " kubernetes.summary_api means the same. Options: inClusterConfig=true, auth= (path of a kubeconfig),"
     " useServiceAccount=false, insecure=false (true: the API server's certificate is not verified); kubeletPort=10255,"
     " nodeStatusPort=false (true: the port that a node's status gives for its kubelet, where it gives one),"

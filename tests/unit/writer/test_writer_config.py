@@ -125,8 +125,8 @@ def test_an_empty_cluster_name_is_not_the_same_as_none() -> None:
         ("concurrency=-1", "the option `concurrency` can only be 1 or more, not -1"),
         ("concurrency=many", "the option `concurrency`: 'many' is not a whole number"),
         ("concurrency=65", "the option `concurrency` can only be 64 or less, not 65"),
-        ("retention=soon", "`retention` 'soon' is not a duration like 4h, 7d or 0"),
-        ("retention=", "`retention` '' is not a duration like 4h, 7d or 0"),
+        ("retention=soon", "`retention` 'soon' is not a duration like 4h or 7d, or INF: for ever"),
+        ("retention=", "`retention` '' is not a duration like 4h or 7d, or INF: for ever"),
         ("retention=30m", "`retention` '30m' is less than 1h, the shortest InfluxDB keeps"),
         ("retention=16000w", "`retention` '16000w' is longer than 292 years: 0 keeps for ever"),
         (

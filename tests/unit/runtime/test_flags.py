@@ -1,0 +1,25 @@
+import click
+import pytest
+
+from runtime.flags import Brokers
+
+
+@pytest.mark.parametrize(
+    ("text", "brokers"),
+    [
+        pytest.param("kafka:9092", "kafka:9092", id="one"),
+        pytest.param("a:1, b-2.example.org:65535", "a:1,b-2.example.org:65535", id="several"),
+        pytest.param("a:1,", "a:1", id="a comma at the end"),
+        pytest.param("[::1]:9092", "[::1]:9092", id="IPv6"),
+    ],
+)
+def test_brokers(text: str, brokers: str) -> None:
+    assert Brokers().convert(text, None, None) == brokers
+
+
+@pytest.mark.parametrize(
+    "text", ["", ",", "kafka", "kafka:", ":9092", "kafka:0", "kafka:65536", "http://kafka:9092", "a:1;b:2", "a:1 b:2"]
+)
+def test_what_is_no_broker_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not HOST:PORT, as kafka:9092; several are separated by commas"):
+        Brokers().convert(text, None, None)

@@ -11,7 +11,7 @@ export PYTHON
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup stack browser demo chaos test test-unit test-integration lint format clean
+.PHONY: help setup stack browser demo servers chaos test test-unit test-integration lint format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
@@ -36,6 +36,9 @@ browser:
 demo: stack ## a simulated cluster through the whole pipeline until Ctrl-C, or for DEMO_SECONDS=90
 	@$(RUN)/python -m stack.demo
 
+servers: stack ## Kafka at 127.0.0.1:9092 and InfluxDB at 127.0.0.1:8086, empty, until Ctrl-C
+	@$(RUN)/python -m stack.servers
+
 chaos: stack ## faults at random for CHAOS_MINUTES=5, by CHAOS_SEED=1, then a comparison point for point
 	@$(RUN)/python -m chaos
 
@@ -58,5 +61,6 @@ format: setup ## put the sources into shape
 	$(RUN)/ruff check --fix .
 
 clean: ## remove what was installed and made
-	rm -rf .venv $(CACHE)/uv-* $(CACHE)/kafka-* $(CACHE)/influxdb-* $(CACHE)/demo $(CACHE)/demo.lock
+	rm -rf .venv $(CACHE)/uv-* $(CACHE)/kafka-* $(CACHE)/influxdb-*
+	rm -rf $(CACHE)/demo $(CACHE)/demo.lock $(CACHE)/servers $(CACHE)/servers.lock
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

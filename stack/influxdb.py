@@ -54,14 +54,15 @@ class InfluxDB(Server):
     user: Final = "root"
     password: Final = "root"  # noqa: S105 - Heapster's default, on loopback
 
-    def __init__(self, folder: Path, *, auth: bool = False) -> None:
+    def __init__(self, folder: Path, *, auth: bool = False, port: int | None = None) -> None:
         """With its data, settings and log in `folder`, a new one; with `auth`, clients must name user and password.
 
-        Installs InfluxDB the first time.
+        A free port if none is given. Installs InfluxDB the first time.
         """
         influxd = install_influxdb() / "influxd"
         self._auth = auth
-        self.port, backup_port = own_ports(2)
+        free_port, backup_port = own_ports(2)
+        self.port = port or free_port
         folder.mkdir(parents=True)
         file = folder / "influxdb.conf"
         file.write_text(settings(folder, self.port, backup_port, auth=auth))

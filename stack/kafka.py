@@ -105,14 +105,18 @@ appender.out.layout.pattern = %d{ISO8601} %-5p %m (%c{1})%n
 class Kafka(Server):
     """One broker; it keeps its ports and its data when it is launched again."""
 
-    def __init__(self, folder: Path, secured: Secured | None = None) -> None:
-        """With its data, settings and log in `folder`, a new one. Installs Kafka the first time."""
+    def __init__(self, folder: Path, secured: Secured | None = None, *, port: int | None = None) -> None:
+        """With its data, settings and log in `folder`, a new one; a free port if none is given.
+
+        Installs Kafka the first time.
+        """
         self._users = secured.scram_users if secured else {}
         self._libs = install_kafka() / "libs"
         self._folder = folder
         self._settings = folder / "server.properties"
         self._logging = folder / "log4j2.properties"
-        self.port, controller_port = own_ports(2)
+        free_port, controller_port = own_ports(2)
+        self.port = port or free_port
         folder.mkdir(parents=True)
         self._settings.write_text(
             "".join(

@@ -26,6 +26,19 @@ def own_ports(count: int) -> list[int]:
     )
 
 
+def usual_port(port: int) -> int:
+    """That port, or a free one if somebody listens on it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended are no matter
+        try:
+            tried.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return own_ports(1)[0]
+            raise
+    return port
+
+
 def _reserved(port: int) -> bool:
     """Take a port that nobody has, and hold it without listening; False if somebody has it.
 

@@ -132,15 +132,15 @@ def processes_of(folder: Path) -> list[str]:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
-    """Starts the demo with data and logs in a folder of its own."""
+    """Starts the demo, or another module, with data and logs in a folder of its own."""
     started: list[Demo] = []
 
-    def start(**settings: str) -> Demo:
+    def start(module: str = "stack.demo", **settings: str) -> Demo:
         (tmp_path / "cache").mkdir()
         for installed in Path(os.environ.get("HEAPSTER_STREAM_CACHE") or ROOT / ".cache").glob("*-*"):
             (tmp_path / "cache" / installed.name).symlink_to(installed.absolute())
         running = subprocess.Popen(
-            [sys.executable, "-m", "stack.demo"],
+            [sys.executable, "-m", module],
             cwd=ROOT,
             env={**os.environ, "HEAPSTER_STREAM_CACHE": str(tmp_path / "cache"), **settings},
             stdin=subprocess.DEVNULL,
@@ -213,4 +213,18 @@ def test_the_demo_says_which_service_has_died(demo: Callable[..., Demo], tmp_pat
     told = ended(running)
     assert running.returncode == 1, told
     assert f"processor has ended with status -9; its log {tmp_path}/cache/demo/processor.log:" in told
+    assert processes_of(tmp_path) == []
+
+
+def test_servers_without_a_pipeline_say_where_they_are_until_interrupted(
+    demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    running = demo("stack.servers")
+    told = told_until(running, "Ctrl-C ends them.")
+    kafka, influxdb = (line.split()[1].rstrip(",") for line in told.splitlines()[-3:-1])
+    assert brokers_listed(int(kafka.rpartition(":")[2])) == 1
+    with urllib.request.urlopen(f"{influxdb}/ping", timeout=60) as answer:
+        assert answer.status == 204
+    running.send_signal(signal.SIGINT)
+    assert (ended(running), running.returncode) == ("", 0)
     assert processes_of(tmp_path) == []

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from stack.ports import own_ports
+from stack.ports import LOOPBACK, own_ports, usual_port
 
 
 @contextmanager
@@ -55,7 +55,16 @@ def test_a_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_everybodys_again_when_its_owner_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    owner = "from stack.ports import own_ports; print(*own_ports(1))"
+    owner = "from stack.ports import LOOPBACK, own_ports, usual_port; print(*own_ports(1))"
     told = subprocess.run([sys.executable, "-c", owner], capture_output=True, text=True, check=True).stdout
     with only(int(told), monkeypatch):
         assert own_ports(1) == [int(told)]
+
+
+def test_the_usual_port_is_given_unless_somebody_listens_on_it() -> None:
+    with socket.socket() as other:
+        other.bind((LOOPBACK, 0))
+        port = other.getsockname()[1]
+        other.listen()
+        assert usual_port(port) != port
+    assert usual_port(port) == port

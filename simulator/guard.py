@@ -35,4 +35,4 @@ class Guard:
 
 ALL_RIGHTS: Final = frozenset(
     f"{verb} {resource}" for verb in ("list", "watch") for resource in ("nodes", "pods", "namespaces")
-) | {"get nodes/stats", "get nodes/proxy"}
+) | {"get nodes/stats", "get nodes/metrics", "get nodes/proxy"}

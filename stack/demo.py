@@ -82,6 +82,7 @@ def _tell(console: Console, settings: DemoSettings, pipeline: Pipeline, folder: 
     ]
     for name, pid, what in rows:
         console.print(f"{name:<10} process {pid:<8} {what}", markup=False)
+    console.print(f"The web page: {pipeline.page_url}", markup=False)
     console.print(f"Logs and data are in {folder}.", markup=False)
     end = "Ctrl-C ends it." if settings.seconds is None else f"It ends after {settings.seconds} s."
     console.print(

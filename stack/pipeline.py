@@ -26,20 +26,23 @@ class Pipeline:
     kafka: Kafka
     influxdb: InfluxDB
     services: tuple[Process, ...]
+    page_url: str  # of the web page
 
     @classmethod
     def in_folder(cls, folder: Path, settings: DemoSettings) -> Self:
         """With data and logs in this folder; nothing runs yet."""
         kafka, influxdb = Kafka(folder / "kafka"), InfluxDB(folder / "influxdb")
+        (page_port,) = own_ports(1)
         services = (
             Process(
                 arguments[0],
                 (sys.executable, "-m", "heapster_stream", *arguments),
                 folder / f"{arguments[0]}.log",
             )
-            for arguments in _arguments(settings, kafka.bootstrap, influxdb.url)
+            for arguments in _arguments(settings, kafka.bootstrap, influxdb.url, page_port)
         )
-        return cls(kafka=kafka, influxdb=influxdb, services=tuple(services))
+        url = f"http://{LOOPBACK}:{page_port}/"
+        return cls(kafka=kafka, influxdb=influxdb, services=tuple(services), page_url=url)
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -73,7 +76,7 @@ class Pipeline:
                 process.stop(_STOP_S)
 
 
-def _arguments(settings: DemoSettings, brokers: str, influxdb_url: str) -> tuple[tuple[str, ...], ...]:
+def _arguments(settings: DemoSettings, brokers: str, influxdb_url: str, page_port: int) -> tuple[tuple[str, ...], ...]:
     api_port, kubelet_port = own_ports(2)
     size = (f"--nodes={settings.nodes}", f"--pods-per-node={settings.pods_per_node}")
     source = f"kubernetes:http://{LOOPBACK}:{api_port}?inClusterConfig=false&kubeletPort={kubelet_port}&cadvisor=true"
@@ -82,4 +85,5 @@ def _arguments(settings: DemoSettings, brokers: str, influxdb_url: str) -> tuple
         ("scraper", f"--source={source}", f"--kafka-brokers={brokers}", f"--metric-resolution={RESOLUTION_S}s"),
         ("processor", f"--kafka-brokers={brokers}", "--extended-metrics"),
         ("writer", f"--kafka-brokers={brokers}", f"--sink=influxdb:{influxdb_url}?db={DATABASE}"),
+        ("api", f"--kafka-brokers={brokers}", f"--heapster-port={page_port}"),
     )

@@ -36,6 +36,11 @@ def ensure_topics(
     return _Topics(kafka, partitions or kafka.partitions).ensure(tuple(topics), grow=grow)
 
 
+def existing_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> Mapping[str, int]:
+    """How many partitions those have that exist; nothing is created. Raises as `ensure_topics`."""
+    return _Topics(kafka, kafka.partitions).existing(tuple(topics))
+
+
 def wait_for_topics(
     kafka: KafkaSettings,
     topics: Iterable[Topic],
@@ -67,9 +72,13 @@ class _Topics:
         settings = {**client_settings(kafka, "heapster-stream-topics"), "error_cb": self._reasons}
         self._admin = AdminClient(settings, logger=client_log)  # type: ignore[arg-type] # takes callbacks as others do
 
-    def ensure(self, topics: tuple[Topic, ...], *, grow: bool) -> Mapping[str, int]:
+    def existing(self, topics: tuple[Topic, ...]) -> Mapping[str, int]:
         found = self._found()
         self._check([topic for topic in topics if topic.name in found])
+        return {topic.name: found[topic.name] for topic in topics if topic.name in found}
+
+    def ensure(self, topics: tuple[Topic, ...], *, grow: bool) -> Mapping[str, int]:
+        found = dict(self.existing(topics))
         missing = [topic for topic in topics if topic.name not in found]
         if missing:
             self._create(missing)

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 import urllib3
+from rich.console import Console
 
 from runtime import flags
 from runtime.errors import ConfigError
@@ -19,7 +20,9 @@ from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
-from schemas.topics import topics
+from schemas.topics import Topic, topics
+from scraper.check import findings
+from scraper.check_report import notes_taken, report
 from scraper.config import FLAG, SourceConfig
 from scraper.schedule import SHORTEST_RESOLUTION
 from scraper.worker import Worker, WorkerConfig
@@ -53,6 +56,7 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     help="Length of a window, in each of which every node is scraped once: from 5s to 24h.",
 )
 @flags.flag("--cluster-name", default="default", help="Name of the cluster: part of every record and key.")
+@click.option("--check", is_flag=True, help="Try the whole configuration once, say what does not work and why, end.")
 @flags.metrics_flags
 @flags.log_level
 def scraper(  # noqa: PLR0913 - a flag each
@@ -61,6 +65,7 @@ def scraper(  # noqa: PLR0913 - a flag each
     kafka: KafkaSettings,
     metric_resolution: int,
     cluster_name: str,
+    check: bool,
     metrics_port: int,
     metrics_ip: str,
     log_level: str,
@@ -74,13 +79,16 @@ def scraper(  # noqa: PLR0913 - a flag each
         raise ConfigError(
             f"--cluster-name={cluster_name!r}: 1 to 200 characters are needed, none of them a slash or unprintable"
         )
+    topic = topics(kafka.prefix).kubelet_stats
+    if check:
+        sys.exit(run_check(source, kafka, topic))
     read_from = SourceConfig.parse(source)
     config = WorkerConfig(
         source=read_from,
         cluster=cluster_name,
         resolution_ns=metric_resolution,
         kafka=kafka,
-        topic=topics(kafka.prefix).kubelet_stats,
+        topic=topic,
     )
     health = Health(time.monotonic)
     with metrics_served(metrics_ip, metrics_port, health):
@@ -99,6 +107,15 @@ def run(config: WorkerConfig, health: Health) -> int:
     KafkaProbe(config.kafka, config.topic.name, health, stopped)
     worker.run()
     return 1 if bugs else 0
+
+
+def run_check(source: tuple[str, ...], kafka: KafkaSettings, topic: Topic) -> int:
+    """Try everything once and print what came of it; 0 if all is well, else 1."""
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    with notes_taken() as notes:
+        found = list(findings(source, kafka, topic))
+    report(found, notes, Console())
+    return 0 if all(each.good for each in found) else 1
 
 
 def _stop_on_bugs(stopped: threading.Event) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
+import orjson
 import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
@@ -25,9 +26,9 @@ _CONNECT_S: Final = 10.0
 _READ_S: Final = 60.0
 _CHUNK_BYTES: Final = 65536
 _SHOWN_BYTES: Final = 300
+_READ_BYTES: Final = 4096  # of a refusal
 _LONGEST_RETRY_AFTER_S: Final = 60
-_OK, _BAD_REQUEST, _UNAUTHORIZED, _GONE = 200, 400, 401, 410
-_NOT_ALLOWED: Final = frozenset({_UNAUTHORIZED, 403})
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _GONE = 200, 400, 401, 403, 410
 
 
 class ApiError(Exception):
@@ -73,6 +74,10 @@ class ApiResource:
             if not continued:
                 return str(metadata.get("resourceVersion") or "")
 
+    def first_version(self, *, longest_s: float) -> str:
+        """The version of a list that nothing is read of. Raises as `list`."""
+        return str((self._page({"limit": "1"}, longest_s).get("metadata") or {}).get("resourceVersion") or "")
+
     def watch(self, version: str, *, longest_s: int | None = None) -> "EventStream":
         """What happens after that version. Raises ApiError, or RelistError: the version is too old."""
         longest_s = WATCH_S if longest_s is None else longest_s
@@ -106,7 +111,7 @@ class ApiResource:
             ).response
             if answer.status == _OK:
                 return answer
-            body = answer.read(_SHOWN_BYTES).decode("utf-8", "replace")
+            body = answer.read(_READ_BYTES)
             answer.close()
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, ApiException):  # what the client makes of a TLS handshake that failed
@@ -122,9 +127,9 @@ class ApiResource:
             self._client = client.ApiClient(configuration)
         return self._client
 
-    def _failure(self, answer: urllib3.BaseHTTPResponse, body: str, *, watching: bool) -> ApiError | RelistError:
+    def _failure(self, answer: urllib3.BaseHTTPResponse, body: bytes, *, watching: bool) -> ApiError | RelistError:
         if answer.status == _GONE or (answer.status == _BAD_REQUEST and watching):
-            return RelistError(body)
+            return RelistError(_message(body))
         if answer.status == _UNAUTHORIZED:
             self._login.refused()
         message = _refusal(self.name, answer.status, body)
@@ -156,10 +161,21 @@ class EventStream:
         self._answer.close()
 
 
-def _refusal(resource: str, status: int, body: str) -> str:
-    if status in _NOT_ALLOWED:
-        return f"HTTP {status}: the scraper needs a role that may list and watch {resource}: {body}"
-    return f"HTTP {status} for /api/v1/{resource}: {body}"
+def _refusal(resource: str, status: int, body: bytes) -> str:
+    message = _message(body)
+    if status == _UNAUTHORIZED:
+        return f"HTTP {status}: the API server does not accept who we are: {message}"
+    if status == _FORBIDDEN:
+        return f"HTTP {status}: the scraper needs a role that may list and watch {resource}: {message}"
+    return f"HTTP {status} for /api/v1/{resource}: {message}"
+
+
+def _message(body: bytes) -> str:
+    """What a Status object says, or the beginning of whatever else came."""
+    try:
+        return str(orjson.loads(body)["message"])[:_SHOWN_BYTES]
+    except (ValueError, TypeError, KeyError):
+        return body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
 
 
 def _retry_after_s(text: str | None) -> float:

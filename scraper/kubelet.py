@@ -48,6 +48,12 @@ _PLAIN: Final = {"Accept": "application/json, text/plain", "Accept-Encoding": "i
 class ScrapeError(Exception):
     """The kubelet could not be read; the message says why. Not tried again within the window."""
 
+    def __init__(self, message: str, *, status: int | None = None, right: str = "") -> None:
+        """`status` is HTTP's, if there was an answer; `right` is what one must have the right to get."""
+        super().__init__(message)
+        self.status = status
+        self.right = right
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -152,7 +158,8 @@ class KubeletClient:
         if answer.status_code != _OK:
             if answer.status_code == _UNAUTHORIZED:
                 self._reach.refused()
-            raise ScrapeError(f"{url}: {self._refusal(url, answer.status_code, body)}")
+            message = f"{url}: {self._refusal(url, answer.status_code, body)}"
+            raise ScrapeError(message, status=answer.status_code, right=self._reach.right(url))
         return _Reply(body, answer.headers, asked_at_ns, answered_at_ns)
 
     def _refusal(self, url: str, status: int, body: bytes) -> str:

@@ -24,10 +24,10 @@ class Snapshot:
         cls, nodes: Collection[ClusterNode], pods: Collection[ApiPod], namespaces: Collection[ClusterNamespace]
     ) -> Self:
         """With its indexes made."""
-        unfit = {node.name: reason for node in nodes if (reason := _unfit(node))}
-        fit = {node.name: node for node in nodes if node.name not in unfit}
+        reasons = {node.name: reason for node in nodes if (reason := unfit(node))}
+        fit = {node.name: node for node in nodes if node.name not in reasons}
         known = {namespace.name: namespace for namespace in namespaces}
-        return cls(nodes=fit, unfit=unfit, pods=PodIndex.of(pods, fit), namespaces=known)
+        return cls(nodes=fit, unfit=reasons, pods=PodIndex.of(pods, fit), namespaces=known)
 
     def seeing(self, pods: Collection[ApiPod]) -> Self:
         """The same with other pods: those that a kubelet lists, where the API is not asked for any."""
@@ -71,7 +71,7 @@ class Snapshot:
         )
 
 
-def _unfit(node: ClusterNode) -> str | None:
+def unfit(node: ClusterNode) -> str | None:
     """Why a node is not scraped (docs/labels.md, 8); None if it is."""
     if not node.ready:
         return f"node {node.name} is not ready"

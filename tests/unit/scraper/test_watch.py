@@ -188,10 +188,10 @@ def test_an_outage_is_told_once_and_outlived(
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (401, "HTTP 401: the scraper needs a role that may list and watch pods: "),
+        (401, "HTTP 401: the API server does not accept who we are: failing with 401"),
         (403, "HTTP 403: the scraper needs a role that may list and watch pods: "),
         (404, "HTTP 404 for /api/v1/pods: "),
-        (500, "HTTP 500 for /api/v1/pods: "),
+        (500, "HTTP 500 for /api/v1/pods: failing with 500, as it was told to"),
     ],
 )
 def test_a_refusal_says_what_is_needed_and_is_asked_again(

@@ -24,7 +24,7 @@ from api.store import Store
 from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from schemas.topics import topics
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ _FILE: Final = click.Path(path_type=Path)
 )
 @flags.flag("--disable-export", is_flag=True, help="Export nothing.")
 @flags.flag("--disable-metric-sink", is_flag=True, help="Keep nothing in memory: what needs it answers 503.")
-@flags.log_level
+@flags.log_flags
 def api(  # noqa: PLR0913 - a flag each
     *,
     kafka: KafkaSettings,
@@ -69,13 +69,13 @@ def api(  # noqa: PLR0913 - a flag each
     historical_source: str | None,
     disable_export: bool,
     disable_metric_sink: bool,
-    log_level: str,
+    logs: LogSettings,
 ) -> None:
     """Answer what Heapster answered: the model API, the resource metrics API, the export.
 
     Start as many as you like: each reads all of derived-metrics.
     """
-    start_logging(log_level)
+    logs.start()
     security = Security.parse(
         tls_cert=tls_cert,
         tls_key=tls_key,
@@ -92,7 +92,7 @@ def api(  # noqa: PLR0913 - a flag each
     )
     server = Server(address, security, choices)
     followed = FollowConfig(kafka=kafka, cluster=cluster_name, topic=topics(kafka.prefix).derived_metrics)
-    sys.exit(server.run(followed if choices.metric_sink else None, log_level))
+    sys.exit(server.run(followed if choices.metric_sink else None, logs))
 
 
 class Server:
@@ -121,9 +121,9 @@ class Server:
         if security.access is None and not address.loopback:
             log.warning("whoever reaches this address may ask: see --token-file and --tls-client-ca")
 
-    def run(self, followed: FollowConfig | None, log_level: str) -> int:
+    def run(self, followed: FollowConfig | None, logs: LogSettings) -> int:
         """Until told to stop; the exit status."""
-        intake = None if followed is None else Intake(followed, log_level, self._take, self._fail)
+        intake = None if followed is None else Intake(followed, logs, self._take, self._fail)
         if intake is not None:
             intake.start()
         try:

@@ -15,7 +15,7 @@ from typing import Final
 from api.columns import Packed
 from api.follow import Deliver, FollowConfig, Follower
 from api.health import Progress
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,11 @@ _END_WITHIN_S: Final = 5.0
 class Intake:
     """The following process, and the thread that hands on what it delivers."""
 
-    def __init__(self, config: FollowConfig, log_level: str, deliver: Deliver, failed: Callable[[], None]) -> None:
+    def __init__(self, config: FollowConfig, logs: LogSettings, deliver: Deliver, failed: Callable[[], None]) -> None:
         """`failed` is called if the process ends by itself."""
         context = multiprocessing.get_context("spawn")
         self._from_process, to_us = context.Pipe(duplex=False)
-        self._process = context.Process(target=_follow, args=(config, log_level, to_us), name="follow", daemon=True)
+        self._process = context.Process(target=_follow, args=(config, logs, to_us), name="follow", daemon=True)
         self._to_us = to_us
         self._deliver = deliver
         self._failed = failed
@@ -59,10 +59,10 @@ class Intake:
                 self._failed()
 
 
-def _follow(config: FollowConfig, log_level: str, to_parent: Connection) -> None:
+def _follow(config: FollowConfig, logs: LogSettings, to_parent: Connection) -> None:
     """The process: until it is terminated, or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business, who then ends us
-    start_logging(log_level)
+    logs.start()
 
     def deliver(news: Packed | Progress) -> None:
         to_parent.send(news)

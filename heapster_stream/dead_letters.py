@@ -10,7 +10,7 @@ from heapster_stream.letters import Letter, all_letters, one_letter, sent_again
 from runtime import dead_letter, flags
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from runtime.stopping import end_at_once_on_ctrl_c
 
 _FLUSH_S: Final = 30.0
@@ -24,7 +24,7 @@ def dead_letters() -> None:
     A letter is named TOPIC/PARTITION/OFFSET, as `list` shows it. Letters stay in their topic until its retention.
     """
     end_at_once_on_ctrl_c()
-    start_logging("critical")  # what fails is raised
+    LogSettings("critical").start()  # what fails is raised
 
 
 @dead_letters.command("list", context_settings=flags.CONTEXT)

@@ -9,7 +9,7 @@ from runtime import flags
 from runtime.duration import NS_PER_MS, influx_duration_ns
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from runtime.topics import ensure_topics
 from schemas import topics as catalogue
 
@@ -23,18 +23,18 @@ from schemas import topics as catalogue
     help="How long raw statistics are kept, as 30d, 12h or INF for ever: as far back can be replayed.",
 )
 @flags.flag("--derived-metrics-retention", default="7d", help="How long computed metrics are kept, as 7d, 12h or INF.")
-@flags.log_level
+@flags.log_flags
 def topics(
     kafka: KafkaSettings,
     kubelet_stats_retention: str,
     derived_metrics_retention: str,
-    log_level: str,
+    logs: LogSettings,
 ) -> None:
     """Create the topics that are missing, those of the processor's tables too; existing ones stay as they are.
 
     The services do the same at start, with these defaults. Where only this command may create topics, run it first.
     """
-    start_logging("critical" if log_level == "info" else log_level)  # what fails is raised
+    logs.quieter("critical").start()  # what fails is raised
     raw_ms = _retention_ms("--kubelet-stats-retention", kubelet_stats_retention)
     derived_ms = _retention_ms("--derived-metrics-retention", derived_metrics_retention)
     live = catalogue.topics(kafka.prefix)

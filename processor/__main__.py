@@ -18,7 +18,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
@@ -36,7 +36,7 @@ _LONGEST_STOP_S: Final = 6.0
 @flags.label_flags
 @flags.extended_metrics
 @flags.metrics_flags
-@flags.log_level
+@flags.log_flags
 def processor(  # noqa: PLR0913 - a flag each
     *,
     kafka: KafkaSettings,
@@ -46,13 +46,13 @@ def processor(  # noqa: PLR0913 - a flag each
     extended_metrics: bool,
     metrics_port: int,
     metrics_ip: str,
-    log_level: str,
+    logs: LogSettings,
 ) -> None:
     """Compute rates, utilization and sums, attach labels: kubelet-stats in, derived-metrics out.
 
     Start as many as you like: they share the partitions. State lives in memory and in Kafka, none on disk.
     """
-    start_logging(log_level)
+    logs.start()
     rules = label_rules(label_separator, store_label, ignore_label)
     health = Health(time.monotonic)
     with metrics_served(metrics_ip, metrics_port, health):

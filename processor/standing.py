@@ -1,5 +1,6 @@
 """How a worker stands, told once a second to whoever watches it: also while its tables are being restored."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -7,6 +8,8 @@ import faust
 
 from processor import telemetry
 from runtime.health import NO_PARTITIONS, PARTITIONS, Health
+
+log = logging.getLogger(__name__)
 
 EVERY_S: Final = 1.0
 STUCK_AFTER_S: Final = 60.0
@@ -24,6 +27,7 @@ class Standing:
         self._lag = lag
         self._health = health
         self._generation = 0
+        self._told: dict[str, list[int]] = {}  # by topic
         health.report(PARTITIONS, NO_PARTITIONS)
 
     async def run(self) -> None:
@@ -36,8 +40,15 @@ class Standing:
             self._health.report(PARTITIONS, None if has_work else NO_PARTITIONS)
             self._health.report("state", RECOVERING if has_work and recovering else None)
             telemetry.note_lag(lag)
+            self._tell({topic: sorted(partitions) for topic, partitions in lag.items()})
             self._count_rebalances()
             await self._app.sleep(EVERY_S)
+
+    def _tell(self, partitions: dict[str, list[int]]) -> None:
+        for topic, numbers in partitions.items():
+            if numbers != self._told.get(topic, []):
+                log.info("partitions of this worker", extra={"topic": topic, "partitions": numbers})
+        self._told = partitions
 
     def _count_rebalances(self) -> None:
         generation = self._app.consumer_generation_id or 0

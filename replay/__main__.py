@@ -27,7 +27,7 @@ from runtime import flags
 from runtime.errors import ConfigError, UnavailableError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from runtime.memory import keep_freed_memory
 from runtime.stopping import stop_on_signals
 from runtime.topics import ensure_topics
@@ -51,7 +51,7 @@ class Plan:
     writer: WriterConfig
     sinks: tuple[str, ...]
     offsets: Offsets
-    log_level: str
+    logs: LogSettings
 
 
 @click.command("replay", context_settings=flags.CONTEXT)
@@ -71,7 +71,7 @@ class Plan:
 )
 @flags.label_flags
 @flags.extended_metrics
-@flags.log_level
+@flags.log_flags
 def replay(  # noqa: PLR0913 - a flag each
     *,
     kafka: KafkaSettings,
@@ -83,14 +83,15 @@ def replay(  # noqa: PLR0913 - a flag each
     store_label: tuple[str, ...],
     ignore_label: tuple[str, ...],
     extended_metrics: bool,
-    log_level: str,
+    logs: LogSettings,
 ) -> None:
     """Compute a stretch of history once more, as fast as it can, and stop at its end; the live pipeline goes on.
 
     The result is what the live run wrote, point for point. May be started several times: workers with the same
     suffix share it, and one that was killed goes on where it was.
     """
-    start_logging("warning" if log_level == "info" else log_level)
+    logs = logs.quieter("warning")
+    logs.start()
     rules = label_rules(label_separator, store_label, ignore_label)
     build_sinks(sink)
     stretch = Stretch(_time("--from", from_), _time("--to", to))
@@ -116,7 +117,7 @@ def replay(  # noqa: PLR0913 - a flag each
         ),
         sinks=sink,
         offsets=offsets,
-        log_level=log_level,
+        logs=logs,
     )
     sys.exit(run(plan, history))
 
@@ -127,9 +128,9 @@ def run(plan: Plan, history: History) -> int:
     config, groups = plan.processor, Groups(plan.processor.kafka)
     ensure_topics(config.kafka, config.topics.all, partitions=len(plan.offsets.begin))
     groups.begin_at(config.group, config.topics.kubelet_stats.name, plan.offsets.begin)
-    workers = [Worker("processor", _process, (config, plan.log_level))]
+    workers = [Worker("processor", _process, (config, plan.logs))]
     if plan.sinks:
-        workers.append(Worker("writer", _write, (plan.writer, plan.sinks, plan.log_level)))
+        workers.append(Worker("writer", _write, (plan.writer, plan.sinks, plan.logs)))
     try:
         done = _watch(plan, groups, history, workers, stopped)
     finally:
@@ -170,17 +171,17 @@ class Worker:
         return process
 
 
-def _process(parent: int, config: ProcessorConfig, log_level: str) -> None:
+def _process(parent: int, config: ProcessorConfig, logs: LogSettings) -> None:
     _end_with(parent)
     keep_freed_memory()
-    start_logging("warning" if log_level == "info" else log_level)
+    logs.start()
     run_processor(config, Health(time.monotonic))
 
 
-def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], log_level: str) -> None:
+def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], logs: LogSettings) -> None:
     _end_with(parent)
     keep_freed_memory()
-    start_logging("warning" if log_level == "info" else log_level)
+    logs.start()
     sys.exit(run_writer(config, build_sinks(sinks), Health(time.monotonic)))
 
 

@@ -14,6 +14,7 @@ from runtime.duration import NS_PER_MS, go_duration_ns
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
 from runtime.kafka_properties import FLAG, kafka_properties
+from runtime.logs import DEFAULT_LEVEL, LOG_FORMS, LogForm, LogSettings
 from schemas.topics import DEFAULT_PARTITIONS
 
 PROGRAM: Final = "heapster-stream"
@@ -170,10 +171,30 @@ _replication_factor: Final = flag(
     help="Copies of a topic that is created, on different brokers; the brokers' own default if not given.",
     show_default="the brokers' default",
 )
-log_level: Final = flag(
+
+
+def log_flags(command: _Command) -> _Command:
+    """`--log-level` and `--log-format`, handed to the command together as `logs: LogSettings`."""
+
+    @_log_level
+    @_log_format
+    @wraps(command)
+    def given(*, log_level: str, log_format: LogForm | None, **others: object) -> object:
+        return command(logs=LogSettings(log_level, log_format), **others)
+
+    return cast("_Command", given)
+
+
+_log_format: Final = flag(
+    "--log-format",
+    type=click.Choice(LOG_FORMS, case_sensitive=False),
+    show_default="text at a terminal, json elsewhere",
+    help="Form of the log: a JSON object a line, or a line for people.",
+)
+_log_level: Final = flag(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
+    default=DEFAULT_LEVEL,
     help="How much is logged.",
 )
 

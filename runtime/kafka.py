@@ -40,7 +40,7 @@ class KafkaSettings:
     def check(self) -> None:
         """Raises ConfigError: librdkafka does not take the properties, as one that is misspelt or a missing file."""
         try:
-            AdminClient(dict(self.properties), logger=client_log)
+            AdminClient({**self.properties, "log_level": 0})
         except KafkaException as error:
             raise ConfigError(
                 f"{FLAG}: {error.args[0].str().removeprefix('Failed to create admin client: ')}"

@@ -1,6 +1,8 @@
 """Asks Kafka every few seconds whether it is there: nothing else in a quiet process would notice that it is not."""
 
+import logging
 import threading
+import time
 from typing import Final
 
 from confluent_kafka import KafkaException
@@ -8,6 +10,8 @@ from confluent_kafka.admin import AdminClient
 
 from runtime.health import KAFKA, Health
 from runtime.kafka import KafkaSettings, Reasons, client_log, client_settings
+
+log = logging.getLogger(__name__)
 
 EVERY_S: Final = 5.0
 _TIMEOUT_S: Final = 5.0
@@ -25,13 +29,25 @@ class KafkaProbe(threading.Thread):
         self._topic = topic
         self._health = health
         self._stopped = stopped
+        self._away_since_s: float | None = None
         self.start()
 
     def run(self) -> None:
         """Ask until told to stop."""
         while not self._stopped.is_set():
-            self._health.report(KAFKA, self._ask())
+            reason = self._ask()
+            self._health.report(KAFKA, reason)
+            self._tell(reason)
             self._stopped.wait(EVERY_S)
+
+    def _tell(self, reason: str | None) -> None:
+        """Once when an outage begins, once when it is over."""
+        if reason is not None and self._away_since_s is None:
+            self._away_since_s = time.monotonic()
+            log.warning("Kafka is away: waiting for it", extra={"error": reason})
+        elif reason is None and self._away_since_s is not None:
+            log.info("Kafka answers again", extra={"after_s": round(time.monotonic() - self._away_since_s, 1)})
+            self._away_since_s = None
 
     def _ask(self) -> str | None:
         try:

@@ -15,7 +15,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
@@ -58,7 +58,7 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 @flags.flag("--cluster-name", default="default", help="Name of the cluster: part of every record and key.")
 @click.option("--check", is_flag=True, help="Try the whole configuration once, say what does not work and why, end.")
 @flags.metrics_flags
-@flags.log_level
+@flags.log_flags
 def scraper(  # noqa: PLR0913 - a flag each
     *,
     source: tuple[str, ...],
@@ -68,13 +68,13 @@ def scraper(  # noqa: PLR0913 - a flag each
     check: bool,
     metrics_port: int,
     metrics_ip: str,
-    log_level: str,
+    logs: LogSettings,
 ) -> None:
     """Read every node's kubelet once a window, and what the Kubernetes API says about it, into kubelet-stats.
 
     Start as many as you like: Kafka shares the nodes among them, and gives those of one that dies to the others.
     """
-    start_logging(log_level)
+    logs.start()
     if not _CLUSTER_NAME.fullmatch(cluster_name):
         raise ConfigError(
             f"--cluster-name={cluster_name!r}: 1 to 200 characters are needed, none of them a slash or unprintable"

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from runtime import flags
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from simulator.cluster import Shape
 from simulator.listening import FIRST_KUBELET_IP, LOOPBACK, Layout
 from simulator.server import SimulatedCluster
@@ -53,7 +53,7 @@ def simulate(nodes: int, pods_per_node: int, seed: int, unready_nodes: bool, **l
 
     Pods come and go, restart and change labels; what a node shows depends on nothing but seed and time.
     """
-    start_logging()
+    LogSettings().start()
     shape = Shape(nodes=nodes, pods_per_node=pods_per_node, seed=seed, unready_nodes=unready_nodes)
     cluster = SimulatedCluster.generated(shape, Layout(**layout))  # type: ignore[arg-type]  # click has checked them
     asyncio.run(_serve(cluster, shape))

@@ -14,7 +14,7 @@ from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.influxdb import INFLUXDB, OF_1_X, ignored_parts
 from runtime.kafka import KafkaSettings
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
@@ -48,13 +48,13 @@ _FLAG: Final = "--sink"
     " insecuressl=false.",
 )
 @flags.metrics_flags
-@flags.log_level
-def writer(kafka: KafkaSettings, sink: tuple[str, ...], metrics_port: int, metrics_ip: str, log_level: str) -> None:
+@flags.log_flags
+def writer(kafka: KafkaSettings, sink: tuple[str, ...], metrics_port: int, metrics_ip: str, logs: LogSettings) -> None:
     """Write derived-metrics to InfluxDB, retrying until it takes the points; what it refuses becomes a dead letter.
 
     Start as many as you like: those with the same sink share its partitions.
     """
-    start_logging(log_level)
+    logs.start()
     sinks = build(sink)
     health = Health(time.monotonic)
     with metrics_served(metrics_ip, metrics_port, health):

@@ -1,7 +1,10 @@
 """The whole pipeline on a Kafka that asks who one is, over TLS, and that several teams share."""
 
+import re
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,20 +102,22 @@ def test_everything_speaks_to_it_and_keeps_to_its_prefix(
         source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}"
         services = [
             service("processor", *known),
-            service("writer", *known, sink),
+            service("writer", *known, sink, "--log-level=debug", "--kafka-config=debug=security"),
             service("scraper", *known, f"--source={source}", "--metric-resolution=5s"),
+            service("api", *known, "--heapster-port=0"),
         ]
         found = Database(influxdb, influx_database)
 
         wait_until(lambda: len(window_ends(found)) >= 2, "two windows of the cluster in InfluxDB")
-        assert [one.running for one in services] == [True, True, True]
+        wait_until(lambda: answers(services[-1], "/readyz"), "the api is ready")
+        assert all(one.running for one in services)
         admin = AdminClient({"bootstrap.servers": site.kafka.bootstrap})
         topics = {name for name in admin.list_topics(timeout=30).topics if not name.startswith("__")}
         groups = {each.group_id for each in admin.list_consumer_groups().result().valid}
         assert all(name.startswith(PREFIX) for name in topics | groups), (topics, groups)
         assert f"{PREFIX}heapster-processor-samples-changelog" in topics
-        for one in services:
-            assert one.stop() == 0
+        assert [one.stop() for one in services[:-1]] == [0, 0, 0]
+        services[-1].stop()
     letters = ran("dead-letters", "list", *known)
     assert (letters.returncode, letters.stderr) == (0, "0 dead letters\n")
     first, *_, last = window_ends(found)
@@ -120,6 +125,15 @@ def test_everything_speaks_to_it_and_keeps_to_its_prefix(
     replayed = ran("replay", *known, *stretch, "--topic-suffix=-again")
     assert replayed.returncode == 0, replayed.stderr
     assert all("alice-secret" not in one.log.read_text() for one in services)
+
+
+def answers(api: Process, path: str) -> bool:
+    """Whether the api, once it serves, has a good answer."""
+    urls = re.findall(r'"url": "(\S+)"', api.text)
+    try:
+        return bool(urls) and urllib.request.urlopen(urls[0] + path, timeout=10).status == 200
+    except urllib.error.HTTPError:
+        return False
 
 
 def window_ends(database: Database) -> list[int]:

@@ -31,13 +31,13 @@ PARTITIONS: Final = 4
 RUN: Final = """
 import sys, time
 from runtime.health import Health
-from runtime.logs import start_logging
+from runtime.logs import LogSettings
 from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 from schemas.topics import Topic
 from writer.__main__ import WriterConfig, build, run
 brokers, source, dead_letter, *sinks = sys.argv[1:]
-start_logging()
+LogSettings().start()
 config = WriterConfig(
     kafka=KafkaSettings(brokers),
     source=Topic(name=source, retention_ms=-1),

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -16,6 +17,7 @@ from schemas.topics import Topic
 log = logging.getLogger(__name__)
 
 _REQUEST_TIMEOUT_S: Final = 5.0  # less than the 10 s that a process has to end
+_LOOK_EVERY_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 _NOT_ALLOWED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
@@ -82,11 +84,12 @@ class _Topics:
         missing = [topic for topic in topics if topic.name not in found]
         if missing:
             self._create(missing)
+            found = self._listed({topic.name for topic in topics})
         for name in (topic.name for topic in topics if grow):
-            if found.get(name, self._partitions) < self._partitions:
+            if found[name] < self._partitions:
                 self._grow(name)
                 found[name] = self._partitions
-        return {topic.name: found.get(topic.name, self._partitions) for topic in topics}
+        return {topic.name: found[topic.name] for topic in topics}
 
     def _found(self) -> dict[str, int]:
         try:
@@ -95,6 +98,15 @@ class _Topics:
             self._admin.poll(0)  # hands out what was heard
             raise self._reasons.error(error.args[0]) from error
         return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+
+    def _listed(self, names: set[str]) -> dict[str, int]:
+        """Wait until clients find what has been created: a processor would take over without its tables."""
+        ends_s = time.monotonic() + _REQUEST_TIMEOUT_S
+        while missing := names - (found := self._found()).keys():
+            if time.monotonic() > ends_s:
+                raise UnavailableError(f"Kafka has created {', '.join(sorted(missing))} and does not list it yet")
+            time.sleep(_LOOK_EVERY_S)
+        return found
 
     def _check(self, topics: list[Topic]) -> None:
         if not topics:

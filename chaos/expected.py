@@ -12,6 +12,7 @@ from processor.labels import LabelRules
 from processor.node import derive
 from processor.partition import KEPT_WINDOWS
 from processor.step import node_batch, node_sample
+from processor.utilization import unrated
 from schemas.codec import UndecodableError
 from schemas.group_sum import GroupSum
 from schemas.metric_batch import MetricBatch
@@ -58,11 +59,11 @@ class _Partition:
         earlier_ns = max((each for each in samples if end_ns - kept_ns <= each < end_ns and not late), default=None)
         result = derive(scrape, None if earlier_ns is None else samples[earlier_ns], LabelRules())
         self.taken.add((scrape.key, end_ns))
-        self.newest_ns = max(self.newest_ns, end_ns)
+        self.newest_ns = max(self.newest_ns, min(end_ns, scrape.scraped_at_ns))
         if not late:
             samples[end_ns] = node_sample(scrape, result, 0)
             self._add(samples[end_ns])
-        return node_batch(scrape, result.sets, 0)
+        return node_batch(scrape, unrated(result.sets) if late else result.sets, 0)
 
     def _add(self, sample: NodeSample) -> None:
         for each in sample.contributions:

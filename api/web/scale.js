@@ -13,6 +13,6 @@ export function stepFor(greatest, binary) {
   }
   const unit = 1024 ** Math.max(0, Math.floor(Math.log2(least) / 10));
   const step = unit * 2 ** Math.ceil(Math.log2(least / unit) - 1e-9);
-  // 3 of 4 ticks of one power would leave nearly half of the chart empty: half steps where they are round too
-  return 0.75 * step >= least && step >= 4 * unit ? 0.75 * step : step;
+  // Three quarters of a power, where every tick is round in the same unit: less of the chart stays empty.
+  return 0.75 * step >= least && step >= 4 * unit && greatest < 1024 * unit ? 0.75 * step : step;
 }

@@ -369,6 +369,19 @@ def test_every_view_fits_a_phone(small: str, browser: Browser) -> None:
             assert tab.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def test_it_works_below_another_path_as_behind_kubectl_proxy(small: str, browser: Browser) -> None:
+    with visit(browser, small) as tab:
+        tab.page.route(
+            f"{small}/services/api:/proxy/**",
+            lambda route: route.fulfill(
+                response=route.fetch(url=route.request.url.replace("/services/api:/proxy", ""))
+            ),
+        )
+        tab.open("services/api:/proxy/#/nodes")
+        expect(tab.page.locator("tbody th")).to_have_text(["node-000", "node-001"])
+        assert [url for url in tab.asked if "/proxy/" not in url] == []
+
+
 def test_numbers_as_people_read_them(small: str, browser: Browser) -> None:
     cases = {
         "cpu": [
@@ -390,3 +403,15 @@ def test_numbers_as_people_read_them(small: str, browser: Browser) -> None:
             call = "([name, values]) => import('/web/format.js').then((format) => values.map(format[name]))"
             found = tab.page.evaluate(call, [function, [value for value, _ in values]])
             assert found == [text for _, text in values]
+
+
+def test_axes_have_round_ticks(small: str, browser: Browser) -> None:
+    mib, gib = 1024**2, 1024**3
+    cases = [
+        ((0, False), 1), ((7, False), 2), ((100, False), 25), ((1704, False), 500), ((4001, False), 2000),
+        ((0, True), 1024), ((100 * mib, True), 32 * mib), ((90 * mib, True), 24 * mib), ((1500 * gib, True), 512 * gib),
+    ]  # fmt: skip
+    with visit(browser, small) as tab:
+        tab.open()
+        call = "(cases) => import('/web/scale.js').then(({ stepFor }) => cases.map((each) => stepFor(...each)))"
+        assert tab.page.evaluate(call, [list(asked_for) for asked_for, _ in cases]) == [step for _, step in cases]

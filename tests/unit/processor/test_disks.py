@@ -1,10 +1,15 @@
 from collections.abc import Mapping
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from processor.labels import LabelRules
 from processor.node import NodeResult, derive
 from processor.problems import Problem
-from processor.step import node_sample
+from processor.step import node_batch, node_sample
 from schemas.catalogue import Number
+from schemas.metric_batch import decode_batch, encode_batch
+from schemas.node_sample import decode_sample, encode_sample
 from tests.scrapes import summary_scrape
 
 SECONDS = 1_502_621_460  # 2017-08-13T10:51:00Z
@@ -137,3 +142,21 @@ def test_without_lines_nothing_is_added() -> None:
     plain = derive(summary_scrape(SUMMARY), None, LabelRules())
     assert derived([]) == plain
     assert plain.disks == {}
+
+
+@given(st.data())
+def test_damaged_lines_stop_nothing(data: st.DataObject) -> None:
+    lines = bytearray(
+        "\n".join([cache(1000), cache(300, "/pod/a", "web"), reads(100, at=60), reads(5, "sdb")]).encode()
+    )
+    at = data.draw(st.integers(0, len(lines)))
+    lines[at : data.draw(st.integers(at, len(lines)))] = data.draw(
+        st.binary(max_size=20) | st.sampled_from([b"9" * 400, b"\n", b'"', b"}", b"\\", b"{", b" 1e308 ", b"-"])
+    )
+    before = summary_scrape(SUMMARY, cadvisor=reads(0).encode())
+    previous = node_sample(before, derive(before, None, LabelRules()), 0)
+    scrape = summary_scrape(SUMMARY, cadvisor=bytes(lines))
+    result = derive(scrape, previous, LabelRules())
+    batch, sample = node_batch(scrape, result.sets, 1), node_sample(scrape, result, 1)
+    assert decode_batch(encode_batch(batch)) == batch
+    assert decode_sample(encode_sample(sample)) == sample

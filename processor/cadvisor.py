@@ -15,8 +15,6 @@ from schemas.keys import node_key, pod_container_key, pod_key, sys_container_key
 
 NS_PER_MS: Final = 1_000_000
 ROOT: Final = "/"
-PAUSE: Final = "POD"
-"""The container that only holds a pod's network: its numbers are not the pod's."""
 
 SYS_CONTAINERS: Final[Mapping[str, str]] = {
     "kubelet": "kubelet",
@@ -90,11 +88,10 @@ def entity_keys(cgroups: Collection[Cgroup], node: str, known: Container[str]) -
 
 
 def _key(cgroup: Cgroup, node: str) -> str:
-    """Of a node, a pod or its container; empty for others, the pause container among them."""
+    """Of a node, a pod or its container; empty for others."""
     if cgroup.namespace and cgroup.pod:
-        if cgroup.container:
-            pause = cgroup.container == PAUSE
-            return "" if pause else pod_container_key(cgroup.namespace, cgroup.pod, cgroup.container)
+        if cgroup.container:  # the pause container, POD, is one that no Summary lists
+            return pod_container_key(cgroup.namespace, cgroup.pod, cgroup.container)
         return "" if cgroup.name else pod_key(cgroup.namespace, cgroup.pod)  # with a name it is the sandbox
     return node_key(node) if cgroup.path == ROOT else ""
 

@@ -154,7 +154,7 @@ def test_whose_a_cgroup_is(of: Cgroup, key: str | None) -> None:
 
 
 def test_of_several_cgroups_that_may_be_a_system_container_one_is() -> None:
-    docker, containerd = cgroup("/system.slice/docker.service"), cgroup("/system.slice/containerd.service")
+    docker, containerd = cgroup("/system.slice/docker.service"), cgroup("/containerd.service")
     inner = cgroup("/docker/4af1/system.slice/docker.service")
     assert entity_keys({docker, containerd, inner}, "n1", {"node:n1/container:docker-daemon"}) == {
         docker: "node:n1/container:docker-daemon"

@@ -70,6 +70,12 @@ def test_pressure_is_read_of_cpu_memory_and_io() -> None:
         assert type(pressure["pressure/cpu_full_avg300"]) is float
 
 
+def test_what_a_pod_does_not_report_of_these_is_not_made_up_of_its_containers() -> None:
+    own = {"cpu": {"time": TIME, "psi": PSI}, "swap": {"swapUsageBytes": 7, "swapAvailableBytes": 9}}
+    found = derived(summary_scrape(summary({}, {}, own)))
+    assert not {name for name in values(found, POD) if name.startswith(("pressure/", "memory/swap"))}
+
+
 def test_processes_are_counted_on_nodes_and_pods() -> None:
     node, pod = {"rlimit": {"time": TIME, "maxpid": 125722, "curproc": 1414}}, {"process_stats": {"process_count": 3}}
     found = derived(summary_scrape(summary(node, pod, {})))

@@ -38,6 +38,7 @@ def hashed(value: str) -> dict[str, str]:
         pytest.param(pod("Job", "night-29371395"), ("CronJob", "night"), id="CronJob"),
         pytest.param(pod("Job", "night-1762283700"), ("CronJob", "night"), id="CronJob before 1.21: seconds"),
         pytest.param(pod("Job", "import-20251104"), ("Job", "import-20251104"), id="a date in a Job's own name"),
+        pytest.param(pod("Job", "import-99999999"), ("Job", "import-99999999"), id="digits of a time far ahead"),
         pytest.param(pod("Job", "night-29371395", started=None), ("Job", "night-29371395"), id="not started yet"),
     ],
 )

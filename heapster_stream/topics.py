@@ -1,5 +1,6 @@
 """`heapster-stream topics`: creates the topics with the settings of your choice, before any service does."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import click
@@ -10,8 +11,9 @@ from runtime.duration import NS_PER_MS, influx_duration_ns
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.topics import ensure_topics
+from runtime.topics import Found, ensure_topics, found_topics
 from schemas import topics as catalogue
+from schemas.topics import Topic
 
 
 @click.command("topics", context_settings=flags.CONTEXT)
@@ -43,9 +45,12 @@ def topics(
         kubelet_stats=replace(live.kubelet_stats, retention_ms=raw_ms),
         derived_metrics=replace(live.derived_metrics, retention_ms=derived_ms),
     ).all
+    before = found_topics(kafka, wanted)
     found = ensure_topics(kafka, wanted)
-    for name, partitions in found.items():
-        click.echo(_line(name, partitions, kafka.partitions))
+    for topic in wanted:
+        click.echo(_line(topic.name, found[topic.name], kafka.partitions))
+        for difference in _kept(kafka, topic, before[topic.name]) if topic.name in before else ():
+            click.echo(f"  {difference}")
     for changelog, source in changelogs(kafka.named(GROUP), live):
         count = found[source.name]
         of_table = ensure_topics(kafka, [changelog], partitions=count, grow=True)
@@ -55,6 +60,22 @@ def topics(
 def _line(name: str, found: int, asked: int) -> str:
     kept = "" if found == asked else f" (asked for {asked}: it was there before)"
     return f"{name}: {found} partitions{kept}"
+
+
+def _kept(kafka: KafkaSettings, topic: Topic, found: Found) -> Iterator[str]:
+    """What stays as it was, unlike what was asked for, and how it is changed."""
+    retention_ms = found.settings.get("retention.ms")
+    if retention_ms is not None and retention_ms != str(topic.retention_ms):
+        yield (
+            f"kept: retention.ms={retention_ms}, not {topic.retention_ms}. To change it: kafka-configs.sh"
+            f" --bootstrap-server {kafka.brokers} --alter --entity-type topics --entity-name {topic.name}"
+            f" --add-config retention.ms={topic.retention_ms}"
+        )
+    if kafka.replication_factor not in {-1, found.replication_factor}:
+        yield (
+            f"kept: replication factor {found.replication_factor}, not {kafka.replication_factor}. To change it:"
+            " kafka-reassign-partitions.sh"
+        )
 
 
 def _retention_ms(flag: str, text: str) -> int:

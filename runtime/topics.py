@@ -3,11 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined] # imported there for us
+from confluent_kafka.admin import AdminClient, ConfigResource, TopicMetadata  # type: ignore[attr-defined] # imported there for us
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from runtime.errors import ConfigError, UnavailableError
@@ -64,6 +64,19 @@ def wait_for_topics(
     return None
 
 
+class Found(NamedTuple):
+    """A topic as it is."""
+
+    partitions: int
+    replication_factor: int
+    settings: Mapping[str, str]  # as Kafka names them; empty if there is no right to look
+
+
+def found_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> Mapping[str, Found]:
+    """Those that are there, by name. Raises UnavailableError: Kafka does not answer."""
+    return _Topics(kafka, kafka.partitions).look(tuple(topics))
+
+
 class _Topics:
     """One look at Kafka's topics, and what comes of it."""
 
@@ -91,13 +104,29 @@ class _Topics:
                 found[name] = self._partitions
         return {topic.name: found[topic.name] for topic in topics}
 
+    def look(self, topics: tuple[Topic, ...]) -> Mapping[str, Found]:
+        there = self._metadata()
+        known = [topic for topic in topics if topic.name in there]
+        settings = {topic.name: found for topic, found in self._settings(known)}
+        return {
+            topic.name: Found(
+                len(there[topic.name].partitions),
+                min(len(partition.replicas) for partition in there[topic.name].partitions.values()),
+                settings.get(topic.name, {}),
+            )
+            for topic in known
+        }
+
     def _found(self) -> dict[str, int]:
+        return {name: len(topic.partitions) for name, topic in self._metadata().items()}
+
+    def _metadata(self) -> dict[str, TopicMetadata]:
         try:
             metadata = self._admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
         except KafkaException as error:
             self._admin.poll(0)  # hands out what was heard
             raise self._reasons.error(error.args[0]) from error
-        return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.error is None}
+        return {name: topic for name, topic in metadata.topics.items() if topic.error is None}
 
     def _listed(self, names: set[str]) -> dict[str, int]:
         """Wait until clients find what has been created: a processor would take over without its tables."""
@@ -109,6 +138,12 @@ class _Topics:
         return found
 
     def _check(self, topics: list[Topic]) -> None:
+        for topic, found in self._settings(topics):
+            if wrong := topic.unsuitable(found):
+                raise ConfigError(self._advice(topic.name, found, wrong))
+
+    def _settings(self, topics: list[Topic]) -> Iterator[tuple[Topic, Mapping[str, str]]]:
+        """Those of each topic that we may look at."""
         if not topics:
             return
         asked = {ConfigResource(ConfigResource.Type.TOPIC, topic.name): topic for topic in topics}
@@ -116,15 +151,12 @@ class _Topics:
         for resource, answer in answers.items():
             topic = asked[resource]
             try:
-                found = {name: str(entry.value) for name, entry in answer.result().items()}
+                yield topic, {name: str(entry.value) for name, entry in answer.result().items()}
             except KafkaException as error:
                 reason: KafkaError = error.args[0]
                 if reason.code() not in _NOT_ALLOWED:
                     raise UnavailableError(f"Kafka does not describe {topic.name}: {reason.str()}") from error
                 log.info("settings not looked at: no right to", extra={"topic": topic.name, "answer": reason.str()})
-                continue
-            if wrong := topic.unsuitable(found):
-                raise ConfigError(self._advice(topic.name, found, wrong))
 
     def _advice(self, name: str, found: Mapping[str, str], needed: Mapping[str, str]) -> str:
         has = ", ".join(f"{setting}={found.get(setting, '')}" for setting in needed)

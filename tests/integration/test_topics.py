@@ -19,7 +19,8 @@ def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def create(kafka: Kafka, topic: str, settings: Mapping[str, str], partitions: int = 3) -> None:
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    admin.create_topics([NewTopic(topic, partitions, config=dict(settings))])[topic].result(30)
+    any_time = {"message.timestamp.after.max.ms": str(2**63 - 1)}
+    admin.create_topics([NewTopic(topic, partitions, config=any_time | settings)])[topic].result(30)
 
 
 @pytest.mark.parametrize(
@@ -61,5 +62,18 @@ def test_differences_that_lose_nothing_are_taken(own_kafka: Callable[[], Kafka])
     done = ran("topics", f"--kafka-brokers={kafka.bootstrap}", "--partitions=2", "--replication-factor=1")
     assert done.returncode == 0, done.stderr
     assert "kubelet-stats: 3 partitions (asked for 2: it was there before)" in done.stdout
+    assert (
+        f"  kept: retention.ms=3600000, not {30 * 24 * 3600 * 1000}. To change it: kafka-configs.sh --bootstrap-server"
+        f" {kafka.bootstrap} --alter --entity-type topics --entity-name kubelet-stats --add-config retention.ms="
+    ) in done.stdout
     assert "derived-metrics: 2 partitions" in done.stdout
     assert "heapster-processor-samples-changelog: 3 partitions" in done.stdout
+
+
+def test_another_replication_factor_than_asked_for_is_told(own_kafka: Callable[[], Kafka]) -> None:
+    kafka = own_kafka()
+    assert ran("topics", f"--kafka-brokers={kafka.bootstrap}").returncode == 0
+    done = ran("topics", f"--kafka-brokers={kafka.bootstrap}", "--replication-factor=3")
+    assert done.returncode == 0, done.stderr
+    told = "  kept: replication factor 1, not 3. To change it: kafka-reassign-partitions.sh"
+    assert done.stdout.splitlines().count(told) == 5

@@ -16,6 +16,7 @@ from writer import telemetry
 from writer.batch import MAX_POINTS
 from writer.dead_letters import DeadLetters
 from writer.delivery import Delivery, Refusal
+from writer.greeting import greet
 from writer.hand import Hand, Letter, Record
 from writer.intake import Intake
 from writer.outage import Outage
@@ -82,6 +83,7 @@ class SinkWorker:
     def run(self) -> None:
         """Write until told to stop; then finish the write in hand if it takes no longer than a moment."""
         group = self._config.group_prefix + self._sink.name
+        threading.Thread(target=greet, args=(self._sink, self._outage, self._stopped), daemon=True).start()
         while not self._stopped.is_set():
             self._begin_session()
             try:

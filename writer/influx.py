@@ -6,12 +6,10 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar
 
 import urllib3
 from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
@@ -20,15 +18,17 @@ from runtime.influxdb import Version1, Version2, read_token
 from schemas.metric_batch import MetricBatch
 from writer.answers import ForbiddenError, MissingError, UnauthorizedError, failure
 from writer.config import InfluxConfig
+from writer.connection import CONNECT_TIMEOUT_S, client
 from writer.points import Rendered, render
 from writer.storage import prepare_bucket, prepare_database, rows_of
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 30.0  # between two bytes
 _GZIP: Final = zlib.MAX_WBITS + 16
 _FASTEST: Final = 1  # lines repeat themselves: a fortieth of their size at a quarter of the default's time
+
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")  # OpenSSL's words for it
 
 _Result = TypeVar("_Result")
 
@@ -45,43 +45,19 @@ class Influx:
         self._prepared = False
         self._told = ""
         self._preparing = threading.Lock()
-        self._client = _client(config, answer_timeout_s)
+        self._client = client(config, answer_timeout_s)
         self._service = WriteService(self._client.api_client)
 
     def render(self, batch: MetricBatch) -> Rendered:
         """The batch's points in line protocol."""
         return render(batch, self._config.schema)
 
-    def write(self, body: bytes) -> None:
-        """Write lines; database and policy, or bucket, are created first where they are missing.
+    def prepare(self) -> None:
+        """Have database and policy, or bucket, where points are to go; asked once.
 
         Raises:
-            RefusedError: InfluxDB refuses at least one of the lines; 1.x has written the others.
-            UnavailableError: InfluxDB does not answer, is busy, or refuses the credentials.
+            UnavailableError: InfluxDB does not answer, or refuses the credentials.
         """
-        self._prepare()
-        compressed = _gzipped(body)
-        try:
-            self._post(compressed)
-        except MissingError:  # dropped while we were running
-            self._prepared = False
-            self._prepare()
-            self._post(compressed)
-
-    def close(self) -> None:
-        """Drop the connections."""
-        self._client.close()
-
-    def _post(self, compressed: bytes) -> None:
-        target = self._config.target
-        org = target.org if isinstance(target, Version2) else "-"
-        self._call(
-            lambda: self._service.post_write(
-                org=org, bucket=target.bucket, body=compressed, precision="ns", content_encoding="gzip"
-            )
-        )
-
-    def _prepare(self) -> None:
         with self._preparing:
             if self._prepared:
                 return
@@ -96,6 +72,35 @@ class Influx:
                     )
                 self._told = str(error)
             self._prepared = True
+
+    def write(self, body: bytes) -> None:
+        """Write lines; database and policy, or bucket, are created first where they are missing.
+
+        Raises:
+            RefusedError: InfluxDB refuses at least one of the lines; 1.x has written the others.
+            UnavailableError: InfluxDB does not answer, is busy, or refuses the credentials.
+        """
+        self.prepare()
+        compressed = _gzipped(body)
+        try:
+            self._post(compressed)
+        except MissingError:  # dropped while we were running
+            self._prepared = False
+            self.prepare()
+            self._post(compressed)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._client.close()
+
+    def _post(self, compressed: bytes) -> None:
+        target = self._config.target
+        org = target.org if isinstance(target, Version2) else "-"
+        self._call(
+            lambda: self._service.post_write(
+                org=org, bucket=target.bucket, body=compressed, precision="ns", content_encoding="gzip"
+            )
+        )
 
     def _prepare_target(self) -> None:
         target = self._config.target
@@ -134,8 +139,11 @@ class Influx:
             raise UnavailableError(f"InfluxDB at {self._config.url}: {self._reason(error)}") from error
 
     def _failure(self, error: ApiException) -> Exception:
-        if not error.status:  # the certificate
-            return UnavailableError(f"InfluxDB at {self._config.url}: {' '.join(str(error.reason).split())}")
+        if not error.status:  # TLS
+            reason = " ".join(str(error.reason).split())
+            if any(words in reason for words in _NO_TLS):
+                reason = "it speaks http, not https: give http://, or secure=false"
+            return UnavailableError(f"InfluxDB at {self._config.url}: {reason}")
         found = failure(error.status, dict(error.headers or {}), str(error.body or ""), datetime.now(UTC))
         if isinstance(found, UnauthorizedError):
             self._read_token_again()
@@ -170,31 +178,3 @@ class Influx:
 def _gzipped(body: bytes) -> bytes:
     compressor = zlib.compressobj(_FASTEST, zlib.DEFLATED, _GZIP)
     return compressor.compress(body) + compressor.flush()
-
-
-def _client(config: InfluxConfig, answer_timeout_s: float) -> InfluxDBClient:
-    target = config.target
-    if isinstance(target, Version1):
-        token, basic = (f"{target.user}:{target.password}" if target.user else ""), bool(target.user)
-    else:
-        token, basic = target.token, False
-    if not config.verify_certificate:
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    client = InfluxDBClient(
-        url=config.url,
-        token=token,
-        auth_basic=basic,
-        org=target.org if isinstance(target, Version2) else "-",
-        timeout=(CONNECT_TIMEOUT_S * 1000, answer_timeout_s * 1000),
-        verify_ssl=config.verify_certificate,
-        connection_pool_maxsize=config.concurrency,
-    )
-    client.api_client.user_agent = f"heapster-stream/{_version()}"
-    return client
-
-
-def _version() -> str:
-    try:
-        return version("heapster-stream")
-    except PackageNotFoundError:  # run from a source tree
-        return "unknown"

@@ -22,6 +22,9 @@ class LogSink:
         """The whole batch as one text."""
         return Rendered(f"{text(batch)}\n", 1, {})
 
+    def prepare(self) -> None:
+        """It is there."""
+
     def write(self, body: bytes) -> None:
         """To standard output. Raises SystemExit: nobody reads it any more."""
         try:

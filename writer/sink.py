@@ -24,6 +24,9 @@ class Sink(Protocol):
     def render(self, batch: MetricBatch) -> Rendered:
         """What is to be written of a batch, line by line."""
 
+    def prepare(self) -> None:
+        """Have what points are written to. Raises UnavailableError: to be tried again."""
+
     def write(self, body: bytes) -> None:
         """Write lines; returns when they are kept.
 

@@ -1,0 +1,23 @@
+"""The first word with a sink: what it does not like is told at the start, not with the first points."""
+
+import threading
+from typing import Final
+
+from runtime.errors import UnavailableError
+from writer.outage import Outage
+from writer.sink import RefusedError, Sink
+
+_AGAIN_AFTER_S: Final = 10.0
+
+
+def greet(sink: Sink, outage: Outage, stopped: threading.Event) -> None:
+    """Have the sink ready, and tell while it is not, as for a wrong password; returns once it is."""
+    while not stopped.is_set():
+        try:
+            sink.prepare()
+        except (UnavailableError, RefusedError) as error:
+            outage.failed(UnavailableError(str(error)))
+        else:
+            outage.over()
+            return
+        stopped.wait(_AGAIN_AFTER_S)

@@ -80,6 +80,11 @@ class History:
         except UnavailableError:
             return None
 
+    def newest_ns(self, offsets: Offsets) -> int | None:
+        """The time of the newest of those records, None if it cannot be told now."""
+        times = (self.time_ns(each, end - 1) for each, end in offsets.end.items() if end > offsets.begin[each])
+        return max((found for found in times if found is not None), default=None)
+
     def close(self) -> None:
         """No more look-ups."""
         self._reader.close()

@@ -27,6 +27,10 @@ class Stretch:
         """Records of windows up to there are read: a late scrape may lie behind newer ones."""
         return self.to_ns + KEPT_WINDOWS * resolution_ns
 
+    def __str__(self) -> str:
+        """As people read it, and as a replay's topics say whose they are."""
+        return f"{time_text(self.from_ns)} to {time_text(self.to_ns)}"
+
     @property
     def suffix(self) -> str:
         """Suffix of the replay's topics and groups, the same for all its workers."""

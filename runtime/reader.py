@@ -15,9 +15,16 @@ _FIRST_ANSWER_S: Final = 5.0
 """Who does not answer the first question within this is not there: whoever waits at a terminal is to know."""
 _PAUSE_S: Final = 0.2
 _PASSING: Final = frozenset(
-    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
 )
-"""While Kafka makes the topic of the consumer groups, or moves it."""
+"""While Kafka makes or moves a topic: one that was listed a moment ago, or that of the consumer groups."""
 
 _Answer = TypeVar("_Answer")
 

@@ -1,0 +1,28 @@
+"""All that a replay is to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from processor.config import ProcessorConfig
+from replay.history import Offsets
+from replay.stretch import Stretch
+from runtime.logs import LogSettings
+from writer.consume import WriterConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is read, by whom, and where the result goes."""
+
+    stretch: Stretch
+    processor: ProcessorConfig
+    writer: WriterConfig
+    sinks: tuple[str, ...]  # as they were given
+    sink_names: Sequence[str]
+    offsets: Offsets
+    logs: LogSettings
+
+    @property
+    def writer_groups(self) -> list[str]:
+        """The consumer group of each sink."""
+        return [self.writer.group_prefix + name for name in self.sink_names]

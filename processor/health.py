@@ -1,4 +1,4 @@
-"""Health: metrics about a node's scrape itself, also about one that failed (docs/metrics.md, 12)."""
+"""Health: metrics about a node's scrape itself, also about one that failed (docs/metrics.md, beyond Heapster)."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,6 +1,6 @@
 """Labels: their names, and how a Kubernetes object's own labels come onto its entity.
 
-Source: Heapster's label copier (docs/labels.md, 3 and 4).
+Source: Heapster's label copier (docs/labels.md, labels of the entities).
 """
 
 from collections.abc import Iterable, Mapping

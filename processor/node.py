@@ -43,7 +43,7 @@ def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules, *
     """The result of a scrape, in the order of Heapster's processors (docs/processing.md).
 
     `previous` is the node's newest earlier scrape; without one there are no rates. With `extended` there is more than
-    Heapster had (docs/metrics.md, 12).
+    Heapster had (docs/metrics.md, beyond Heapster).
 
     Raises:
         UndecodableError: the document is not JSON, or no object.

@@ -1,4 +1,4 @@
-"""Kubernetes quantities, computed exactly and rounded up (docs/metrics.md, 13)."""
+"""Kubernetes quantities, computed exactly and rounded up (docs/metrics.md, quantities)."""
 
 import re
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Readings: one block of the kubelet's JSON to the metric values of its entity (docs/metrics.md, 1 to 9).
+"""Readings: one block of the kubelet's JSON to the metric values of its entity (docs/metrics.md, the catalogue).
 
 A number that is absent or null leaves its metric absent; accelerators alone read as 0, as Heapster has them.
 """

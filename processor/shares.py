@@ -1,4 +1,4 @@
-"""Shares: what is used of what was asked for, and of the node (docs/metrics.md, 12).
+"""Shares: what is used of what was asked for, and of the node (docs/metrics.md, beyond Heapster).
 
 Usage is what Heapster's own node utilization takes: cpu/usage_rate and memory/usage. Working sets are what the kubelet
 evicts by.

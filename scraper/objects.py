@@ -1,4 +1,4 @@
-"""What the scraper keeps of the Kubernetes API's objects. Source: docs/labels.md, 3 and 8."""
+"""What the scraper keeps of the Kubernetes API's objects. Source: docs/labels.md, also a node's address."""
 
 import re
 from collections.abc import Hashable, Mapping, Sequence

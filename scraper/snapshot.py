@@ -72,7 +72,7 @@ class Snapshot:
 
 
 def unfit(node: ClusterNode) -> str | None:
-    """Why a node is not scraped (docs/labels.md, 8); None if it is."""
+    """Why a node is not scraped (docs/labels.md, a node's address); None if it is."""
     if not node.ready:
         return f"node {node.name} is not ready"
     if node.address is None:

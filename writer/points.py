@@ -1,7 +1,7 @@
 """Points: the lines of InfluxDB's line protocol that a batch of metric sets becomes.
 
-Source: Heapster's InfluxDB sink (docs/influxdb.md, 1) and its tag sets (docs/labels.md, 7). What the protocol cannot
-express is mended or left out, and counted.
+Source: Heapster's InfluxDB sink (docs/influxdb.md, points) and its tag sets (docs/labels.md, tags). What the
+protocol cannot express is mended or left out, and counted.
 """
 
 import math

@@ -1,6 +1,7 @@
 """Storage: the database and policy of an InfluxDB 1.x, the bucket of a 2.x, made where they are missing.
 
-Source: docs/influxdb.md, 3. Heapster's retention never took effect; here the policy gets the duration it is to have.
+Source: docs/influxdb.md, database and retention. Heapster's retention never took effect; here the policy gets the
+duration it is to have.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Tags: the labels of a metric set as they stand in its lines, `,name=value` sorted by name (docs/labels.md, 7).
+"""Tags: the labels of a metric set as they stand in its lines, `,name=value` sorted by name (docs/labels.md, tags).
 
 A node's sets have few combinations of names: their order and escaping is found once, the values are put in at once.
 """

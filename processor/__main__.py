@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -109,10 +108,11 @@ def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped:
             raise ConfigError(
                 f"the topic {source.name} has {count} partitions, its changelog {changelog.name}"
                 f" has {found[changelog.name]}: was {source.name} made anew?"
-                f" Then stop all processors and delete {changelog.name}"
+                f" Then stop all processors and run kafka-topics.sh --bootstrap-server {config.kafka.brokers}"
+                f" --delete --topic {changelog.name}"
             )
     return True
 
 
 if __name__ == "__main__":
-    sys.exit(processor())
+    flags.run(processor)

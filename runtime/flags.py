@@ -208,7 +208,7 @@ _metrics_port: Final = flag(
     "--metrics-port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="Port of Prometheus metrics about this service, under /metrics; 0 is any free one, told in the log.",
+    help="Port of /metrics (Prometheus), /healthz and /readyz of this service; 0 is any free one, told in the log.",
 )
 _metrics_ip: Final = flag(
     "--metrics-ip", default="127.0.0.1", help="Address that metrics are served on; 0.0.0.0 is every one."

@@ -63,6 +63,10 @@ class Reasons:
         if not vague and (self._heard is None or self._heard.code() not in self._REFUSED):
             self._heard = error
 
+    def forget(self) -> None:
+        """Kafka has answered."""
+        self._heard = None
+
     def error(self, failed: KafkaError) -> ConfigError | UnavailableError:
         """What to raise for a call that has failed: a refused password does not get better by waiting."""
         heard, self._heard = self._heard, None

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from textwrap import indent
@@ -146,6 +147,7 @@ class LogSettings:
             logging.getLogger(chatty).setLevel(logging.WARNING)
         logging.captureWarnings(capture=True)
         sys.excepthook = _tell_bug
+        threading.excepthook = _tell_bug_in_thread
 
 
 def _tell_bug(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -153,3 +155,8 @@ def _tell_bug(kind: type[BaseException], error: BaseException, traceback: Traceb
         sys.__excepthook__(kind, error, traceback)
         return
     log.critical("a bug ends the process", exc_info=(kind, error, traceback))
+
+
+def _tell_bug_in_thread(failed: threading.ExceptHookArgs) -> None:
+    name = failed.thread.name if failed.thread else ""
+    log.critical("a thread has died: a bug", extra={"in_thread": name}, exc_info=failed.exc_value)

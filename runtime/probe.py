@@ -55,4 +55,6 @@ class KafkaProbe(threading.Thread):
         except KafkaException as error:
             self._admin.poll(0)  # hands out what was heard
             return str(self._reasons.error(error.args[0]))
+        self._admin.poll(0)  # one of many brokers may be away: that is no reason, and must not pile up
+        self._reasons.forget()
         return None

@@ -1,6 +1,5 @@
 """`heapster-stream scraper`: kubelets and the Kubernetes API into kubelet-stats."""
 
-import logging
 import re
 import sys
 import threading
@@ -26,8 +25,6 @@ from scraper.check_report import notes_taken, report
 from scraper.config import FLAG, SourceConfig
 from scraper.schedule import SHORTEST_RESOLUTION
 from scraper.worker import Worker, WorkerConfig
-
-log = logging.getLogger(__name__)
 
 _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 
@@ -121,11 +118,11 @@ def run_check(source: tuple[str, ...], kafka: KafkaSettings, topic: Topic) -> in
 def _stop_on_bugs(stopped: threading.Event) -> list[str]:
     """Let no thread die unnoticed: the process then ends with status 1. Returns the list of those that died."""
     bugs: list[str] = []
+    tell = threading.excepthook
 
     def note(failed: threading.ExceptHookArgs) -> None:
-        name = failed.thread.name if failed.thread else ""
-        bugs.append(name)
-        log.critical("a thread has died: a bug", extra={"in_thread": name}, exc_info=failed.exc_value)
+        bugs.append(failed.thread.name if failed.thread else "")
+        tell(failed)
         stopped.set()
 
     threading.excepthook = note

@@ -1,5 +1,6 @@
 """The whole pipeline on a Kafka that asks who one is, over TLS, and that several teams share."""
 
+import os
 import re
 import subprocess
 import sys
@@ -168,3 +169,16 @@ def test_no_credentials_at_all_are_told_apart_from_no_kafka(site: Site) -> None:
     done = ran("topics", f"--kafka-brokers={site.brokers}")
     assert done.returncode == 1
     assert "security.protocol" in done.stderr.splitlines()[-1]
+
+
+def test_plain_passwords_from_the_environment(site: Site) -> None:
+    properties = (
+        str(site.config),
+        "sasl.mechanism=PLAIN",
+        "sasl.username=bob",
+        "sasl.password=bob-secret",
+    )
+    environment = os.environ | {"HEAPSTER_KAFKA_CONFIG": "\n".join(properties)}
+    command = [sys.executable, "-m", "heapster_stream", "dead-letters", "list", f"--kafka-brokers={site.brokers}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "0 dead letters\n")

@@ -130,6 +130,12 @@ def test_where_no_person_reads_it_is_json_also_pythons_warnings_and_what_ends_th
     assert str(bug["exception"]).endswith("RuntimeError: broken")
 
 
+def test_a_thread_that_dies_is_told_in_the_same_form() -> None:
+    code = "import threading\ndied = threading.Thread(target=lambda: 1 / 0, name='t')\ndied.start()\ndied.join()"
+    (bug,) = told_by(code)
+    assert (bug["level"], bug["in_thread"]) == ("critical", "t")
+
+
 @pytest.mark.parametrize(("asked", "told"), [("info", "warning"), ("debug", "debug"), ("error", "error")])
 def test_a_quiet_command_says_as_much_as_was_asked_for(asked: str, told: str) -> None:
     assert LogSettings(asked).quieter("warning").level == told

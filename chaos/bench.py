@@ -99,15 +99,17 @@ class Bench:
             self.launch(worker)
         return ended
 
-    def partitions(self, scraper: Process) -> frozenset[int]:
-        """Whose nodes a scraper scrapes, as it has told last."""
-        lines = scraper.text[self._begun[scraper.name] :].splitlines(keepends=True)
+    def scraped_by(self, worker: Process) -> frozenset[int]:
+        """The partitions whose nodes a worker scrapes, as it has told last; none if it is no scraper."""
+        if worker not in self.workers["scraper"]:
+            return frozenset()
+        lines = worker.text[self._begun[worker.name] :].splitlines(keepends=True)
         told = [json.loads(line) for line in lines if '"partitions of this worker"' in line and line.endswith("\n")]
         return frozenset(told[-1]["partitions"]) if told else frozenset()
 
     def all_are_scraped(self) -> bool:
         """Whether the scrapers have shared all partitions among them."""
-        shares = [self.partitions(scraper) for scraper in self.workers["scraper"]]
+        shares = [self.scraped_by(scraper) for scraper in self.workers["scraper"]]
         return all(shares) and sorted(itertools.chain.from_iterable(shares)) == list(range(DEFAULT_PARTITIONS))
 
     def _arguments(self, kind: Kind) -> tuple[str, ...]:

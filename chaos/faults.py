@@ -52,7 +52,7 @@ def killed(kind: Kind) -> Fault:
     def act(bench: Bench, chance: Random) -> Steps:
         worker = chance.choice(bench.workers[kind])
         worker.kill()
-        orphaned = bench.partitions(worker)
+        orphaned = bench.scraped_by(worker)
         bench.launch(worker)
         yield Done(f"{worker.name} killed and started again", _SOON_S, orphaned)
 
@@ -66,7 +66,7 @@ def frozen(kind: Kind) -> Fault:
         worker = chance.choice(bench.workers[kind])
         for_s = SESSION_TIMEOUT_S + chance.uniform(2.0, 12.0)
         worker.freeze()
-        yield Done(f"{worker.name} frozen for {for_s:.0f} s", for_s, bench.partitions(worker))
+        yield Done(f"{worker.name} frozen for {for_s:.0f} s", for_s, bench.scraped_by(worker))
         worker.thaw()
 
     return Fault(f"{kind} frozen", act, of_scrapers=kind == "scraper")

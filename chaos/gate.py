@@ -1,6 +1,7 @@
 """An HTTP gate in front of InfluxDB that lets everything pass, until it is told to misbehave."""
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Literal, Self, TypeAlias
 
@@ -11,7 +12,7 @@ from stack.ports import LOOPBACK
 Mood: TypeAlias = Literal["pass", "unavailable", "too many", "unauthorized", "hang", "lose answers"]
 
 _REFUSALS: Final = {"unavailable": 503, "too many": 429, "unauthorized": 401}
-_RETRY_AFTER_S: Final = "2"
+RETRY_AFTER_S: Final = 2
 _HANG_S: Final = 60.0
 _HOP_BY_HOP: Final = {"connection", "content-length", "host", "transfer-encoding"}
 
@@ -26,6 +27,7 @@ class Gate(ThreadingHTTPServer):
         super().__init__((LOOPBACK, 0), _Handler)
         self.target = target
         self.mood: Mood = "pass"
+        self.disturbed_s: list[float] = []  # when requests came that did not pass, by the monotonic clock
         self._thread = threading.Thread(target=self.serve_forever, daemon=True)
 
     @property
@@ -64,11 +66,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         mood = self.server.mood
+        if mood != "pass":
+            self.server.disturbed_s.append(time.monotonic())
         if mood == "hang":
             threading.Event().wait(_HANG_S)
             self.close_connection = True
         elif mood in _REFUSALS:
-            self._answer(_REFUSALS[mood], {"Retry-After": _RETRY_AFTER_S}, b'{"error":"not now"}')
+            self._answer(_REFUSALS[mood], {"Retry-After": str(RETRY_AFTER_S)}, b'{"error":"not now"}')
         else:
             self._forward(body, answers=mood != "lose answers")
 

@@ -10,6 +10,7 @@ import pytest
 from faust.types import TP
 
 from processor.assignment import Assignment, Position, Span
+from processor.delivery import Deliveries
 from processor.group_agent import GroupAgent
 from processor.labels import LabelRules
 from processor.node_agent import NodeAgent
@@ -212,6 +213,17 @@ def test_a_total_is_acknowledged_when_its_groups_batch_is_written() -> None:
         return [before, event.acknowledged]
 
     assert asyncio.run(run()) == [False, True]
+
+
+def test_when_room_runs_short_batches_are_written_before_they_have_been_quiet() -> None:
+    async def run() -> tuple[int, bool]:
+        groups, event = Groups(), Event(encode_group_sum(total()), 0)
+        groups.agent.deliveries = Deliveries(most_bytes=2 * len(event.value))
+        await groups.take(event)
+        assert groups.agent.deliveries.crowded
+        return await groups.flush(0.1), event.acknowledged
+
+    assert asyncio.run(run()) == (1, True)
 
 
 def test_a_worker_that_was_away_for_longer_than_its_session_waits_for_one_before_it_writes() -> None:

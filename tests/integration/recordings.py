@@ -1,16 +1,17 @@
 """Recordings of `kubelet-stats`, what must come of them, and what is in InfluxDB."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from confluent_kafka import Producer
 
+from chaos.expected import expected
 from runtime.kafka import KafkaSettings, producer_settings
 from runtime.topics import ensure_topics
 from schemas.metric_batch import MetricBatch
 from schemas.node_scrape import NodeScrape, encode_scrape
-from schemas.topics import Topics, topics
+from schemas.topics import DEFAULT_PARTITIONS, Topics, topics
 from scraper.leases import partition_of
 from simulator.cluster import Cluster, Shape
 from simulator.objects import Endpoint
@@ -18,18 +19,22 @@ from tests.scrapes import processed, scrape_of
 
 RESOLUTION_S = 10
 NS_PER_S = 1_000_000_000
+LARGEST_BYTES = 64 * 1024 * 1024
 
 
-def recorded(windows: int, *, nodes: int = 6, pods: int = 3, end_s: int | None = None) -> list[list[NodeScrape]]:
+def recorded(
+    windows: int, *, nodes: int = 6, pods: int = 3, end_s: int | None = None, resolution_s: int = RESOLUTION_S
+) -> list[list[NodeScrape]]:
     """So many windows of a simulated cluster, the last one ending at `end_s` (a few windows ago if not given)."""
-    last = (end_s or int(time.time())) // RESOLUTION_S - (0 if end_s else 3)
+    last = (end_s or int(time.time())) // resolution_s - (0 if end_s else 3)
     cluster = Cluster(
         Shape(nodes=nodes, pods_per_node=pods), [Endpoint(f"127.0.1.{number + 1}", 10255) for number in range(nodes)]
     )
-    return [_window(cluster, (last - windows + 1 + number) * RESOLUTION_S) for number in range(windows)]
+    ends_s = ((last - windows + 1 + number) * resolution_s for number in range(windows))
+    return [_window(cluster, window_end_s, resolution_s) for window_end_s in ends_s]
 
 
-def _window(cluster: Cluster, end_s: int) -> list[NodeScrape]:
+def _window(cluster: Cluster, end_s: int, resolution_s: int) -> list[NodeScrape]:
     at_s = end_s + 5
     served = cluster.objects(at_s)
     return [
@@ -41,7 +46,7 @@ def _window(cluster: Cluster, end_s: int) -> list[NodeScrape]:
                 namespaces=served["namespaces"],
                 window_end_ns=end_s * NS_PER_S,
             ),
-            resolution_ns=RESOLUTION_S * NS_PER_S,
+            resolution_ns=resolution_s * NS_PER_S,
             cluster_nodes=len(served["nodes"]),
         )
         for node in served["nodes"]
@@ -54,10 +59,15 @@ class Recorder:
     def __init__(self, brokers: str, *, keep_for_ever: bool = False) -> None:
         live = topics()
         if keep_for_ever:
-            live = replace(live, kubelet_stats=replace(live.kubelet_stats, retention_ms=-1))
+            live = replace(
+                live,
+                kubelet_stats=replace(live.kubelet_stats, retention_ms=-1),
+                derived_metrics=replace(live.derived_metrics, retention_ms=-1),
+            )
         self.topics: Topics = live
         self._partitions = ensure_topics(KafkaSettings(brokers), live.all)[live.kubelet_stats.name]
-        self._producer = Producer(producer_settings(KafkaSettings(brokers), "test"))
+        settings = producer_settings(KafkaSettings(brokers), "test") | {"message.max.bytes": LARGEST_BYTES}
+        self._producer = Producer(settings)
 
     def send(self, scrapes: Iterable[NodeScrape]) -> None:
         for scrape in scrapes:
@@ -81,3 +91,12 @@ class Recorder:
 def batches_of(windows: Iterable[Sequence[NodeScrape]]) -> list[MetricBatch]:
     """What the core makes of them, undisturbed."""
     return [batch for window in processed(windows) for batch in window]
+
+
+def batches_as_sent(scrapes: Iterable[NodeScrape]) -> Iterator[MetricBatch]:
+    """The same where windows come in another order than they ended."""
+    by_partition: dict[int, list[bytes]] = {}
+    for scrape in scrapes:
+        partition = partition_of(scrape.cluster, scrape.node, DEFAULT_PARTITIONS)
+        by_partition.setdefault(partition, []).append(encode_scrape(scrape))
+    return expected(by_partition)

@@ -1,31 +1,33 @@
 """Nothing lost, nothing counted twice: processes killed, frozen, added and removed; the content stays the same."""
 
-import json
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from chaos.contents import Content, Database, differences
+from chaos.contents import Database, differences
 from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 from schemas.node_scrape import NodeScrape, encode_scrape
+from schemas.topics import DEFAULT_PARTITIONS
+from scraper.leases import partition_of
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
 from stack.process import Process
+from tests.integration.pipeline import Pipeline, Start, of_windows
 from tests.integration.recordings import (
     RESOLUTION_S,
     Recorder,
-    batches_of,
+    batches_as_sent,
     recorded,
 )
 from tests.waiting import wait_until
@@ -36,51 +38,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 from heapster_stream.__main__ import main
 main()
 """
-Start = Callable[..., Process]
-
-
-@dataclass
-class Pipeline:
-    """A Kafka of its own with processors and writers, and what is to come out of it."""
-
-    kafka: Kafka
-    influxdb: InfluxDB
-    database: Database
-    expected: Database
-    service: Start
-
-    @property
-    def brokers(self) -> str:
-        return f"--kafka-brokers={self.kafka.bootstrap}"
-
-    @property
-    def sink(self) -> str:
-        return (
-            f"--sink=influxdb:{self.influxdb.url}?db={self.database.name}"
-            f"&user={self.influxdb.user}&pw={self.influxdb.password}"
-        )
-
-    def processor(self) -> Process:
-        return self.service("processor", self.brokers)
-
-    def writer(self) -> Process:
-        return self.service("writer", self.brokers, self.sink)
-
-    def expect(self, windows: list[list[NodeScrape]]) -> None:
-        self.expected.write(batches_of(windows))
-
-    def complete(self) -> bool:
-        return self.database.points() >= self.expected.points() and not self.differences()
-
-    def differences(self) -> list[str]:
-        return differences(self.database.content(), self.expected.content())[:20]
-
-    def reaches_what_is_expected(self, deadline_s: float = 180.0) -> None:
-        try:
-            wait_until(self.complete, "the expected points", deadline_s)
-        except pytest.fail.Exception:
-            assert self.differences() == []
-            raise
+DAY_NS = 24 * 60 * 60 * 1_000_000_000
 
 
 @pytest.fixture
@@ -222,7 +180,7 @@ def test_partitions_that_are_added_are_processed_once_the_workers_were_restarted
     whole = [window[0].window_end_ns for window in (*windows[:3], *windows[4:])]
 
     def differ() -> list[str]:
-        found, expected = (_of_windows(each.content(), whole) for each in (pipeline.database, pipeline.expected))
+        found, expected = (of_windows(each.content(), whole) for each in (pipeline.database, pipeline.expected))
         return differences(found, expected)[:20]
 
     with suppress(pytest.fail.Exception):  # the differences say more
@@ -230,51 +188,82 @@ def test_partitions_that_are_added_are_processed_once_the_workers_were_restarted
     assert differ() == []
 
 
-def _of_windows(content: Content, ends_ns: list[int]) -> Content:
-    return {
-        name: frozenset(row for row in rows if json.loads(row)["time"] in ends_ns) for name, rows in content.items()
-    }
-
-
-def test_late_doubled_and_out_of_order_records_make_the_same_points(pipeline: Pipeline) -> None:
-    windows = recorded(8)
-    first, second, *rest = windows
-    pipeline.expect([first, second, *rest])
-    again = [replace(scrape, scraped_at_ns=scrape.scraped_at_ns + 1, document=b"{}") for scrape in second]
+def test_late_doubled_and_out_of_order_records_change_nothing_but_what_is_late(pipeline: Pipeline) -> None:
+    windows = recorded(16)
+    straggler, *others = windows[5]
+    once = [
+        *chain(windows[0], windows[1], reversed(windows[3]), windows[2], windows[4], others, *windows[6:13]),
+        straggler,  # 7 windows late: its values are written, without rates, and it is in no sum
+        *chain(*windows[13:]),
+    ]
+    pipeline.expected.write(batches_as_sent(once))
     recorder = Recorder(pipeline.kafka.bootstrap)
-    pipeline.processor()
-    pipeline.writer()
-    recorder.send([*first, *second, *second, *again])  # a second scrape of a window is dropped, whatever it says
-    for window in rest:
-        recorder.send(reversed(window))
-    pipeline.reaches_what_is_expected()
+    processor, _ = pipeline.processor(), pipeline.writer()
+    recorder.send(once[:-3])
+    pipeline.at_rest()
+    recorder.send(windows[15])  # twice, the second time behind the first
+    recorder.send(windows[9])  # 6 windows late and taken already
+    recorder.send(windows[1])  # 14 windows late: written again, which changes nothing
+    recorder.send(_saying_something_else(windows[8] + windows[14]))
+    recorder.send(replace(each, document=None, error="HTTP 500") for each in (straggler, *windows[14], *windows[2]))
+    recorder.send(once[-3:])
+    pipeline.at_rest()
+    assert pipeline.differences() == []
+    assert processor.running
+
+
+def _saying_something_else(scrapes: list[NodeScrape]) -> list[NodeScrape]:
+    return [replace(each, scraped_at_ns=each.scraped_at_ns + 1, document=b"{}") for each in scrapes]
 
 
 def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(pipeline: Pipeline) -> None:
+    """Among the rest is a record from the day after tomorrow, which makes nobody late."""
     windows = recorded(4)
-    pipeline.expect(windows)
-    recorder = Recorder(pipeline.kafka.bootstrap)
     poisoned = windows[1][0]
+    far_ahead = replace(poisoned, window_end_ns=poisoned.window_end_ns + 2 * DAY_NS, node=_neighbour(poisoned.node))
+    pipeline.expected.write(batches_as_sent([far_ahead, *chain(*windows)]))
+    recorder = Recorder(pipeline.kafka.bootstrap)
+    processor, _ = pipeline.processor(), pipeline.writer()
     end_ns = poisoned.window_end_ns
+    breaking = replace(poisoned, window_end_ns=-(2**63) + 1, clock_offset_ns=-(2**62))
     for number, value in enumerate(
-        (b"not Avro", b"\xc3\x01" + bytes(8) + b"x", encode_scrape(replace(poisoned, document=b"{nonsense")))
+        (
+            encode_scrape(breaking),
+            b"not Avro",
+            b"\xc3\x01" + bytes(8) + b"x",
+            encode_scrape(replace(poisoned, document=b"{nonsense")),
+            bytes(20 * 1024 * 1024),  # compressed it passes, as Kafka's limit is of what was compressed
+        )
     ):
         recorder.send_bytes(f"default/{poisoned.node}", value, poisoned.node, end_ns - 1_000_000 * number)
-    recorder.flush()
-    pipeline.processor()
-    pipeline.writer()
+    recorder.send([far_ahead])
     recorder.send(chain.from_iterable(windows))
     pipeline.reaches_what_is_expected()
+    assert processor.running
     listed = _dead_letters(pipeline, "list")
-    assert len(listed) == 3
-    for reason in ("not Avro single-object encoding", "unknown schema fingerprint", "not JSON"):
-        (line,) = (line for line in listed if reason in line)
-        assert "kubelet-stats-dead-letter/" in line
-    name = listed[0].split()[0]
-    shown = "\n".join(_dead_letters(pipeline, "show", name))
-    assert "record: kubelet-stats/" in shown
-    assert _dead_letters(pipeline, "requeue", name) == ["1 records sent again"]
-    wait_until(lambda: len(_dead_letters(pipeline, "list")) == 4, "the letter back again: its cause is not mended")
+    assert len(listed) == 5
+    for reason, letters in (
+        ("processing failed: ValueError", 1),
+        ("not Avro single-object encoding", 2),
+        ("unknown schema fingerprint", 1),
+        ("not JSON", 1),
+    ):
+        lines = [line for line in listed if reason in line]
+        assert len(lines) == letters, listed
+        assert all("kubelet-stats-dead-letter/" in line for line in lines)
+    (unknown,) = (line.split()[0] for line in listed if "unknown schema fingerprint" in line)
+    assert "record: kubelet-stats/" in "\n".join(_dead_letters(pipeline, "show", unknown))
+    assert _dead_letters(pipeline, "requeue", unknown) == ["1 records sent again"]
+    wait_until(lambda: len(_dead_letters(pipeline, "list")) == 6, "the letter back again: its cause is not mended")
+    shown = [_dead_letters(pipeline, "show", line.split()[0]) for line in listed]
+    assert ["left-out-bytes: 20971520" in lines for lines in shown].count(True) == 1
+
+
+def _neighbour(node: str) -> str:
+    """Another node in the same partition."""
+    here = partition_of("default", node, DEFAULT_PARTITIONS)
+    names = (f"node-{number}" for number in count(100))
+    return next(name for name in names if partition_of("default", name, DEFAULT_PARTITIONS) == here)
 
 
 def _dead_letters(pipeline: Pipeline, command: str, *arguments: str) -> list[str]:

@@ -1,27 +1,35 @@
 """Replay: what a live run wrote comes out again, also when the recording is old and the replay was killed."""
 
+import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from chaos.contents import Database, differences
 from replay.stretch import time_text
 from schemas.node_scrape import NodeScrape
+from schemas.topics import DEFAULT_PARTITIONS
+from scraper.leases import partition_of
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka
 from stack.process import Process
+from tests.integration.pipeline import Pipeline, Start, of_windows
 from tests.integration.recordings import (
+    NS_PER_S,
+    RESOLUTION_S,
     Recorder,
+    batches_as_sent,
     batches_of,
     recorded,
 )
 from tests.waiting import wait_until
 
 YEAR_S = 365 * 24 * 60 * 60
-Start = Callable[..., Process]
 
 
 def sink(influxdb: InfluxDB, database: str) -> str:
@@ -44,33 +52,44 @@ def kafka_of_a_year_ago(own_kafka: Callable[[], Kafka]) -> Kafka:
     return kafka
 
 
-def test_a_year_old_stretch_comes_out_as_it_was_live_and_again_after_a_kill(
+def a_year_ago() -> tuple[list[list[NodeScrape]], int, int]:
+    """Windows with a gap, then of another length; the numbers of those behind the gap and behind the change."""
+    change_s = (int(time.time()) - YEAR_S) // RESOLUTION_S * RESOLUTION_S
+    long = recorded(26, nodes=4, end_s=change_s)
+    short = recorded(16, nodes=4, end_s=change_s + 16 * RESOLUTION_S // 2, resolution_s=RESOLUTION_S // 2)
+    windows = [*long[:10], *long[18:], *short]
+    windows[13][0] = replace(windows[13][0], document=None, error="HTTP 500: no")
+    return windows, 10, 18
+
+
+def test_what_a_live_run_wrote_comes_out_again_a_year_later_and_when_the_replay_is_killed(
     kafka_of_a_year_ago: Kafka, influxdb: InfluxDB, influx_database: str, service: Start
 ) -> None:
-    kafka = kafka_of_a_year_ago
-    windows = recorded(60, nodes=4, end_s=int(time.time()) - YEAR_S)
-    stretch = windows[20:50]
-    recorder = Recorder(kafka.bootstrap, keep_for_ever=True)
-    recorder.send(chain.from_iterable(windows))
-    expected, first_time, again = (
-        Database(influxdb, f"{influx_database}{end}") for end in ("_expected", "_first", "_again")
+    windows, behind_gap, behind_change = a_year_ago()
+    live, gap, change, undisturbed = (
+        Database(influxdb, f"{influx_database}_{end}") for end in ("live", "gap", "change", "undisturbed")
     )
-    of_stretch = {window[0].window_end_ns for window in stretch}
-    expected.write(batch for batch in batches_of(windows) if batch.window_end_ns in of_stretch)
-    brokers = f"--kafka-brokers={kafka.bootstrap}"
+    Recorder(kafka_of_a_year_ago.bootstrap, keep_for_ever=True).send(chain.from_iterable(windows))
+    pipeline = Pipeline(kafka_of_a_year_ago, influxdb, live, undisturbed, service)
+    workers = [pipeline.processor(), pipeline.writer()]
+    pipeline.at_rest()
+    undisturbed.write(batches_as_sent(chain.from_iterable(windows)))
+    assert pipeline.differences() == []
+    assert [worker.stop() for worker in workers] == [0, 0]
 
-    first = service("replay", brokers, *span(stretch), sink(influxdb, first_time.name))
-    wait_until(lambda: ended(first), "the replay's end", 300)
-    assert first.status == 0
-    assert differences(first_time.content(), expected.content()) == []
-
-    second = service("replay", brokers, *span(stretch), sink(influxdb, again.name))
-    wait_until(lambda: again.points() > 0 or ended(second), "points of the second replay")
-    second.kill()
-    second.launch()
-    wait_until(lambda: ended(second), "the second replay's end", 300)
-    assert second.status == 0
-    assert differences(again.content(), expected.content()) == []
+    stretches = {gap: windows[behind_gap : behind_change + 8], change: windows[behind_change:]}
+    replays = {
+        database: service("replay", pipeline.brokers, *span(stretch), sink(influxdb, database.name))
+        for database, stretch in stretches.items()
+    }
+    wait_until(lambda: change.points() > 0 or ended(replays[change]), "points of the second replay")
+    assert replays[change].kill() == -signal.SIGKILL, "it was at work"
+    replays[change].launch()
+    for database, stretch in stretches.items():
+        wait_until(lambda replay=replays[database]: ended(replay), f"the end of {database.name}", 300)
+        assert replays[database].status == 0
+        ends_ns = {window[0].window_end_ns for window in stretch}
+        assert differences(database.content(), of_windows(live.content(), ends_ns)) == []
 
 
 def test_several_workers_share_a_replay(
@@ -97,22 +116,32 @@ def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(
     own_kafka: Callable[[], Kafka], service: Start
 ) -> None:
     kafka = own_kafka()
-    windows = recorded(5, nodes=2)
-    Recorder(kafka.bootstrap).send(chain.from_iterable(windows))
-    oldest = time_text(windows[0][0].window_end_ns)
-    newest = time_text(windows[-1][0].window_end_ns)
-    for begin, end, reason in (
-        (newest, oldest, "lies after --to"),
-        (
-            "2020-01-01T00:00:00Z",
-            newest,
-            f"older than what is kept: the topic kubelet-stats has windows from {oldest} to {newest}",
-        ),
-        ("2100-01-01T00:00:00Z", "2100-01-02T00:00:00Z", "lies behind the newest record"),
-        ("yesterday", newest, "--from: 'yesterday' is not a time like 2026-01-01T00:00:00Z"),
-    ):
-        refused = service("replay", f"--kafka-brokers={kafka.bootstrap}", f"--from={begin}", f"--to={end}")
-        wait_until(lambda refused=refused: ended(refused), "a refusal")
-        assert refused.status == 2
-        assert reason in refused.text
-        assert "Traceback" not in refused.text
+    windows = recorded(8, nodes=6)
+
+    def text(number: int, seconds: int = 0) -> str:
+        return time_text(windows[number][0].window_end_ns + seconds * NS_PER_S)
+
+    def refused(*ranges: tuple[str, str, str]) -> None:
+        brokers = f"--kafka-brokers={kafka.bootstrap}"
+        replays = [service("replay", brokers, f"--from={begin}", f"--to={end}") for begin, end, _ in ranges]
+        for replay, (_, _, reason) in zip(replays, ranges, strict=True):
+            wait_until(lambda replay=replay: ended(replay), "a refusal")
+            assert replay.status == 2
+            (line,) = replay.text.splitlines()
+            assert reason in line
+
+    refused((text(0), text(7), "there is no topic kubelet-stats"))
+    recorder = Recorder(kafka.bootstrap)
+    refused((text(0), text(7), "the topic kubelet-stats is empty: there is nothing to replay"))
+    recorder.send(chain.from_iterable(windows[:3] + windows[5:]))
+    there = f"the topic kubelet-stats has windows from {text(0)} to {text(7)}"
+    refused(
+        ("2020-01-01T00:00:00Z", text(7), f"older than what is kept: {there}"),
+        (text(2, seconds=1), text(5, seconds=-1), "no record between --from and --to: kubelet-stats has a gap there"),
+    )
+    of_one_node = partition_of("default", windows[0][0].node, DEFAULT_PARTITIONS)
+    nodes_there = sum(partition_of("default", each.node, DEFAULT_PARTITIONS) == of_one_node for each in windows[0])
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    kept_from = TopicPartition("kubelet-stats", of_one_node, 2 * nodes_there)
+    admin.delete_records([kept_from])[kept_from].result(30)
+    refused((text(1), text(7), f"older than what is kept of every node: {there}, whole ones after {text(2)}"))

@@ -195,15 +195,13 @@ def test_nodes_fall_into_the_partitions_that_kafkas_clients_choose(kafka: Kafka,
     assert {name: partition_of("c", name, 12) for name in names} == {name: found[f"c/{name}"] for name in names}
 
 
-def test_two_scrapers_share_the_nodes_and_one_takes_over_from_the_other(pipeline: Pipeline) -> None:
-    scrapers = [pipeline.scraper(), pipeline.scraper()]
+def test_two_scrapers_share_the_nodes_and_when_one_is_killed_its_nodes_miss_one_window(pipeline: Pipeline) -> None:
+    """Killed when it costs most: just before a window fires. At 10 s, the next one is caught up with."""
+    scrapers = [pipeline.scraper("10s"), pipeline.scraper("10s")]
     with pipeline.reading() as until:
         until(lambda: settled(scrapers), "half of the partitions for each")
         since_ns = time.time_ns()
-        until(lambda: sum(end > since_ns for end in pipeline.full_windows()) >= 2, "two windows of all nodes")
-        shared = {end: nodes for end, nodes in pipeline.windows().items() if end > since_ns}
-        newest = max(shared)
-        assert all(nodes == Counter(NODES) for end, nodes in shared.items() if end < newest), "each node once"
+        until(lambda: any(end > since_ns for end in pipeline.full_windows()), "a window of all nodes")
         at, timestamp_ms, scrape = pipeline.scrapes[-1]
         assert at.partition == partition_of(pipeline.name, scrape.node, 12)
         assert timestamp_ms * 1_000_000 == scrape.window_end_ns
@@ -211,9 +209,19 @@ def test_two_scrapers_share_the_nodes_and_one_takes_over_from_the_other(pipeline
         assert (scrape.error, scrape.cluster_nodes, scrape.hostname) == (None, 12, scrape.node)
         assert [(each.name, each.phase) for each in scrape.pods] == [(f"web-{scrape.node}", "Running")]
         assert [(each.name, each.uid, each.nodes) for each in scrape.namespaces] == [("shop", "uid-shop", 12)]
+        orphans = {name for name in NODES if partition_of(pipeline.name, name, 12) in partitions(scrapers[0])}
+        fires_at_ns = last_fire_ns(time.time_ns(), 10_000) + 10 * SECOND
+        time.sleep(max(0.0, (fires_at_ns - time.time_ns()) / SECOND - 0.3))
         scrapers[0].kill()
-        killed_ns = time.time_ns()
-        until(lambda: sum(end > killed_ns for end in pipeline.full_windows()) >= 1, "all nodes again")
+        until(lambda: any(end > fires_at_ns for end in pipeline.full_windows()), "all nodes again")
+    windows, full = pipeline.windows(), pipeline.full_windows()
+    first = next(end for end in full if end > since_ns)
+    missed = dict.fromkeys(NODES, 0)
+    for end in range(first, full[-1] + 1, 10 * SECOND):
+        for name in NODES:
+            missed[name] += name not in windows.get(end, ())
+            assert windows.get(end, Counter())[name] <= 1, "each node once"
+    assert all(times <= (name in orphans) for name, times in missed.items()), missed
     assert len(partitions(scrapers[1])) == 12
     assert scrapers[1].stop(STOP_S) == 0
 

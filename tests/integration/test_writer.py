@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -17,6 +19,7 @@ import pytest
 import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from chaos.gate import RETRY_AFTER_S, Gate, Mood
 from runtime.kafka import KafkaSettings, consumer_settings, producer_settings
 from runtime.reader import Reader
 from runtime.topics import ensure_topics
@@ -509,19 +512,104 @@ def connected(url: str) -> bool:
     return any(row[2].endswith(port) and row[3] == "01" for row in rows)
 
 
-def test_influxdb_down_for_a_while(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
+@pytest.mark.parametrize(
+    ("mood", "reason"),
+    [
+        pytest.param("unavailable", "HTTP 503: not now", id="503"),
+        pytest.param("too many", "HTTP 429: not now", id="429"),
+    ],
+)
+def test_a_retry_after_is_respected(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str, mood: Mood, reason: str
+) -> None:
+    with Gate(influxdb.url) as gate:
+        writer = start(sink(Behind(gate.url), influx_database))
+        pipeline.send(batch("n1", 0))
+        until(lambda: points_in(influxdb, influx_database) == points_of([batch("n1", 0)]), "the first window")
+        name = writer.told("writing")[0]["sink"]
+        until(lambda: pipeline.committed(name) == 1, "its commit")
+        gate.mood = mood
+        pipeline.send(batch("n1", 1))
+        until(lambda: len(gate.disturbed_s) >= 4, "some tries")
+        assert pipeline.committed(name) == 1
+        gate.mood = "pass"
+        expected = points_of([batch("n1", 0), batch("n1", 1)])
+        until(lambda: points_in(influxdb, influx_database) == expected, "the second window")
+    waited_s = [after - before for before, after in pairwise(gate.disturbed_s)]
+    assert min(waited_s) >= RETRY_AFTER_S
+    (told,) = writer.told("sink unavailable")
+    assert reason in told["error"]
+    assert writer.stop() == 0
+
+
+def test_influxdb_that_hangs_or_whose_answers_are_lost(
+    pipeline: Pipeline, start: Start, influxdb: Any, influx_database: str
+) -> None:
+    with Gate(influxdb.url) as gate:
+        writer = start(sink(Behind(gate.url), influx_database))
+        writer.has_told("writing")
+        name = writer.told("writing")[0]["sink"]
+        gate.mood = "lose answers"
+        pipeline.send(batch("n1", 0))
+        until(lambda: len(gate.disturbed_s) >= 3, "some tries")
+        assert pipeline.committed(name) == 0, "written perhaps, but nobody says so"
+        gate.mood = "hang"
+        writer.has_told("sink unavailable")
+        until(lambda: any("no answer within 30 s" in each["error"] for each in writer.told("sink unavailable")), "30 s")
+        assert pipeline.committed(name) == 0
+        gate.mood = "pass"
+        pipeline.send(batch("n1", 1))
+        until(lambda: pipeline.committed(name) == 2, "all is committed")
+    assert points_in(influxdb, influx_database) == points_of([batch("n1", 0), batch("n1", 1)])
+    assert writer.stop() == 0
+
+
+class Behind(NamedTuple):
+    """An InfluxDB behind a gate."""
+
+    url: str
+    user: str = "root"
+    password: str = "root"
+
+
+def test_influxdb_down_for_two_minutes(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
     influx = own_influxdb()
     writer = start(sink(influx, "k8s"))
     pipeline.send(batch("n1", 0))
     until(lambda: points_in(influx, "k8s") == points_of([batch("n1", 0)]), "the first window")
     influx.stop()
-    pipeline.send(*(batch("n1", window) for window in range(1, 6)))
+    pipeline.send(*(batch("n1", window) for window in range(1, 4)))
     writer.has_told("sink unavailable")
+    time.sleep(120)
+    pipeline.send(*(batch("n1", window) for window in range(4, 6)))
+    assert pipeline.committed(writer.told("writing")[0]["sink"]) == 1
     influx.start()
     expected = points_of(batch("n1", window) for window in range(6))
     until(lambda: points_in(influx, "k8s") == expected, "what waited in Kafka")
     until(lambda: bool(writer.told("sink available again")), "the end of the outage")
     assert len(writer.told("sink unavailable")) <= 3  # refused, then perhaps starting up
+    assert writer.stop() == 0
+
+
+def test_influxdbs_disk_is_full(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
+    influx = own_influxdb()
+    writer = start(sink(influx, "k8s"))
+    pipeline.send(batch("n1", 0))
+    until(lambda: points_in(influx, "k8s") == points_of([batch("n1", 0)]), "the first window")
+    name = writer.told("writing")[0]["sink"]
+    until(lambda: pipeline.committed(name) == 1, "its commit")
+    resource.prlimit(influx.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))  # no file takes one byte more
+    pipeline.send(batch("n1", 1), batch("n1", 2))
+    writer.has_told("sink unavailable")
+    (told,) = writer.told("sink unavailable")
+    assert "HTTP 500: engine: " in told["error"]
+    assert "file too large" in told["error"]
+    assert pipeline.committed(name) == 1
+    influx.kill()
+    influx.start()  # with room
+    expected = points_of(batch("n1", window) for window in range(3))
+    until(lambda: points_in(influx, "k8s") == expected, "what waited in Kafka")
+    assert writer.told("dead letter") == []
     assert writer.stop() == 0
 
 

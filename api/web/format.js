@@ -4,7 +4,7 @@ export const NOTHING = "—";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 const missing = (value) => value === undefined || value === null;
-const grouped = (value) => value.toLocaleString("en", { maximumFractionDigits: 6 });
+const grouped = (value, digits = 3) => value.toLocaleString("en", { maximumFractionDigits: digits });
 
 // Three significant digits, all of a larger whole number: 1.25, 12.5, 125, 1,250.
 function short(value) {
@@ -53,7 +53,7 @@ export function metric(value, unit) {
 }
 
 export function exact(value, unit) {
-  return missing(value) ? "no value" : `${grouped(value)} ${unit}`.trim();
+  return missing(value) ? "no value" : `${grouped(value, 20)} ${unit}`.trim();
 }
 
 export function duration(seconds) {

@@ -403,6 +403,8 @@ def test_numbers_as_people_read_them(small: str, browser: Browser) -> None:
             call = "([name, values]) => import('/web/format.js').then((format) => values.map(format[name]))"
             found = tab.page.evaluate(call, [function, [value for value, _ in values]])
             assert found == [text for _, text in values]
+        exactly = tab.page.evaluate("import('/web/format.js').then(({ exact }) => exact(1234.0708405172413, 'ratio'))")
+        assert exactly == "1,234.0708405172413 ratio"
 
 
 def test_axes_have_round_ticks(small: str, browser: Browser) -> None:

@@ -35,6 +35,11 @@ def test_found(text: str, expected: list[Hit]) -> None:
     assert find(Census(STORE, NOW_NS), text) == expected
 
 
+def test_the_shortest_of_equally_good_names_come_first() -> None:
+    store = stored(batch(node("n1"), *(pod("n1", "shop", name) for name in ("web-aaaa", "web-z", "web-bb"))))
+    assert [hit.name for hit in find(Census(store, NOW_NS), "web")] == ["web-z", "web-bb", "web-aaaa"]
+
+
 def test_twenty_at_most() -> None:
     store = stored(batch(node("n1"), *(pod("n1", "shop", f"web-{number:02}") for number in range(30))))
     assert [hit.name for hit in find(Census(store, NOW_NS), "web")] == [f"web-{number:02}" for number in range(20)]

@@ -11,6 +11,7 @@ from typing import Final
 import click
 import uvicorn
 
+from api import telemetry
 from api.app import Choices, application
 from api.columns import Packed
 from api.config import DEFAULT_IP, DEFAULT_PORT, Address, Security
@@ -25,6 +26,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
+from runtime.stopping import stop_on_signals
 from schemas.topics import topics
 
 log = logging.getLogger(__name__)
@@ -123,6 +125,7 @@ class Server:
 
     def run(self, followed: FollowConfig | None, logs: LogSettings) -> int:
         """Until told to stop; the exit status."""
+        stop_on_signals()  # uvicorn stops on them too, then hands them on to us: without this they would end us at once
         intake = None if followed is None else Intake(followed, logs, self._take, self._fail)
         if intake is not None:
             intake.start()
@@ -134,11 +137,13 @@ class Server:
         return int(self._failed.is_set())
 
     def _take(self, news: Packed | Progress) -> None:
+        now_ns = time.time_ns()
         if isinstance(news, Progress):
             self._served.progress = news
-            self._store.expire(time.time_ns())
+            self._store.expire(now_ns)
+            telemetry.report(news, self._store.state(now_ns).newest_ns)
         else:
-            self._store.put(news, time.time_ns())
+            telemetry.taken(now_ns, wanted=self._store.put(news, now_ns), took_ns=time.time_ns() - now_ns)
 
     def _fail(self) -> None:
         self._failed.set()

@@ -18,8 +18,18 @@ from api.paths import CleanPaths
 from api.site import site_routes
 from api.status import Served, status_routes
 from api.store import Store
+from api.telemetry import Counted
 
 _DESCRIPTION: Final = "Heapster's APIs, answered from the newest fifteen minutes of derived-metrics."
+_HANDLERS: Final = {
+    model.ROOT: "model",
+    "/apis/": "metrics",
+    "/api/v1/metric-export": "export",
+    history_routes.ROOT: "historical",
+    "/healthz": "healthz",
+    "/readyz": "healthz",
+    "/metrics": "prometheus",
+}
 _NO_METRIC_SINK: Final = "nothing is kept in memory: the api was started with --disable-metric-sink"
 
 
@@ -51,6 +61,7 @@ def application(store: Store, served: Served, now_ns: Clock, choices: Choices) -
     if choices.access is not None:
         app.add_middleware(Guard, access=choices.access)
     app.add_middleware(CleanPaths)
+    app.add_middleware(Counted, handlers=_HANDLERS)
 
     @app.exception_handler(HTTPException)
     async def refuse(request: Request, error: HTTPException) -> Response:

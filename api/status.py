@@ -1,9 +1,10 @@
-"""`/healthz`, `/readyz`, `/api/v1/status`: whether the answers are those of now."""
+"""`/healthz`, `/readyz`, `/metrics`, `/api/v1/status`: whether the answers are those of now."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -61,6 +62,11 @@ def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
         """`ok`, or 503 with the reasons, a line each."""
         reasons = not_ready(store.state(now_ns()), served.progress, store.stale_after_ns(), now_ns())
         return text_answer("\n".join(reasons) + "\n", 503) if reasons else text_answer("ok")
+
+    @router.get("/metrics")
+    def metrics() -> Response:
+        """Figures about this process, for Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/api/v1/status")
     def status() -> Status:

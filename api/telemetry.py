@@ -1,0 +1,78 @@
+"""Figures about the api itself; names that Heapster had are Heapster's."""
+
+import time
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Summary
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.health import Progress
+
+SINK: Final = "Metric Sink"
+_OTHER: Final = "other"
+
+requests: Final = Counter("http_requests_total", "Requests that were answered.", ["handler", "method", "code"])
+duration: Final = Summary("http_request_duration_microseconds", "How long answers took.", ["handler"])
+response_bytes: Final = Summary("http_response_size_bytes", "Bytes of the answers, as sent.", ["handler"])
+taken_at: Final = Gauge("heapster_exporter_last_time_seconds", "When a batch was taken in last.", ["exporter"])
+taking: Final = Summary("heapster_exporter_duration_milliseconds", "How long taking one in took.", ["exporter"])
+not_wanted: Final = Counter(
+    "heapster_api_batches_not_wanted_total", "Batches outside the fifteen minutes, or of a lower version."
+)
+newest_window: Final = Gauge("heapster_api_newest_window_seconds", "End of the newest window.")
+records_behind: Final = Gauge("heapster_api_records_behind", "Records of derived-metrics not read yet.")
+partitions_behind: Final = Gauge("heapster_api_partitions_behind", "Partitions that should have been read further.")
+unreadable: Final = Gauge("heapster_api_records_unreadable", "Records since the start that could not be read.")
+
+
+def report(progress: Progress, newest_ns: int | None) -> None:
+    """How far the reader is, and the newest window."""
+    records_behind.set(progress.records_behind)
+    partitions_behind.set(len(progress.behind))
+    unreadable.set(progress.rejected)
+    if newest_ns is not None:
+        newest_window.set(newest_ns / 1e9)
+
+
+def taken(now_ns: int, *, wanted: bool, took_ns: int) -> None:
+    """A batch has been taken in, or was not wanted."""
+    taken_at.labels(SINK).set(now_ns / 1e9)
+    taking.labels(SINK).observe(took_ns / 1e6)
+    if not wanted:
+        not_wanted.inc()
+
+
+class Counted:
+    """Counts and times what passes, by the API that it is of."""
+
+    def __init__(self, app: ASGIApp, handlers: dict[str, str]) -> None:
+        """In front of `app`; `handlers` are the names of APIs by what their paths begin with."""
+        self._app = app
+        self._handlers = tuple(handlers.items())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and take note."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s, status, sent = time.perf_counter(), 500, 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            handler = self._handler(scope["path"])
+            method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST"} else _OTHER
+            requests.labels(handler, method, str(status)).inc()
+            duration.labels(handler).observe(1e6 * (time.perf_counter() - began_s))
+            response_bytes.labels(handler).observe(sent)
+
+    def _handler(self, path: str) -> str:
+        return next((name for root, name in self._handlers if path.startswith(root)), _OTHER)

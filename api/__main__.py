@@ -32,6 +32,7 @@ from schemas.topics import topics
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S: Final = 5
+_SWITCH_S: Final = 0.001  # so long at most a list of all pods, made in a thread, keeps a short answer waiting
 _FILE: Final = click.Path(path_type=Path)
 
 
@@ -125,6 +126,7 @@ class Server:
 
     def run(self, followed: FollowConfig | None, logs: LogSettings) -> int:
         """Until told to stop; the exit status."""
+        sys.setswitchinterval(_SWITCH_S)
         stop_on_signals()  # uvicorn stops on them too, then hands them on to us: without this they would end us at once
         intake = None if followed is None else Intake(followed, logs, self._take, self._fail)
         if intake is not None:

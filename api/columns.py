@@ -9,7 +9,7 @@ import struct
 import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple, TypeAlias, cast
@@ -32,12 +32,14 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 _LabelsRecord: TypeAlias = list[list[str]]
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Group:
     """Numbers of one entity with the same labels of their own, as resource_id; none for most."""
 
     labels: Labels
     metrics: tuple[str, ...]
     types: str  # a letter a number: q for an int, d for a float
+    at: Mapping[str, int] = field(compare=False, repr=False)  # by metric: its place among these
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,8 @@ class Entity:
         """Where the number of that metric with exactly those labels is, and its type; None if there is none."""
         before = 0
         for group in self.groups:
-            if group.labels == labels and metric in group.metrics:
-                at = group.metrics.index(metric)
+            if group.labels == labels and metric in group.at:
+                at = group.at[metric]
                 return before + at, group.types[at]
             before += len(group.metrics)
         return None
@@ -227,7 +229,12 @@ def _labels(labels: Labels) -> Labels:
 
 @lru_cache(maxsize=_KEPT)
 def _group(labels: Labels, metrics: tuple[str, ...], types: str) -> Group:
-    return Group(_labels(labels), _names(metrics), sys.intern(types))
+    return Group(_labels(labels), _names(metrics), sys.intern(types), _places(metrics))
+
+
+@lru_cache(maxsize=_KEPT)
+def _places(metrics: tuple[str, ...]) -> Mapping[str, int]:
+    return {metric: at for at, metric in enumerate(metrics)}
 
 
 def label_pairs(labels: Mapping[str, str]) -> Labels:

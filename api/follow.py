@@ -28,7 +28,7 @@ PARTITION_FETCH_BYTES: Final = 512 * 1024
 _TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.5
 _LOOK_EVERY_S: Final = 1.0
-_ENDS_EVERY_S: Final = 5.0
+_ASK_EVERY_S: Final = 5.0
 _OTHER_CLUSTERS_TOLD: Final = 5
 
 Deliver: TypeAlias = Callable[[Packed | Progress], None]
@@ -73,20 +73,19 @@ class Follower:
             consumer.close()
 
     def _look(self, consumer: Consumer) -> None:
-        """Find partitions, learn where they end, and tell."""
-        now_s = time.monotonic()
-        if now_s - self._looked_s < _LOOK_EVERY_S:
+        """Find partitions, learn where they end, and tell; seldom, for what is asked of Kafka waits behind a fetch."""
+        if time.monotonic() - self._looked_s < _LOOK_EVERY_S:
             return
-        self._looked_s = now_s
-        if now_s - self._asked_s >= _ENDS_EVERY_S or not self._partitions:
-            self._asked_s = now_s
+        if time.monotonic() - self._asked_s >= _ASK_EVERY_S or not self._partitions:
             try:
                 self._find_partitions(consumer)
-                self._backlog.ended(self._ends(consumer), now_s)
                 self._error = None
             except UnavailableError as error:
                 self._error = str(error)
+            self._asked_s = time.monotonic()
+        self._backlog.ended(self._ends(consumer), time.monotonic())
         self._tell()
+        self._looked_s = time.monotonic()
 
     def _tell(self) -> None:
         self._deliver(
@@ -107,6 +106,9 @@ class Follower:
         described = found.topics[self._config.topic.name]
         if described.error is not None:
             raise UnavailableError(f"the topic {self._config.topic.name}: {described.error.str()}")
+        leaderless = sorted(each for each, found in described.partitions.items() if found.leader < 0)
+        if leaderless:
+            raise UnavailableError(f"no broker has these partitions of {self._config.topic.name}: {leaderless}")
         new = sorted(set(described.partitions) - self._partitions)
         if not new:
             return
@@ -122,8 +124,13 @@ class Follower:
         log.info("following", extra={"topic": self._config.topic.name, "partitions": new})
 
     def _ends(self, consumer: Consumer) -> dict[int, int]:
-        topic = self._config.topic.name
-        return {each: _bounds(consumer, TopicPartition(topic, each))[1] for each in self._partitions}
+        """Where partitions end, as the answers to fetches tell: nothing is asked for it."""
+        ends = {}
+        for partition in self._partitions:
+            known = consumer.get_watermark_offsets(TopicPartition(self._config.topic.name, partition), cached=True)
+            if known is not None and known[1] >= 0:
+                ends[partition] = known[1]
+        return ends
 
     def _take(self, message: Message | None) -> None:
         if message is None:

@@ -8,6 +8,7 @@ so that everything is listed a second time beside what is known already.
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,6 +48,10 @@ def _handler(size: Size) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # a worker that has seen enough
+                super().handle()
 
         def do_GET(self) -> None:  # the base's name
             url = urlsplit(self.path)

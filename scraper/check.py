@@ -12,6 +12,7 @@ from typing import Final, Generic, NamedTuple, Self, TypeVar
 
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
+from runtime.kafka_properties import FLAG
 from runtime.topics import existing_topics
 from schemas.topics import Topic
 from scraper import advice
@@ -131,7 +132,9 @@ def _kafka(kafka: KafkaSettings, topic: Topic) -> Finding:
     try:
         partitions = existing_topics(kafka, (topic,)).get(topic.name)
     except (ConfigError, UnavailableError) as error:
-        return Finding("Kafka", good=False, found=str(error), advice="--kafka-brokers and --kafka-properties")
+        return Finding(
+            "Kafka", good=False, found=str(error), advice=f"--kafka-brokers and {FLAG}: see docs/operating.md, 1"
+        )
     if partitions is None:
         return Finding("Kafka", good=True, found=f"topic {topic.name} is to be created, as the scraper does at start")
     return Finding("Kafka", good=True, found=f"topic {topic.name} with {partitions} partitions")

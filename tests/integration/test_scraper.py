@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
@@ -405,3 +406,14 @@ def test_a_topic_whose_settings_others_change(
     assert used == {name: partition_of(pipeline.name, name, 4) for name in NODES}
     assert any("another number of partitions" in line for line in scraper.text.splitlines())
     assert scraper.stop(STOP_S) == 0
+
+
+def test_a_check_of_all_that_is_needed(pipeline: Pipeline, cluster: SimulatedCluster) -> None:
+    program = (sys.executable, "-m", "heapster_stream", *pipeline.scraper_arguments("5s"), "--check")
+    well = subprocess.run(program, capture_output=True, text=True, timeout=4 * DEADLINE_S, check=False)
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "All is well." in well.stdout
+    cluster.api.failing_with = 503
+    ill = subprocess.run(program, capture_output=True, text=True, timeout=4 * DEADLINE_S, check=False)
+    assert ill.returncode == 1
+    assert ill.stdout.rstrip().endswith("do not work")

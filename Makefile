@@ -14,7 +14,7 @@ export PYTHON
 .PHONY: help setup stack browser demo servers chaos test test-unit test-integration lint format clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
 
 setup: $(UV)/bin/uv ## the virtual environment in .venv, with locked dependencies
 	@# its own path: by that of a pyenv shim uv does not know the environment again, and makes it anew each time
@@ -33,13 +33,13 @@ stack: setup ## a real Kafka and a real InfluxDB, installed in .cache
 browser:
 	@stack/requirements.sh chromium
 
-demo: stack ## a simulated cluster through the whole pipeline until Ctrl-C, or for DEMO_SECONDS=90
+demo: stack ## a simulated cluster through it all; DEMO_SECONDS=90 ends it
 	@$(RUN)/python -m stack.demo
 
-servers: stack ## Kafka at 127.0.0.1:9092 and InfluxDB at 127.0.0.1:8086, empty, until Ctrl-C
+servers: stack ## Kafka and InfluxDB at their usual ports, empty, until Ctrl-C
 	@$(RUN)/python -m stack.servers
 
-chaos: stack ## faults at random for CHAOS_MINUTES=5, by CHAOS_SEED=1, then a comparison point for point
+chaos: stack ## CHAOS_MINUTES=5 of faults at random, then a comparison
 	@$(RUN)/python -m chaos
 
 test: stack browser lint test-unit test-integration ## everything that CI runs

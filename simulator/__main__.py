@@ -12,6 +12,7 @@ from simulator.cluster import Shape
 from simulator.listening import FIRST_KUBELET_IP, LOOPBACK, Layout
 from simulator.server import SimulatedCluster
 
+_MANY_NODES: Final = 1000  # take more than a moment
 _PORT: Final = click.IntRange(0, 65535)
 
 
@@ -54,6 +55,8 @@ def simulate(nodes: int, pods_per_node: int, seed: int, unready_nodes: bool, **l
     Pods come and go, restart and change labels; what a node shows depends on nothing but seed and time.
     """
     LogSettings().start()
+    if nodes > _MANY_NODES:
+        click.echo(f"making {nodes} nodes …", err=True)
     shape = Shape(nodes=nodes, pods_per_node=pods_per_node, seed=seed, unready_nodes=unready_nodes)
     cluster = SimulatedCluster.generated(shape, Layout(**layout))  # type: ignore[arg-type]  # click has checked them
     asyncio.run(_serve(cluster, shape))
@@ -72,7 +75,9 @@ def _where_what_is(cluster: SimulatedCluster, shape: Shape) -> str:
     first, *_ = cluster.endpoints.values()
     *_, last = cluster.endpoints.values()
     one_port = first.port == last.port
-    kubelets = f"kubelets at {first.address}:{first.port} to {last.address}:{last.port}"
+    in_a_row = one_port or last.port - first.port == shape.nodes - 1
+    until = f" to {last.address}:{last.port}" if in_a_row else " and on other ports, as their nodes say"
+    kubelets = f"kubelets at {first.address}:{first.port}{until}"
     option = f"kubeletPort={first.port}" if one_port else "nodeStatusPort=true"
     return (
         f"{shape.nodes} nodes with room for {shape.pods_per_node} pods each: API at {cluster.api_url}, {kubelets}; "

@@ -52,10 +52,10 @@ def listen(layout: Layout, nodes: int) -> Listening:
     address = ip_of(layout.listen_ip, "--listen-ip")
     with ExitStack() as opened:
         api = opened.enter_context(bound(address, layout.api_port, AskedBy("--listen-ip", "--api-port")))
+        addresses = _addresses(layout.first_kubelet_ip, nodes)
         if layout.one_address:
             kubelets, endpoints = _on_one_address(layout, address, nodes)
         else:
-            addresses = _addresses(layout.first_kubelet_ip, nodes)
             kubelets = bound_on_each(addresses, layout.kubelet_port, AskedBy("--first-kubelet-ip", "--kubelet-port"))
             endpoints = [endpoint(one) for one in kubelets]
         opened.pop_all()

@@ -18,10 +18,10 @@ class Value(NamedTuple):
 
 
 _SHOWN: Final = (
-    ("cpu/usage_rate", "cluster", "millicores that all pods use"),
-    ("memory/usage", "cluster", "bytes that all pods use"),
+    ("cpu/usage_rate", "cluster", "millicores of all pods"),
+    ("memory/usage", "cluster", "bytes of all pods"),
     ("memory/node_utilization", "node", "share of a node's memory"),
-    ("network/rx_rate", "pod", "bytes a second that reach a pod"),
+    ("network/rx_rate", "pod", "bytes/s that reach a pod"),
     ("restart_count", "pod_container", "restarts of a container"),
 )
 

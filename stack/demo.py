@@ -1,5 +1,6 @@
 """A simulated cluster through the whole pipeline, with a live line of progress: `python -m stack.demo`."""
 
+import shlex
 import shutil
 import signal
 import sys
@@ -78,7 +79,10 @@ def _tell(console: Console, settings: DemoSettings, pipeline: Pipeline, folder: 
     rows = [
         ("Kafka", kafka.pid, kafka.bootstrap),
         ("InfluxDB", influxdb.pid, f"{influxdb.url}, database {DATABASE}, no password"),
-        *((service.name, service.pid, " ".join(service.command[4:])) for service in pipeline.services),
+        *(
+            (service.name, service.pid, shlex.join(("heapster-stream", *service.command[3:])))
+            for service in pipeline.services
+        ),
     ]
     for name, pid, what in rows:
         console.print(f"{name:<10} process {pid:<8} {what}", markup=False)
@@ -87,7 +91,9 @@ def _tell(console: Console, settings: DemoSettings, pipeline: Pipeline, folder: 
     end = "Ctrl-C ends it." if settings.seconds is None else f"It ends after {settings.seconds} s."
     console.print(
         f"{settings.nodes} nodes with {settings.pods_per_node} pods each are scraped every {RESOLUTION_S} s; rates need"
-        f" two scrapes, so all metrics are there after half a minute. {end}"
+        f" two scrapes, so all metrics are there after half a minute. Scrapes become batches,"
+        f" and those points; lag is what processor and writer have before them. {end}",
+        soft_wrap=not console.is_terminal,  # at words; the lines above are to be copied
     )
 
 
@@ -114,10 +120,11 @@ def _watch(
 def _figures(settings: DemoSettings, progress: Progress, contents: Contents) -> dict[str, str]:
     live = topics()
     return {
-        "nodes scraped": f"{progress.nodes_scraped()}/{settings.nodes}",
-        "records": f"{progress.records(live.kubelet_stats):,} raw, {progress.records(live.derived_metrics):,} derived",
-        "points written": f"{contents.points_written():,}",
-        "lag": f"{progress.processor_lag()} + {progress.writer_lag()} records",
+        "nodes": f"{progress.nodes_scraped()}/{settings.nodes}",
+        "scrapes": f"{progress.records(live.kubelet_stats):,}",
+        "batches": f"{progress.records(live.derived_metrics):,}",
+        "points": f"{contents.points_written():,}",
+        "lag": f"{progress.processor_lag()}+{progress.writer_lag()}",
     }
 
 
@@ -130,7 +137,7 @@ def _summary(console: Console, contents: Contents) -> int:
         )
         for found in contents.values():
             value = f"{found.value:,.3f}" if isinstance(found.value, float) else f"{found.value:,}"
-            console.print(f"  {found.metric:<24} {found.kind:<14} {value:>16}  {found.meaning}", markup=False)
+            console.print(f"  {found.metric:<23} {found.kind:<13} {value:>13}  {found.meaning}", markup=False)
     except requests.RequestException as error:
         console.print(f"InfluxDB does not answer: {error}", markup=False)
         return 1

@@ -21,11 +21,13 @@ class LiveLine:
         self._print_from_s = 0.0
 
     def show(self, elapsed_s: float, figures: Mapping[str, str]) -> None:
-        """Show these from now on."""
+        """Show these from now on; on a terminal so many of them as there is room for, each whole."""
         line = Text(f"{elapsed_s:4.0f} s", style="bold", no_wrap=True, overflow="ellipsis")
         for name, figure in figures.items():
-            line.append(f"   {name} ", style="dim")
-            line.append(figure)
+            shown = Text.assemble((f"   {name} ", "dim"), figure)
+            if self._live is not None and line.cell_len + shown.cell_len > self._console.width:
+                break
+            line.append_text(shown)
         if self._live is not None:
             self._live.update(line, refresh=True)
         elif elapsed_s >= self._print_from_s:

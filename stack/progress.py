@@ -25,11 +25,12 @@ class Progress:
     Every method raises UnavailableError or KafkaException: it does not answer.
     """
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    def __init__(self, kafka: KafkaSettings, cluster: str = "default") -> None:
         """Nothing is asked yet."""
         client_log.addHandler(logging.NullHandler())  # what matters shows in the figures
         client_log.propagate = False
         self._kafka = kafka
+        self._cluster = cluster  # others may be scraped into the same Kafka
         settings = client_settings(kafka, _CLIENT_ID)
         self._admin = AdminClient(settings, logger=client_log)
         self._looker = Reader(kafka, _CLIENT_ID)
@@ -90,6 +91,8 @@ class Progress:
         try:
             scrape = decode_scrape(record)
         except UndecodableError:  # the processor's business
+            return
+        if scrape.cluster != self._cluster:
             return
         nodes = self._answered.setdefault(scrape.window_end_ns, set())
         if scrape.document is not None:

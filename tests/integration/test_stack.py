@@ -190,7 +190,7 @@ def test_the_demo_shows_every_metric_and_leaves_nothing_behind(demo: Callable[..
     wait_until(lambda: answers(page), "the web page")
     told += ended(running)
     assert running.returncode == 0, told
-    assert "nodes scraped 2/2" in told
+    assert "   nodes 2/2   scrapes " in told
     assert f"{len(FED_METRICS)} of the {len(FED_METRICS)} metrics that the simulated cluster feeds" in told
     assert processes_of(tmp_path) == []
 

@@ -60,6 +60,11 @@ def test_a_name_stands_for_its_address() -> None:
         ),
         pytest.param(Layout(first_kubelet_ip="n1"), "--first-kubelet-ip: 'n1' is not an IP", id="no address"),
         pytest.param(
+            Layout(first_kubelet_ip="n1", one_address=True),
+            "--first-kubelet-ip: 'n1' is not an IP",
+            id="no address, though nothing is on it",
+        ),
+        pytest.param(
             Layout(first_kubelet_ip="255.255.255.255"),
             "--first-kubelet-ip: there are no 2 addresses from 255.255.255.255 on",
             id="too few addresses",

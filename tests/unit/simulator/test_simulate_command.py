@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import requests
@@ -13,7 +15,9 @@ from click.testing import CliRunner
 from runtime.errors import ConfigError
 from runtime.flags import run
 from runtime.uri import Options, parse_keyed_uri
-from simulator.__main__ import simulate
+from simulator.__main__ import _where_what_is, simulate
+from simulator.cluster import Shape
+from simulator.sockets import Endpoint
 
 FREE = ("--api-port=0", "--kubelet-port=0", "--first-kubelet-ip=127.0.7.1")
 
@@ -41,6 +45,22 @@ def test_it_says_how_to_scrape_it() -> None:
         kubelet = f"{nodes[1]['status']['addresses'][0]['address']}:{options.integer('kubeletPort', 10255)}"
         document = requests.get(f"http://{kubelet}/stats/summary", timeout=10).json()
     assert document["node"]["nodeName"] == "node-001"
+
+
+@pytest.mark.parametrize(
+    ("ports", "told"),
+    [
+        pytest.param((10255, 10255, 10255), "kubelets at 127.0.0.1:10255 to 127.0.0.1:10255;", id="an address each"),
+        pytest.param((7001, 7002, 7003), "kubelets at 127.0.0.1:7001 to 127.0.0.1:7003;", id="ports in a row"),
+        pytest.param(
+            (7001, 9, 40), "kubelets at 127.0.0.1:7001 and on other ports, as their nodes say;", id="any ports"
+        ),
+    ],
+)
+def test_where_the_kubelets_are(ports: tuple[int, ...], told: str) -> None:
+    endpoints = {f"node-{number}": Endpoint("127.0.0.1", port) for number, port in enumerate(ports)}
+    cluster: Any = SimpleNamespace(endpoints=endpoints, api_url="http://127.0.0.1:8001")
+    assert told in _where_what_is(cluster, Shape(nodes=3, pods_per_node=1, seed=1, unready_nodes=False))
 
 
 def test_it_ends_when_told() -> None:

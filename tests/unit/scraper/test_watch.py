@@ -355,3 +355,18 @@ def test_an_api_server_that_asks_for_patience_gets_it(
     assert waited[-1] == 60, "but not for ever"
     cluster.api.failing_with = None
     watched.shows("a", "b", "c")
+
+
+def test_a_redirect_is_not_followed(
+    cluster: SimulatedCluster,
+    raw_server: Callable[..., Any],
+    watching: Callable[..., Watched],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    elsewhere = raw_server(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
+    cluster.api.redirecting_to = f"http://127.0.0.1:{elsewhere.port}/"
+    with caplog.at_level(logging.ERROR):
+        watched = watching(cluster.api_url)
+        until(lambda: bool(messages(caplog, watched)))
+    assert vars(caplog.records[0])["error"].startswith("HTTP 302 for /api/v1/pods")
+    assert elsewhere.requests == []

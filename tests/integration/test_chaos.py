@@ -36,7 +36,7 @@ def test_chaos_changes_no_point_and_costs_a_window_in_a_takeover_at_most(
     assert told is not None
     scraped, missed, takeovers = map(int, told.groups())
     assert takeovers >= 2
-    assert scraped > 3 * missed, "most windows can have no excuse"
+    assert scraped > 2 * missed, "most windows can have no excuse"
     assert "\nnode-windows missed without one, or doubled: 0\n" in done.stdout
     assert COMPARED.search(done.stdout)
 

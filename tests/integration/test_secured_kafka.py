@@ -31,6 +31,7 @@ from stack.process import Process
 from tests.waiting import wait_until
 
 PREFIX: Final = "team-a."
+DEADLINE_S: Final = 180.0
 SCRAM: Final = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 PLAIN: Final = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_bob="bob-secret";'
 
@@ -88,7 +89,11 @@ def keystore(path: Path, authority: trustme.CA) -> Path:
 
 def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "heapster_stream", *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "heapster_stream", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
     )
 
 
@@ -180,5 +185,5 @@ def test_plain_passwords_from_the_environment(site: Site) -> None:
     )
     environment = os.environ | {"HEAPSTER_KAFKA_CONFIG": "\n".join(properties)}
     command = [sys.executable, "-m", "heapster_stream", "dead-letters", "list", f"--kafka-brokers={site.brokers}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "0 dead letters\n")

@@ -14,7 +14,7 @@ from stack.kafka import Kafka
 
 def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "heapster_stream", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 def create(kafka: Kafka, topic: str, settings: Mapping[str, str], partitions: int = 3) -> None:

@@ -8,7 +8,7 @@ import click
 
 from heapster_stream.examples import EXAMPLES
 from runtime import flags
-from runtime.memory import keep_freed_memory
+from runtime.memory import spare_memory_work
 
 _COMMANDS: Final = {
     "api": "api.__main__:api",
@@ -71,7 +71,7 @@ def program() -> None:
 
 def main() -> None:
     """Entry point of the installed program."""
-    keep_freed_memory()
+    spare_memory_work()
     flags.run(program)
 
 

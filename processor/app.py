@@ -34,6 +34,10 @@ COMMIT_INTERVAL_S: Final = 1.0
 MOST_BUFFERED: Final = 50
 """Records read ahead at once; a scrape may be 1.5 MB."""
 
+PARTITION_FETCH_BYTES: Final = 1024 * 1024
+"""Fetched at once of one partition; a greater record still passes. What was fetched of one is read before the next has
+its turn: more would have the totals of groups wait behind a long stretch of scrapes."""
+
 
 class StalledError(RuntimeError):
     """This worker has stopped without saying so, and Kafka answers: another one is to take over."""
@@ -83,7 +87,7 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=HEARTBEAT_S,
         broker_commit_interval=COMMIT_INTERVAL_S,
-        consumer_max_fetch_size=MAX_RECORD_BYTES,
+        consumer_max_fetch_size=PARTITION_FETCH_BYTES,
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
         producer_max_request_size=MAX_RECORD_BYTES,

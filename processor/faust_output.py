@@ -11,6 +11,7 @@ from processor import telemetry
 from processor.config import ProcessorConfig
 from processor.delivery import Sent
 from processor.output import RejectedError
+from processor.sending import Sender
 from runtime.dead_letter import headers, left_out
 from runtime.duration import NS_PER_MS
 from schemas.group_sum import GroupSum, SourceProgress, encode_group_sum, encode_progress
@@ -28,9 +29,10 @@ class FaustOutput:
 
     def __init__(self, app: faust.App, config: ProcessorConfig, group_partitions: int) -> None:
         """`group_partitions`: how many partitions `group-sums` has."""
-        self._batches = raw_topic(app, config.topics.derived_metrics)
-        self._totals = raw_topic(app, config.topics.group_sums)
-        self._dead_letters = raw_topic(app, config.topics.kubelet_stats_dead_letter)
+        self._sender = Sender(app)
+        self._batches = config.topics.derived_metrics.name
+        self._totals = config.topics.group_sums.name
+        self._dead_letters = config.topics.kubelet_stats_dead_letter.name
         self._group_partitions = group_partitions
 
     async def batch(self, batch: MetricBatch) -> Sent:
@@ -41,16 +43,19 @@ class FaustOutput:
         try:
             value = encode_batch(batch)
             telemetry.batch_bytes.inc(len(value))
-            return await self._batches.send(
-                key=batch.key.encode(), value=value, timestamp=_seconds(batch.window_end_ns)
+            return await self._sender.send(
+                self._batches, key=batch.key.encode(), value=value, timestamp_s=_seconds(batch.window_end_ns)
             )
         except (ValueError, MessageSizeTooLargeError) as error:
             raise RejectedError(f"its batch cannot be sent: {error}", "unsendable") from error
 
     async def total(self, total: GroupSum) -> Sent:
         """To `group-sums`, by group."""
-        return await self._totals.send(
-            key=total.key.encode(), value=encode_group_sum(total), timestamp=_seconds(total.window_end_ns)
+        return await self._sender.send(
+            self._totals,
+            key=total.key.encode(),
+            value=encode_group_sum(total),
+            timestamp_s=_seconds(total.window_end_ns),
         )
 
     async def progress(self, progress: SourceProgress) -> list[Sent]:
@@ -58,7 +63,7 @@ class FaustOutput:
         key = f"progress/{progress.source_partition}".encode()
         value = encode_progress(progress)
         return [
-            await self._totals.send(key=key, value=value, partition=partition)
+            await self._sender.send(self._totals, key=key, value=value, partition=partition)
             for partition in range(self._group_partitions)
         ]
 
@@ -82,8 +87,8 @@ class FaustOutput:
             extra={"reason": reason, "topic": message.topic, "partition": message.partition, "offset": message.offset},
         )
         if len(value) > _LARGEST_LETTER_BYTES:
-            return await self._dead_letters.send(key=message.key, value=b"", headers=why | left_out(len(value)))
-        return await self._dead_letters.send(key=message.key, value=value, headers=why)
+            value, why = b"", why | left_out(len(value))
+        return await self._sender.send(self._dead_letters, key=message.key, value=value, headers=why)
 
 
 def raw_topic(app: faust.App, topic: Topic) -> TopicT:

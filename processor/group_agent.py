@@ -87,7 +87,7 @@ class GroupAgent:
         for partition, assigned in self._partitions.items():
             position = assignment.positions.get(partition)  # None: it came while this waited
             for total in assigned.windows.expire((position and position.committed_offset) or 0):
-                self._groups.remove(partition, row_key(total))
+                await self._groups.remove(partition, row_key(total))
         telemetry.held_windows.set(self.pending)
 
     def position(self, partition: int) -> int | None:
@@ -129,7 +129,7 @@ class GroupAgent:
         telemetry.totals.labels(outcome).inc()
         sends: list[Sent] = []
         if outcome == "new":
-            sends.append(self._groups.put(message.partition, row_key(record), encode_group_sum(record)))
+            sends.append(await self._groups.put(message.partition, row_key(record), encode_group_sum(record)))
             windows.fold(record, self._clock_s())
         slot = group_window(record)
         # delivered again after a crash, a total is in the table but its batch may not have been written
@@ -143,7 +143,7 @@ class GroupAgent:
         totals = assigned.windows.totals(slot)
         if slot in assigned.restored:
             # compaction keeps what was written last: that must not be what a worker thought dead still had to say
-            sends += [self._groups.put(partition, row_key(total), encode_group_sum(total)) for total in totals]
+            sends += [await self._groups.put(partition, row_key(total), encode_group_sum(total)) for total in totals]
             assigned.restored.discard(slot)
         if self._span.writes(slot[2]):
             telemetry.batches.labels("group").inc()

@@ -77,7 +77,7 @@ class NodeAgent:
             position = assignment.positions.get(partition)
             if position is not None and position.committed_offset is not None:
                 for node, window_end_ns in assigned.state.expire(position.committed_offset):
-                    self._samples.remove(partition, row_key(node, window_end_ns))
+                    await self._samples.remove(partition, row_key(node, window_end_ns))
 
     def position(self, partition: int) -> int | None:
         """The next offset of a partition, None if it is not this worker's or there is nothing more to do."""
@@ -100,12 +100,13 @@ class NodeAgent:
     async def _progress(
         self, partition: int, state: PartitionState, position: Position | None, now_s: float
     ) -> list[Sent]:
-        """Tell how far the partition is, when that changed and every now and then."""
+        """Tell how far the partition is: when another window is over, or it is idle or no longer, and now and then."""
         end = None if position is None else position.end_offset
         idle = (end is not None and state.position >= end) or self._span.ends_before(partition, state.position)
         progress = state.progress(idle=idle)
         told, told_s = self._told.get(partition, (None, 0.0))
-        if told == progress and now_s - told_s < PROGRESS_EVERY_S:
+        news = told is None or (told.watermark_ns, told.idle) != (progress.watermark_ns, progress.idle)
+        if not news and now_s - told_s < PROGRESS_EVERY_S:
             return []
         self._told[partition] = (progress, now_s)
         return await self._output.progress(progress)
@@ -150,7 +151,7 @@ class NodeAgent:
             telemetry.batches.labels("node").inc()
             sends.append(await self._output.batch(result.batch))
         if result.sample is not None:
-            sends.append(self._samples.put(state.partition, row_key(scrape.key, scrape.window_end_ns), row))
+            sends.append(await self._samples.put(state.partition, row_key(scrape.key, scrape.window_end_ns), row))
             state.fold(result.sample)
         return sends
 

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import faust
-from faust.types import TP, EventT, FutureMessage
+from faust.types import TP, EventT
+
+from processor.delivery import Sent
+from processor.sending import Sender
 
 
 class WindowTable(faust.Table[bytes, bytes]):
@@ -23,6 +26,7 @@ class WindowTable(faust.Table[bytes, bytes]):
         """As Faust's tables are made, keys and values as raw bytes."""
         super().__init__(app, key_type=bytes, value_type=bytes, **settings)
         self._row_offset = row_offset
+        self._sender = Sender(app)
         self._rows: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._restored: dict[int, int] = {}  # by partition, the changelog offset up to which the rows are complete
 
@@ -30,16 +34,16 @@ class WindowTable(faust.Table[bytes, bytes]):
         """What is kept for a source partition."""
         return self._rows[partition]
 
-    def put(self, partition: int, key: bytes, value: bytes) -> FutureMessage:
+    async def put(self, partition: int, key: bytes, value: bytes) -> Sent:
         """Write a row; the result is done when Kafka has acknowledged it."""
         self._merge(partition, key, value)
-        return self.send_changelog(partition, key, value)
+        return await self._send(partition, key, value)
 
-    def remove(self, partition: int, key: bytes) -> FutureMessage | None:
+    async def remove(self, partition: int, key: bytes) -> Sent | None:
         """Delete a row, None if there was none."""
         if self._rows[partition].pop(key, None) is None:
             return None
-        return self.send_changelog(partition, key, None, value_serializer="raw")
+        return await self._send(partition, key, None)
 
     def apply_changelog_batch(self, batch: Iterable[EventT[bytes]]) -> None:
         """Restore rows from the changelog, in whatever order workers wrote them."""
@@ -69,6 +73,9 @@ class WindowTable(faust.Table[bytes, bytes]):
             self._rows.pop(partition, None)
             self._restored.pop(partition, None)
         await super().on_recovery_completed(active_tps, standby_tps)
+
+    async def _send(self, partition: int, key: bytes, value: bytes | None) -> Sent:
+        return await self._sender.send(self.changelog_topic_name, key=key, value=value, partition=partition)
 
     def _merge(self, partition: int, key: bytes, value: bytes) -> None:
         kept = self._rows[partition].get(key)

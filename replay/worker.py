@@ -15,7 +15,7 @@ from processor.config import ProcessorConfig
 from replay.plan import Plan
 from runtime.health import Health
 from runtime.logs import LogSettings
-from runtime.memory import keep_freed_memory
+from runtime.memory import spare_memory_work
 from writer.__main__ import build as build_sinks
 from writer.__main__ import run as run_writer
 from writer.consume import WriterConfig
@@ -57,14 +57,14 @@ class Worker:
 
 def _process(parent: int, config: ProcessorConfig, logs: LogSettings) -> None:
     _end_with(parent)
-    keep_freed_memory()
+    spare_memory_work()
     logs.start()
     run_processor(config, Health(time.monotonic))
 
 
 def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], logs: LogSettings) -> None:
     _end_with(parent)
-    keep_freed_memory()
+    spare_memory_work()
     logs.start()
     sys.exit(run_writer(config, build_sinks(sinks), Health(time.monotonic)))
 

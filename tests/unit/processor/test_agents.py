@@ -61,12 +61,12 @@ class Rows:
     def rows(self, partition: int) -> Mapping[bytes, bytes]:
         return self.kept[partition]
 
-    def put(self, partition: int, key: bytes, value: bytes) -> Awaitable[None]:
+    async def put(self, partition: int, key: bytes, value: bytes) -> Awaitable[None]:
         self.kept[partition][key] = value
         self.written.append(key)
         return done()
 
-    def remove(self, partition: int, key: bytes) -> None:
+    async def remove(self, partition: int, key: bytes) -> None:
         self.kept[partition].pop(key, None)
 
 

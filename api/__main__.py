@@ -42,7 +42,7 @@ _FILE: Final = click.Path(path_type=Path)
 @flags.flag("--listen-ip", help=f"Address to serve on; 0.0.0.0 is every one.  [default: {DEFAULT_IP}]")
 @flags.flag(
     "--heapster-port",
-    type=click.IntRange(0, 65535),
+    type=flags.Whole(0, 65535),
     help=f"Port to serve on; 0 is any free one.  [default: {DEFAULT_PORT}]",
 )
 @flags.flag("--tls-cert", type=_FILE, help="Certificate to serve with, and --tls-key: HTTPS.")

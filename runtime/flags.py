@@ -60,6 +60,12 @@ class Duration(click.ParamType):
         return duration_ns
 
 
+class Whole(click.IntRange):
+    """A whole number within bounds."""
+
+    name = "whole number"
+
+
 class Brokers(click.ParamType):
     """`HOST:PORT,HOST:PORT,…`, checked for form."""
 
@@ -161,13 +167,13 @@ _topic_prefix: Final = flag(
 )
 _partitions: Final = flag(
     "--partitions",
-    type=click.IntRange(min=1, max=10_000),
+    type=Whole(min=1, max=10_000),
     default=DEFAULT_PARTITIONS,
     help="Partitions of a topic that is created: as many workers of one kind can share the work.",
 )
 _replication_factor: Final = flag(
     "--replication-factor",
-    type=click.IntRange(min=1, max=100),
+    type=Whole(min=1, max=100),
     help="Copies of a topic that is created, on different brokers; the brokers' own default if not given.",
     show_default="the brokers' default",
 )
@@ -206,7 +212,7 @@ def metrics_flags(command: _Command) -> _Command:
 
 _metrics_port: Final = flag(
     "--metrics-port",
-    type=click.IntRange(0, 65535),
+    type=Whole(0, 65535),
     default=0,
     help="Port of /metrics (Prometheus), /healthz and /readyz of this service; 0 is any free one, told in the log.",
 )

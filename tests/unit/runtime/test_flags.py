@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from runtime.flags import Brokers
+from runtime.flags import Brokers, Whole
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,12 @@ def test_brokers(text: str, brokers: str) -> None:
 def test_what_is_no_broker_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not HOST:PORT, as kafka:9092; several are separated by commas"):
         Brokers().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("x", "'x' is not a valid whole number."), ("0", "0 is not in the range x>=1.")]
+)
+def test_what_is_no_whole_number_within_its_bounds_is_refused(text: str, told: str) -> None:
+    with pytest.raises(click.BadParameter) as raised:
+        Whole(1).convert(text, None, None)
+    assert raised.value.message == told

@@ -16,8 +16,9 @@ def greet(sink: Sink, outage: Outage, stopped: threading.Event) -> None:
         try:
             sink.prepare()
         except (UnavailableError, RefusedError) as error:
-            outage.failed(UnavailableError(str(error)))
+            failed = error if isinstance(error, UnavailableError) else UnavailableError(str(error))
+            outage.failed(failed)
+            stopped.wait(max(_AGAIN_AFTER_S, failed.retry_after_s or 0.0))
         else:
             outage.over()
             return
-        stopped.wait(_AGAIN_AFTER_S)

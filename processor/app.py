@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 NODE_FLUSH_S: Final = 1.0
 GROUP_FLUSH_S: Final = 0.5
 COMMIT_INTERVAL_S: Final = 1.0
+METADATA_MAX_AGE_MS: Final = 5_000
+"""A broker that lags may not know a changelog yet: soon it does."""
+
 MOST_BUFFERED: Final = 50
 """Records read ahead at once; a scrape may be 1.5 MB."""
 
@@ -89,6 +92,7 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health
         broker_commit_interval=COMMIT_INTERVAL_S,
         consumer_max_fetch_size=PARTITION_FETCH_BYTES,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_MAX_AGE_MS,
         producer_acks=-1,
         producer_max_request_size=MAX_RECORD_BYTES,
         broker_credentials=broker_credentials(config.kafka),

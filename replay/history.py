@@ -57,6 +57,12 @@ class History:
         reason = refusal(stretch, kept, self._topic)
         if reason:
             raise ConfigError(reason)
+        emptied = [partition for partition, (low, high) in bounds.items() if low == high > 0]
+        if emptied:
+            log.warning(
+                "all records of some partitions have been deleted: nothing of their nodes is replayed",
+                extra={"partitions": emptied},
+            )
         found = self._reader.at(self._topic, stretch.from_ns, bounds)
         first = {partition: offset for partition, offset in found.items() if offset < bounds[partition][1]}
         if not any(self._time_ns(partition, offset) <= stretch.to_ns for partition, offset in first.items()):

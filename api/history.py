@@ -16,7 +16,11 @@ from runtime.uri import Options, parse_keyed_uri
 FLAG: Final = "--historical-source"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _ANSWER_TIMEOUT_S: Final = 30.0
-_WRITERS_OPTIONS: Final = ("retention", "disable_counter_metrics", "concurrency", "tags")
+_WRITERS_FILTERS: Final = ("metrics", "types", "namespaces", "labels")
+_WRITERS_OPTIONS: Final = (
+    *("retention", "disable_counter_metrics", "concurrency", "tags", "exclude_tags"),
+    *(name for each in _WRITERS_FILTERS for name in (each, f"exclude_{each}")),
+)
 """Options of the sink that make no difference to who reads: the same URI may be given."""
 
 

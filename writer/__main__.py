@@ -22,6 +22,7 @@ from runtime.topics import wait_for_topics
 from runtime.uri import Options, parse_keyed_uri
 from writer.config import SINKS, InfluxConfig
 from writer.consume import SinkWorker, WriterConfig
+from writer.filter_options import parse_filter
 from writer.influx import Influx
 from writer.log_sink import LogSink
 from writer.sink import Sink
@@ -45,7 +46,8 @@ _FLAG: Final = "--sink"
     " variable separated by spaces. InfluxDB 1.x: db=k8s, user=root, pw=root, retention=0 (as 7d; 0 keeps for ever)."
     " 2.x: org, token or token_file, bucket=<db>/default. Both: withfields=false, cluster_name=<of the record>,"
     " tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1, secure=<by the scheme>,"
-    " insecuressl=false.",
+    " insecuressl=false. What goes to any sink: metrics, types, namespaces, labels, and those after exclude_, as"
+    " metrics=cpu/*,memory/*&exclude_namespaces=kube-*; which tags: exclude_tags=labels.",
 )
 @flags.metrics_flags
 @flags.log_flags
@@ -118,9 +120,13 @@ def _sink(value: str) -> Sink:
     option = Options.of(keyed)
     if keyed.key not in SINKS:
         raise ConfigError(f"{_FLAG}={keyed.key}: no such sink: there are {' and '.join(SINKS)}")
-    config = InfluxConfig.parse(keyed, option) if keyed.key == INFLUXDB else None
-    of_no_effect = option.done(*(OF_1_X if config else ()))
-    sink: Sink = Influx(config) if config else LogSink()
+    sink: Sink
+    if keyed.key == INFLUXDB:
+        sink = Influx(InfluxConfig.parse(keyed, option))
+        of_no_effect = option.done(*OF_1_X)
+    else:
+        sink = LogSink(parse_filter(option, with_tags=False))
+        of_no_effect = option.done()
     ignored = (*(f"the option {name}" for name in of_no_effect), *ignored_parts(keyed))
     if ignored:
         log.warning("ignored: of no use for this sink", extra={"sink": sink.name, "ignored": ignored})

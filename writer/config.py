@@ -8,6 +8,8 @@ from runtime.duration import NS_PER_S, influx_duration_ns
 from runtime.errors import ConfigError
 from runtime.influxdb import INFLUXDB, InfluxServer, Version1, Version2
 from runtime.uri import KeyedUri, Options
+from writer.filter_options import parse_filter
+from writer.filters import EVERYTHING, Filter
 from writer.points import Schema
 from writer.tags import TagSet
 
@@ -30,10 +32,14 @@ class InfluxConfig:
     schema: Schema
     retention_ns: int | None  # 0 keeps for ever; None too, but leaves what exists as it is
     concurrency: int  # write requests in flight, 1 or more
+    chosen: Filter = EVERYTHING
 
     @property
     def identity(self) -> str:
-        """What stays the same as long as the same points go to the same place: part of the consumer group's name."""
+        """What stays the same as long as the points go to the same place: part of the consumer group's name.
+
+        The filter is no part of it: a changed one goes on where the old one was, and does not read everything again.
+        """
         where = self.url.partition("://")[2]
         into = (self.target.database,) if isinstance(self.target, Version1) else (self.target.org, self.target.bucket)
         layout = "fields" if self.schema.with_fields else "values"
@@ -54,6 +60,7 @@ class InfluxConfig:
             schema=_schema(option),
             retention_ns=_retention_ns(option),
             concurrency=option.integer("concurrency", 1, at_least=1, at_most=_MAX_CONCURRENCY),
+            chosen=parse_filter(option, with_tags=True),
         )
 
 

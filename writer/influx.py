@@ -19,6 +19,7 @@ from schemas.metric_batch import MetricBatch
 from writer.answers import ForbiddenError, MissingError, UnauthorizedError, failure
 from writer.config import InfluxConfig
 from writer.connection import CONNECT_TIMEOUT_S, client
+from writer.filters import filtered
 from writer.points import Rendered, render
 from writer.storage import prepare_bucket, prepare_database, rows_of
 
@@ -50,7 +51,7 @@ class Influx:
 
     def render(self, batch: MetricBatch) -> Rendered:
         """The batch's points in line protocol."""
-        return render(batch, self._config.schema)
+        return render(filtered(batch, self._config.chosen), self._config.schema)
 
     def prepare(self) -> None:
         """Have database and policy, or bucket, where points are to go; asked once.

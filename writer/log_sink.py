@@ -6,6 +6,7 @@ from typing import Final
 
 from schemas.metric_batch import MetricBatch
 from writer.config import LOG
+from writer.filters import Filter, filtered
 from writer.points import Rendered
 from writer.text import text
 
@@ -18,9 +19,16 @@ class LogSink:
     name: Final = LOG
     concurrency: Final = 1
 
+    def __init__(self, chosen: Filter) -> None:
+        """Write what is chosen."""
+        self._chosen = chosen
+
     def render(self, batch: MetricBatch) -> Rendered:
-        """The whole batch as one text."""
-        return Rendered(f"{text(batch)}\n", 1, {})
+        """The batch as one text; none if nothing of it is chosen."""
+        left = filtered(batch, self._chosen)
+        if batch.sets and not left.sets:
+            return Rendered("", 0, {})
+        return Rendered(f"{text(left)}\n", 1, {})
 
     def prepare(self) -> None:
         """It is there."""

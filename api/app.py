@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI, Request
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -45,7 +46,9 @@ class Choices:
 
 def application(store: Store, served: Served, now_ns: Clock, choices: Choices) -> FastAPI:
     """All routes over one store."""
-    app = FastAPI(title="heapster-stream", description=_DESCRIPTION, redirect_slashes=False)
+    app = FastAPIOffline(  # its page of the routes brings its own scripts: a cluster may not reach the internet
+        redoc_url=None, title="heapster-stream", description=_DESCRIPTION, redirect_slashes=False
+    )
     roots = [model.ROOT, *metrics_routes.ROOTS, *export_routes.ROOTS, page.ROOT]
     if choices.metric_sink:
         _add_routes(app, store, served, now_ns, choices)

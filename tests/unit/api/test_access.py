@@ -1,5 +1,6 @@
 """Who gets in: every route refuses whoever may not ask, but for what probes need."""
 
+import re
 import socket
 import ssl
 import threading
@@ -41,7 +42,7 @@ def paths(app: FastAPI) -> list[str]:
 
 def all_paths(app: FastAPI) -> list[str]:
     documented = list(app.openapi()["paths"])
-    of_its_own = [path for path in (app.openapi_url, app.docs_url, app.redoc_url, "/docs/oauth2-redirect") if path]
+    of_its_own = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/static-offline-docs/swagger-ui.css"]
     return [*documented, *of_its_own, "/", "/no/such/path"]
 
 
@@ -58,6 +59,15 @@ def guarded(token_file: Path) -> TestClient:
 
 
 GUARDED = sorted(set(paths(app_with(None))) - OPEN - {"/"})
+
+
+def test_the_page_of_the_routes_loads_nothing_from_other_hosts() -> None:
+    client = TestClient(app_with(None))
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert loaded
+    assert [client.get(path).status_code for path in loaded] == [200] * len(loaded)
+    assert "//" not in "".join(loaded)
 
 
 def test_there_are_routes_to_guard() -> None:

@@ -11,7 +11,7 @@ export PYTHON
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup stack browser demo servers chaos test test-unit test-integration lint format clean
+.PHONY: help setup stack browser demo servers chaos bench test test-unit test-integration lint format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -41,6 +41,9 @@ servers: stack ## Kafka and InfluxDB at their usual ports, empty, until Ctrl-C
 
 chaos: stack ## CHAOS_MINUTES=5 of faults at random, then a comparison
 	@$(RUN)/python -m chaos
+
+bench: stack ## what each stage, each service and the whole pipeline cost; BENCH_QUICK=1 for a look
+	@$(RUN)/python -m bench
 
 test: stack browser lint test-unit test-integration ## everything that CI runs
 

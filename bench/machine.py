@@ -1,0 +1,74 @@
+"""The machine: one core for what is measured, the others for the rest; what a process has used."""
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from stack.process import Process
+
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_LIBRARIES: Final = ("faust-streaming", "aiokafka", "confluent-kafka", "fastavro", "orjson", "requests")
+
+
+class Used(NamedTuple):
+    """What a process has used since its start."""
+
+    cpu_s: float  # of all its threads, in user and kernel mode
+    resident_bytes: int  # now
+    peak_bytes: int
+
+
+def measured_core() -> int:
+    """The core that measured processes have to themselves, as far as the machine has several."""
+    return min(os.sched_getaffinity(0))
+
+
+def other_cores() -> set[int]:
+    """The cores of everything else."""
+    cores = os.sched_getaffinity(0)
+    return cores - {min(cores)} or cores
+
+
+def move(pid: int, cores: set[int]) -> None:
+    """Have a process with all its threads run on these cores."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+
+
+def measured(name: str, command: Sequence[str], log: Path) -> Process:
+    """Start a process on the measured core."""
+    process = Process(name, command, log).launch()
+    move(process.pid, {measured_core()})
+    return process
+
+
+def used(pid: int) -> Used:
+    """What a process of ours has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    status = Path(f"/proc/{pid}/status").read_text()
+    return Used(
+        cpu_s=(int(fields[11]) + int(fields[12])) / _TICKS_PER_S,
+        resident_bytes=_kilobytes(status, "VmRSS"),
+        peak_bytes=_kilobytes(status, "VmHWM"),
+    )
+
+
+def described() -> dict[str, str]:
+    """What figures depend on: processor, system and versions."""
+    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return {
+        "processor": processor[1] if processor else platform.machine(),
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "python": platform.python_version(),
+        **{library: version(library) for library in _LIBRARIES},
+    }
+
+
+def _kilobytes(status: str, name: str) -> int:
+    found = re.search(rf"{name}:\s*(\d+) kB", status)
+    return 1024 * int(found[1]) if found else 0

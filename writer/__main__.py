@@ -12,20 +12,16 @@ import click
 from runtime import flags
 from runtime.errors import ConfigError
 from runtime.health import Health
-from runtime.influxdb import INFLUXDB, OF_1_X, ignored_parts
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
-from runtime.uri import Options, parse_keyed_uri
-from writer.config import SINKS, InfluxConfig
 from writer.consume import SinkWorker, WriterConfig
-from writer.filter_options import parse_filter
-from writer.influx import Influx
-from writer.log_sink import LogSink
+from writer.file_sink import reopen_on_hangup
 from writer.sink import Sink
+from writer.sinks import sink_of
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +38,11 @@ _FLAG: Final = "--sink"
     multiple=True,
     required=True,
     metavar="KEY[:URI]",
-    help="Where points go: influxdb:http://HOST:PORT?OPTION=VALUE&…, or log. May be repeated; in the environment"
-    " variable separated by spaces. InfluxDB 1.x: db=k8s, user=root, pw=root, retention=0 (as 7d; 0 keeps for ever)."
-    " 2.x: org, token or token_file, bucket=<db>/default. Both: withfields=false, cluster_name=<of the record>,"
-    " tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1, secure=<by the scheme>,"
+    help="Where points go: influxdb:http://HOST:PORT?OPTION=VALUE&…, file:/PATH (line protocol; file:- is standard"
+    " output; with the options of InfluxDB from withfields to disable_counter_metrics), or log. May be repeated; in the"
+    " environment variable separated by spaces. InfluxDB 1.x: db=k8s, user=root, pw=root, retention=0 (as 7d; 0 keeps"
+    " for ever). 2.x: org, token or token_file, bucket=<db>/default. Both: withfields=false,"
+    " cluster_name=<of the record>, tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1, secure=<by the scheme>,"
     " insecuressl=false. What goes to any sink: metrics, types, namespaces, labels, and those after exclude_, as"
     " metrics=cpu/*,memory/*&exclude_namespaces=kube-*; which tags: exclude_tags=labels.",
 )
@@ -67,7 +64,7 @@ def build(values: tuple[str, ...]) -> list[Sink]:
     """The sinks of the command line. Raises ConfigError: one cannot be used, or is given twice."""
     sinks: dict[str, Sink] = {}
     for value in values:
-        sink = _sink(value)
+        sink = sink_of(_FLAG, value)
         if sink.name in sinks:
             raise ConfigError(f"{_FLAG}: the same points would go to {sink.name} twice: give each sink once")
         sinks[sink.name] = sink
@@ -77,6 +74,7 @@ def build(values: tuple[str, ...]) -> list[Sink]:
 def run(config: WriterConfig, sinks: list[Sink], health: Health) -> int:
     """Write until told to stop; the exit status."""
     stopped = stop_on_signals()
+    reopen_on_hangup(sinks)
     if wait_for_topics(config.kafka, (config.source, config.dead_letter), stopped) is None:
         return 0
     workers = [_Worker(SinkWorker(config, sink, stopped, health), sink.name) for sink in sinks]
@@ -113,24 +111,6 @@ class _Worker(threading.Thread):
 
 def _status(workers: list[_Worker]) -> int:
     return int(any(worker.died and not worker.is_alive() for worker in workers))
-
-
-def _sink(value: str) -> Sink:
-    keyed = parse_keyed_uri(_FLAG, value)
-    option = Options.of(keyed)
-    if keyed.key not in SINKS:
-        raise ConfigError(f"{_FLAG}={keyed.key}: no such sink: there are {' and '.join(SINKS)}")
-    sink: Sink
-    if keyed.key == INFLUXDB:
-        sink = Influx(InfluxConfig.parse(keyed, option))
-        of_no_effect = option.done(*OF_1_X)
-    else:
-        sink = LogSink(parse_filter(option, with_tags=False))
-        of_no_effect = option.done()
-    ignored = (*(f"the option {name}" for name in of_no_effect), *ignored_parts(keyed))
-    if ignored:
-        log.warning("ignored: of no use for this sink", extra={"sink": sink.name, "ignored": ignored})
-    return sink
 
 
 if __name__ == "__main__":

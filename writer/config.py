@@ -1,8 +1,10 @@
 """What a sink is told: where points go, and which; options and defaults are Heapster's (docs/configuration.md, 3)."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from runtime.duration import NS_PER_S, influx_duration_ns
 from runtime.errors import ConfigError
@@ -14,7 +16,7 @@ from writer.points import Schema
 from writer.tags import TagSet
 
 LOG: Final = "log"
-SINKS: Final = (INFLUXDB, LOG)
+FILE: Final = "file"
 
 _MIN_RETENTION_NS: Final = 3600 * NS_PER_S  # InfluxDB refuses a shorter one
 _MAX_RETENTION_NS: Final = 2**63 - 1
@@ -42,8 +44,7 @@ class InfluxConfig:
         """
         where = self.url.partition("://")[2]
         into = (self.target.database,) if isinstance(self.target, Version1) else (self.target.org, self.target.bucket)
-        layout = "fields" if self.schema.with_fields else "values"
-        return f"{INFLUXDB}-{where}-{'/'.join(quote(name, safe='') for name in into)}-{layout}"
+        return f"{INFLUXDB}-{where}-{'/'.join(quote(name, safe='') for name in into)}-{_layout(self.schema)}"
 
     @classmethod
     def parse(cls, keyed: KeyedUri, option: Options) -> Self:
@@ -62,6 +63,50 @@ class InfluxConfig:
             concurrency=option.integer("concurrency", 1, at_least=1, at_most=_MAX_CONCURRENCY),
             chosen=parse_filter(option, with_tags=True),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileConfig:
+    """A file that line protocol is added to, or standard output."""
+
+    path: Path | None  # None is standard output
+    schema: Schema
+    chosen: Filter = EVERYTHING
+
+    @property
+    def identity(self) -> str:
+        """As that of an InfluxDB."""
+        return f"{FILE}-{self.path or '-'}-{_layout(self.schema)}"
+
+    @classmethod
+    def parse(cls, keyed: KeyedUri, option: Options) -> Self:
+        """From `file:/var/lib/points.lp?withfields=true`, or `file:-`.
+
+        Raises:
+            ConfigError: no file, or one that cannot be written; option and value that cannot be used.
+        """
+        path = unquote(keyed.uri.path) if keyed.uri and not keyed.uri.netloc else ""
+        if not path:
+            raise ConfigError(f"{option.flag}: names no file: expected {FILE}:/PATH, or {FILE}:- for standard output")
+        return cls(
+            path=None if path == "-" else _writable(option.flag, Path(path).absolute()),
+            schema=_schema(option),
+            chosen=parse_filter(option, with_tags=True),
+        )
+
+
+def _writable(flag: str, path: Path) -> Path:
+    if path.is_dir():
+        raise ConfigError(f"{flag}: {path} is a folder: name a file in it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{flag}: there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"{flag}: {path} may not be written by this user")
+    return path
+
+
+def _layout(schema: Schema) -> str:
+    return "fields" if schema.with_fields else "values"
 
 
 def _schema(option: Options) -> Schema:

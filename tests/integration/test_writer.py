@@ -26,6 +26,7 @@ from runtime.topics import ensure_topics
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
 from schemas.topics import Topic, topics
+from writer.points import Schema, render
 
 MINUTE_NS: Final = 60_000_000_000
 FIRST_WINDOW_NS: Final = 1_704_067_200_000_000_000
@@ -699,3 +700,37 @@ def test_the_program_itself_writes_what_the_sinks_environment_variable_says(
     finally:
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_a_file_has_every_line_though_the_disk_was_full_the_file_moved_and_the_writer_killed(
+    pipeline: Pipeline, start: Start, tmp_path: Path
+) -> None:
+    batches = [batch(f"n{number}", window) for number in range(20) for window in range(20)]
+    chosen = [
+        dataclasses.replace(each, sets=tuple(of._replace(labeled=()) for of in each.sets)) for each in batches
+    ]  # without file systems, as the filter says
+    expected = {line for each in chosen for line in render(each, Schema()).lines}
+    path, moved = tmp_path / "points.lp", tmp_path / "points.lp.1"
+    to_file = f"file:{path}?exclude_metrics=filesystem/*"
+
+    def lines() -> list[str]:
+        return [line for each in (moved, path) if each.exists() for line in each.read_text().splitlines()]
+
+    pipeline.send(*batches[:100])
+    writer = start(to_file)
+    until(lambda: len(lines()) >= 300, "the first points")
+    path.rename(moved)
+    writer.send_signal(signal.SIGHUP)
+    pipeline.send(*batches[100:200])
+    until(lambda: len(lines()) >= 600, "points in a new file")
+    moved_size = moved.stat().st_size
+    resource.prlimit(writer.process.pid, resource.RLIMIT_FSIZE, (path.stat().st_size + 1000, resource.RLIM_INFINITY))
+    pipeline.send(*batches[200:300])
+    writer.has_told("sink unavailable")
+    writer.kill()
+    pipeline.send(*batches[300:])
+    writer = start(to_file)
+    until(lambda: pipeline.committed(f"file-{path}-values") == len(batches), "everything is committed")
+    assert writer.stop() == 0
+    assert moved.stat().st_size == moved_size
+    assert set(lines()) == expected

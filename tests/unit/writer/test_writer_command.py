@@ -17,8 +17,8 @@ def test_sinks_are_built_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (("gcm",), "--sink=gcm: no such sink: there are influxdb and log"),
-        (("log", "Influxdb:http://h"), "--sink=Influxdb: no such sink: there are influxdb and log"),
+        (("gcm",), "--sink=gcm: no such sink: there are influxdb, file and log"),
+        (("log", "Influxdb:http://h"), "--sink=Influxdb: no such sink: there are influxdb, file and log"),
         (("",), "--sink: missing uri key in ''"),
         (("influxdb:http://h?secure=2",), "--sink=influxdb: the option `secure`: '2'"),
         (
@@ -103,4 +103,4 @@ def _loggers_as_before() -> Iterator[None]:
 def test_several_sinks_in_the_environment_are_separated_by_spaces() -> None:
     environment = {"HEAPSTER_SINK": "log gcm", "HEAPSTER_KAFKA_BROKERS": "127.0.0.1:9"}
     result = CliRunner().invoke(writer, [], env=environment)
-    assert str(result.exception) == "--sink=gcm: no such sink: there are influxdb and log"
+    assert str(result.exception) == "--sink=gcm: no such sink: there are influxdb, file and log"

@@ -1,0 +1,41 @@
+"""Sinks by the key of their URI."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from runtime.errors import ConfigError
+from runtime.influxdb import INFLUXDB, OF_1_X, ignored_parts
+from runtime.uri import KeyedUri, Options, parse_keyed_uri
+from writer.config import FILE, LOG, FileConfig, InfluxConfig
+from writer.file_sink import FileSink
+from writer.filter_options import parse_filter
+from writer.influx import Influx
+from writer.log_sink import LogSink
+from writer.sink import Sink
+
+log = logging.getLogger(__name__)
+
+_SINKS: Final[Mapping[str, Callable[[KeyedUri, Options], Sink]]] = {
+    INFLUXDB: lambda keyed, option: Influx(InfluxConfig.parse(keyed, option)),
+    FILE: lambda keyed, option: FileSink(FileConfig.parse(keyed, option)),
+    LOG: lambda _keyed, option: LogSink(parse_filter(option, with_tags=False)),
+}
+
+
+def sink_of(flag: str, value: str) -> Sink:
+    """The sink that KEY:URI names. Raises ConfigError: there is none, or it cannot be used."""
+    keyed = parse_keyed_uri(flag, value)
+    if keyed.key not in _SINKS:
+        *others, last = _SINKS
+        raise ConfigError(f"{flag}={keyed.key}: no such sink: there are {', '.join(others)} and {last}")
+    option = Options.of(keyed)
+    sink = _SINKS[keyed.key](keyed, option)
+    of_no_effect = option.done(*(OF_1_X if keyed.key == INFLUXDB else ()))
+    ignored = (
+        *(f"the option {name}" for name in of_no_effect),
+        *(() if keyed.key == FILE else ignored_parts(keyed)),
+    )
+    if ignored:
+        log.warning("ignored: of no use for this sink", extra={"sink": sink.name, "ignored": ignored})
+    return sink

@@ -42,9 +42,9 @@ _FLAG: Final = "--sink"
     " output; with the options of InfluxDB from withfields to disable_counter_metrics), or log. May be repeated; in the"
     " environment variable separated by spaces. InfluxDB 1.x: db=k8s, user=root, pw=root, retention=0 (as 7d; 0 keeps"
     " for ever). 2.x: org, token or token_file, bucket=<db>/default. Both: withfields=false,"
-    " cluster_name=<of the record>, tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1, secure=<by the scheme>,"
-    " insecuressl=false. What goes to any sink: metrics, types, namespaces, labels, and those after exclude_, as"
-    " metrics=cpu/*,memory/*&exclude_namespaces=kube-*; which tags: exclude_tags=labels.",
+    " cluster_name=<of the record>, tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1,"
+    " secure=<by the scheme>, insecuressl=false. What goes to any sink: metrics, types, namespaces, labels, and those"
+    " after exclude_, as metrics=cpu/*,memory/*&exclude_namespaces=kube-*; which tags: exclude_tags=labels.",
 )
 @flags.metrics_flags
 @flags.log_flags

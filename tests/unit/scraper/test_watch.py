@@ -90,10 +90,11 @@ def watching() -> Iterator[Callable[..., Watched]]:
 
 
 @pytest.fixture
-def watched(cluster: SimulatedCluster, watching: Callable[..., Watched]) -> Watched:
+def watched(cluster: SimulatedCluster, world: FixedWorld, watching: Callable[..., Watched]) -> Watched:
     found = watching(cluster.api_url)
     found.shows("a", "b", "c")
-    until(lambda: bool(cluster.api._watches))
+    world.api.put("pods", pod("c", read="by the watch"))  # not by the list: the answer to the watch is being read
+    until(lambda: ("c", {"read": "by the watch"}) in found.items.items())
     return found
 
 

@@ -24,6 +24,13 @@ def launched(tmp_path: Path, *command: str) -> Process:
     return process
 
 
+def ended(tmp_path: Path, program: str) -> Process:
+    """A short program at its end, which comes after its last words; nobody has asked for its status yet."""
+    process = launched(tmp_path, sys.executable, "-c", program)
+    wait_until(lambda: state(process.pid) == "Z", "its end", 10)
+    return process
+
+
 def test_it_is_ended_as_an_administrator_would(tmp_path: Path) -> None:
     process = launched(tmp_path, *SLEEPER)
     assert process.running
@@ -50,7 +57,7 @@ def test_a_frozen_one_can_be_killed(tmp_path: Path) -> None:
 
 
 def test_one_that_has_ended_cannot_be_frozen_but_does_not_hold_us_up(tmp_path: Path) -> None:
-    process = launched(tmp_path, sys.executable, "-c", "print('ready')")
+    process = ended(tmp_path, "print('ready')")
     process.freeze()
     assert process.stop() == 0
 
@@ -90,7 +97,7 @@ time.sleep(60)
 
 
 def test_it_tells_the_end_of_its_log(tmp_path: Path) -> None:
-    process = launched(tmp_path, sys.executable, "-c", "print('one\\ntwo\\nready')")
+    process = ended(tmp_path, "print('one\\ntwo\\nready')")
     assert process.stop() == 0
     assert process.log_tail(2) == "two\nready"
 

@@ -63,7 +63,8 @@ class KubernetesApi:
             app.router.add_get("/api/v1/nodes/{node}/proxy/{path:.*}", self._forward, allow_head=False)
             app.cleanup_ctx.append(self._proxy.running)
         app.router.add_get("/version", _version)
-        app.router.add_get("/healthz", _healthz)
+        for check in ("/healthz", "/livez", "/readyz"):
+            app.router.add_get(check, _healthz)
         app.cleanup_ctx.append(self._following_the_store)
         app.on_shutdown.append(self._end_watches)
         return app

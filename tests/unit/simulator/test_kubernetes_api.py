@@ -253,7 +253,8 @@ def test_nothing_can_be_written(cluster: SimulatedCluster) -> None:
 
 
 def test_it_says_that_it_is_well_and_which_version_it_is(cluster: SimulatedCluster) -> None:
-    assert asked(cluster, "/healthz").text == "ok"
+    for check in ("/healthz", "/livez", "/readyz"):
+        assert asked(cluster, check).text == "ok"
     assert asked(cluster, "/version").json()["major"] == "1"
 
 

@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, made from a description: `python -m deploy.grafana.dashboards`."""

@@ -84,7 +84,7 @@ class GroupAgent:
             for slot in due:
                 sends += await self._write(slot, partition, assigned)
         await self.deliveries.settle(until, sends)
-        for partition, assigned in self._partitions.items():
+        for partition, assigned in list(self._partitions.items()):
             position = assignment.positions.get(partition)  # None: it came while this waited
             for total in assigned.windows.expire((position and position.committed_offset) or 0):
                 await self._groups.remove(partition, row_key(total))

@@ -73,7 +73,7 @@ class NodeAgent:
             sends += [await self._output.total(total) for total in assigned.state.changed_totals()]
             sends += await self._progress(partition, assigned.state, assignment.positions.get(partition), now_s)
         await self.deliveries.settle(until, sends)
-        for partition, assigned in self._partitions.items():
+        for partition, assigned in list(self._partitions.items()):
             position = assignment.positions.get(partition)
             if position is not None and position.committed_offset is not None:
                 for node, window_end_ns in assigned.state.expire(position.committed_offset):

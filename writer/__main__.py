@@ -1,4 +1,4 @@
-"""`heapster-stream writer`: from derived-metrics into InfluxDB."""
+"""`heapster-stream writer`: from derived-metrics into InfluxDB, a file, Kafka or the log."""
 
 import logging
 import os
@@ -39,12 +39,13 @@ _FLAG: Final = "--sink"
     required=True,
     metavar="KEY[:URI]",
     help="Where points go: influxdb:http://HOST:PORT?OPTION=VALUE&…, file:/PATH (line protocol; file:- is standard"
-    " output; with the options of InfluxDB from withfields to disable_counter_metrics), or log. May be repeated; in the"
-    " environment variable separated by spaces. InfluxDB 1.x: db=k8s, user=root, pw=root, retention=0 (as 7d; 0 keeps"
-    " for ever). 2.x: org, token or token_file, bucket=<db>/default. Both: withfields=false,"
-    " cluster_name=<of the record>, tags=1.5 (or 1.3: every label), disable_counter_metrics=false, concurrency=1,"
-    " secure=<by the scheme>, insecuressl=false. What goes to any sink: metrics, types, namespaces, labels, and those"
-    " after exclude_, as metrics=cpu/*,memory/*&exclude_namespaces=kube-*; which tags: exclude_tags=labels.",
+    " output), kafka:?brokers=HOST:PORT (Heapster's messages), or log. May be repeated; in the environment variable"
+    " separated by spaces. InfluxDB 1.x: db=k8s, user=root, pw=root, retention=0 (as 7d; 0 keeps for ever). 2.x: org,"
+    " token or token_file, bucket=<db>/default. Both: concurrency=1, secure=<by the scheme>, insecuressl=false."
+    " InfluxDB and file: withfields=false, cluster_name=<of the record>, tags=1.5 (or 1.3: every label),"
+    " disable_counter_metrics=false, exclude_tags=labels,…. Kafka: timeseriestopic=heapster-metrics, compression=none,"
+    " user, password, cacert, cert, key, insecuressl=false. What goes to any sink: metrics, types, namespaces, labels,"
+    " and those after exclude_, as metrics=cpu/*,memory/*&exclude_namespaces=kube-*.",
 )
 @flags.metrics_flags
 @flags.log_flags

@@ -81,14 +81,16 @@ def expired(message: str) -> int | None:
     return None if found is None else int(found["in_1_x"] or found["in_2_x"] or 0)
 
 
-def narrowed(request: Request, message: str) -> tuple[Request, ...]:
+def narrowed(request: Request, message: str, *, by_field: bool = True) -> tuple[Request, ...]:
     """Smaller requests to try one by one; none if every line of it is refused.
 
     InfluxDB 1.x names the measurement of a conflict and says how many points it dropped. Where that does not help,
-    halves. A line is refused for one of its fields: the others are tried without it.
+    halves. A line is refused for one of its fields: the others are tried without it, unless `by_field` is False.
     """
     total = size(request)
     dropped = _DROPPED.search(message)
+    if total <= 1 and not by_field:
+        return ()
     if total <= 1 or (dropped and int(dropped["points"]) == total):
         apart = tuple(
             piece.with_lines([field for line in piece.lines for field in _by_field(line)]) for piece in request

@@ -109,7 +109,7 @@ class Delivery:
             try:
                 self._until_answered(part)
             except RefusedError as refused:
-                parts.extend(self._after_refusal(part, str(refused)))
+                parts.extend(self._after_refusal(part, refused))
 
     def _until_answered(self, request: Request) -> None:
         failures = 0
@@ -160,14 +160,15 @@ class Delivery:
         with self._change:
             self.points += points
 
-    def _after_refusal(self, request: Request, message: str) -> tuple[Request, ...]:
+    def _after_refusal(self, request: Request, refused: RefusedError) -> tuple[Request, ...]:
         """Smaller requests to try; none when all has been decided."""
+        message = str(refused)
         too_old = expired(message)
         if too_old is not None:  # the others are written, these are what retention would remove
             telemetry.points_left_out.labels(self._sink.name, _EXPIRED).inc(too_old)
             self._written(max(0, size(request) - too_old))
             return ()
-        parts = narrowed(request, message)
+        parts = narrowed(request, message, by_field=refused.by_field)
         if not parts:
             with self._change:
                 self.refusals.extend(Refusal(piece, message) for piece in request)

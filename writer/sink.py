@@ -7,11 +7,19 @@ from writer.points import Rendered
 
 
 class RefusedError(Exception):
-    """The sink will never take this request as it is; the message is the sink's own."""
+    """The sink will never take this request as it is; the message is the sink's own.
+
+    `by_field` if of a line that is refused single fields may be taken, as of InfluxDB's.
+    """
+
+    def __init__(self, message: str, *, by_field: bool = True) -> None:
+        """What the sink says."""
+        super().__init__(message)
+        self.by_field = by_field
 
 
 class Sink(Protocol):
-    """InfluxDB, or the log."""
+    """InfluxDB, a file, Kafka, or the log."""
 
     @property
     def name(self) -> str:

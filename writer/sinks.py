@@ -11,6 +11,8 @@ from writer.config import FILE, LOG, FileConfig, InfluxConfig
 from writer.file_sink import FileSink
 from writer.filter_options import parse_filter
 from writer.influx import Influx
+from writer.kafka_config import KAFKA, KafkaConfig
+from writer.kafka_sink import KafkaSink
 from writer.log_sink import LogSink
 from writer.sink import Sink
 
@@ -19,6 +21,7 @@ log = logging.getLogger(__name__)
 _SINKS: Final[Mapping[str, Callable[[KeyedUri, Options], Sink]]] = {
     INFLUXDB: lambda keyed, option: Influx(InfluxConfig.parse(keyed, option)),
     FILE: lambda keyed, option: FileSink(FileConfig.parse(keyed, option)),
+    KAFKA: lambda keyed, option: KafkaSink(KafkaConfig.parse(keyed, option)),
     LOG: lambda _keyed, option: LogSink(parse_filter(option, with_tags=False)),
 }
 

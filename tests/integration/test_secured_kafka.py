@@ -23,12 +23,18 @@ from cryptography.hazmat.primitives.serialization import (
 
 from chaos.contents import Database
 from replay.stretch import time_text
+from runtime.errors import UnavailableError
+from runtime.kafka import KafkaSettings
+from runtime.reader import Reader
+from runtime.topics import ensure_topics
+from schemas.topics import Topic
 from simulator.cluster import Shape
 from simulator.server import SimulatedCluster
 from stack.influxdb import InfluxDB
 from stack.kafka import Kafka, Secured
 from stack.process import Process
 from tests.waiting import wait_until
+from writer.sinks import sink_of
 
 PREFIX: Final = "team-a."
 DEADLINE_S: Final = 180.0
@@ -187,3 +193,20 @@ def test_plain_passwords_from_the_environment(site: Site) -> None:
     command = [sys.executable, "-m", "heapster_stream", "dead-letters", "list", f"--kafka-brokers={site.brokers}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "0 dead letters\n")
+
+
+def test_heapsters_messages_go_to_it(site: Site) -> None:
+    topic = Topic(name="heapster-metrics", retention_ms=-1)
+    ensure_topics(KafkaSettings(site.kafka.bootstrap), [topic], partitions=1)
+    authority = site.config.with_name("ca.pem")
+    known = f"kafka:?brokers={site.brokers}&user=bob&cacert={authority}"
+    sink = sink_of("--sink", f"{known}&password=bob-secret")
+    sink.prepare()
+    sink.write(b"{}\n[]\n")
+    unchecked = f"kafka:?brokers={site.brokers}&user=bob&password=bob-secret&insecuressl=true"
+    sink_of("--sink", unchecked).write(b"3\n")
+    with pytest.raises(UnavailableError, match=r"Kafka at .*Authentication failed") as refused:
+        sink_of("--sink", f"{known}&password=wrong").prepare()
+    assert "wrong" not in str(refused.value)
+    with Reader(KafkaSettings(site.kafka.bootstrap), "test") as reader:
+        assert reader.bounds(topic.name) == {0: (0, 3)}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import resource
 import signal
@@ -26,6 +27,7 @@ from runtime.topics import ensure_topics
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
 from schemas.topics import Topic, topics
+from writer.json_points import render_json
 from writer.points import Schema, render
 
 MINUTE_NS: Final = 60_000_000_000
@@ -734,3 +736,53 @@ def test_a_file_has_every_line_though_the_disk_was_full_the_file_moved_and_the_w
     assert writer.stop() == 0
     assert moved.stat().st_size == moved_size
     assert set(lines()) == expected
+
+
+def messages_in(brokers: str, topic: str) -> list[tuple[bytes | None, bytes]]:
+    """Key and value of everything in a topic now."""
+    consumer = Consumer(consumer_settings(KafkaSettings(brokers), "test", f"messages-{uuid.uuid4()}"))
+    partitions = [TopicPartition(topic, number) for number in consumer.list_topics(topic).topics[topic].partitions]
+    left = sum(consumer.get_watermark_offsets(partition)[1] for partition in partitions)
+    consumer.assign([TopicPartition(topic, partition.partition, 0) for partition in partitions])
+    found: list[tuple[bytes | None, bytes]] = []
+    try:
+        while len(found) < left:
+            message = consumer.poll(DEADLINE_S)
+            assert message is not None
+            assert message.error() is None
+            found.append((message.key(), message.value()))
+    finally:
+        consumer.close()
+    return found
+
+
+def test_heapsters_messages_wait_for_the_kafka_that_they_go_to(
+    pipeline: Pipeline, start: Start, own_kafka: Callable[[], Any]
+) -> None:
+    target = own_kafka()
+    topic = Topic(name="heapster-metrics", retention_ms=-1, settings={"max.message.bytes": "2000"})
+    ensure_topics(KafkaSettings(target.bootstrap), [topic], partitions=3)
+    batches = [batch(f"n{number}", window) for number in range(10) for window in range(10)]
+    odd = batch("odd", values={"cpu/node_utilization": math.nan, "uptime": 1})
+    (large,) = batch("large", values={"cpu/usage_rate": 1}).sets
+    large = large._replace(labels={**large.labels, "labels": "".join(map(str, range(2000)))}, labeled=())
+    too_large = dataclasses.replace(batch("large"), sets=(large,))
+    pipeline.send(*batches[:50])
+    to_kafka = f"kafka:?brokers={target.bootstrap}&compression=lz4"
+    name = f"kafka-{target.bootstrap}-{topic.name}"
+    writer = start(to_kafka)
+    until(lambda: pipeline.committed(name) == 50, "the first messages")
+    target.stop()
+    pipeline.send(*batches[50:], odd, too_large)
+    writer.has_told("sink unavailable")
+    assert pipeline.committed(name) == 50
+    target.launch()
+    until(lambda: pipeline.committed(name) == 102, "the others")
+    assert writer.stop() == 0
+    expected = {line.encode() for each in [*batches, odd] for line in render_json(each).lines}
+    found = messages_in(target.bootstrap, topic.name)
+    assert {value for _, value in found} == expected
+    assert {key for key, _ in found} == {None}
+    (letter,) = pipeline.letters(1)
+    assert "too large" in letter.headers["reason"]
+    assert letter.headers["refused-lines"].splitlines() == render_json(too_large).lines

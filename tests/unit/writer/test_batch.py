@@ -156,3 +156,10 @@ def test_narrowing_ends_at_exactly_the_bad_lines(records: list[list[int]], messa
 )
 def test_points_that_retention_would_remove_at_once(message: str, points: int | None) -> None:
     assert expired(message) == points
+
+
+def test_a_refused_line_of_another_form_is_not_taken_apart() -> None:
+    line = '{"MetricsTags":{"labels":"a b c=d, e"}}'
+    piece = Piece(0, 0, f"{line}\n", 1)
+    assert narrowed((piece,), "Broker: Message size too large", by_field=False) == ()
+    assert narrowed((piece, piece), "Broker: Message size too large", by_field=False) == ((piece,), (piece,))

@@ -17,8 +17,8 @@ def test_sinks_are_built_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (("gcm",), "--sink=gcm: no such sink: there are influxdb, file and log"),
-        (("log", "Influxdb:http://h"), "--sink=Influxdb: no such sink: there are influxdb, file and log"),
+        (("gcm",), "--sink=gcm: no such sink: there are influxdb, file, kafka and log"),
+        (("log", "Influxdb:http://h"), "--sink=Influxdb: no such sink: there are influxdb, file, kafka and log"),
         (("",), "--sink: missing uri key in ''"),
         (("influxdb:http://h?secure=2",), "--sink=influxdb: the option `secure`: '2'"),
         (
@@ -86,6 +86,7 @@ def test_help_names_every_option_of_the_sink() -> None:
     text = CliRunner().invoke(writer, ["--help"]).output
     both = {"withfields", "cluster_name", "tags", "disable_counter_metrics", "concurrency", "secure", "insecuressl"}
     filters = {"metrics", "types", "namespaces", "labels", "exclude_", "exclude_tags"}
+    filters |= {"timeseriestopic", "compression", "password", "cacert", "brokers", "file:"}
     for option in filters | {"db", "user", "pw", "retention", "org", "token", "token_file", "bucket"} | both:
         assert option in text
 
@@ -103,4 +104,4 @@ def _loggers_as_before() -> Iterator[None]:
 def test_several_sinks_in_the_environment_are_separated_by_spaces() -> None:
     environment = {"HEAPSTER_SINK": "log gcm", "HEAPSTER_KAFKA_BROKERS": "127.0.0.1:9"}
     result = CliRunner().invoke(writer, [], env=environment)
-    assert str(result.exception) == "--sink=gcm: no such sink: there are influxdb, file and log"
+    assert str(result.exception) == "--sink=gcm: no such sink: there are influxdb, file, kafka and log"

@@ -6,12 +6,13 @@ UV_VERSION := 0.13.9
 UV := $(CACHE)/uv-$(UV_VERSION)
 RUN := .venv/bin
 PYTEST := $(RUN)/pytest -q
+SITE ?= $(CURDIR)/.site
 
 export PYTHON
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup stack browser demo servers chaos bench test test-unit test-integration lint format clean
+.PHONY: help setup stack browser demo servers chaos bench docs test test-unit test-integration lint format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -45,6 +46,11 @@ chaos: stack ## CHAOS_MINUTES=5 of faults at random, then a comparison
 bench: stack ## what each stage, each service and the whole pipeline cost; BENCH_QUICK=1 for a look
 	@$(RUN)/python -m bench
 
+docs: setup ## the documentation as a site in .site
+	@NO_MKDOCS_2_WARNING=1 $(UV)/bin/uv run --frozen --isolated --quiet --only-group docs \
+		--python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" mkdocs build --strict --quiet --site-dir $(SITE)
+	@echo "$(SITE)/index.html"
+
 test: stack browser lint test-unit test-integration ## everything that CI runs
 
 test-unit: setup ## the quick tests
@@ -66,4 +72,4 @@ format: setup ## put the sources into shape
 clean: ## remove what was installed and made
 	rm -rf .venv $(CACHE)/uv-* $(CACHE)/kafka-* $(CACHE)/influxdb-*
 	rm -rf $(CACHE)/demo $(CACHE)/demo.lock $(CACHE)/servers $(CACHE)/servers.lock
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

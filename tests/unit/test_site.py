@@ -1,0 +1,49 @@
+"""The documentation: made from the code where it can be, and no link that leads nowhere."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+import writer.sinks
+from tests import reference
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def links(page: Path) -> list[str]:
+    """Those to files; mkdocs looks at anchors."""
+    return [link for link in LINK.findall(page.read_text()) if not re.match(r"https?://|#", link)]
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    assert reference.DOCUMENT.read_text() == reference.document(), "python -m tests.reference writes it anew"
+
+
+def test_it_has_every_sink() -> None:
+    assert list(reference.SINKS) == list(writer.sinks._SINKS)
+
+
+def test_options_of_source_and_sinks_are_explained() -> None:
+    explained = (ROOT / "docs" / "configuration.md").read_text()
+    known = set(reference.source_options()).union(*map(reference.sink_options, reference.SINKS))
+    assert len(known) > 25
+    assert [name for name in sorted(known) if f"`{name}`" not in explained] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_that_there_are(page: Path) -> None:
+    for link in links(page):
+        assert (page.parent / unquote(link.partition("#")[0])).exists(), link
+
+
+def test_links_are_found() -> None:
+    assert "docs/configuration.md" in links(ROOT / "README.md")
+
+
+def test_every_page_is_in_the_site() -> None:
+    contents = (ROOT / "mkdocs.yml").read_text()
+    assert [page.name for page in PAGES[1:] if f": {page.name}\n" not in contents] == []

@@ -8,6 +8,10 @@ from runtime.uri import Options, meant
 from schemas.catalogue import EntityType
 from writer.filters import DISTINGUISHING, Choice, Filter
 
+FILTER_OPTIONS: Final = (
+    *("metrics", "exclude_metrics", "types", "exclude_types", "namespaces", "exclude_namespaces"),
+    *("labels", "exclude_labels", "exclude_tags"),
+)
 _TYPES: Final[tuple[str, ...]] = get_args(EntityType)
 
 

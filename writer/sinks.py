@@ -9,7 +9,7 @@ from runtime.influxdb import INFLUXDB, OF_1_X, ignored_parts
 from runtime.uri import KeyedUri, Options, parse_keyed_uri
 from writer.config import FILE, LOG, FileConfig, InfluxConfig
 from writer.file_sink import FileSink
-from writer.filter_options import parse_filter
+from writer.filter_options import FILTER_OPTIONS, parse_filter
 from writer.influx import Influx
 from writer.kafka_config import KAFKA, KafkaConfig
 from writer.kafka_sink import KafkaSink
@@ -35,6 +35,9 @@ def sink_of(flag: str, value: str) -> Sink:
     option = Options.of(keyed)
     sink = _SINKS[keyed.key](keyed, option)
     of_no_effect = option.done(*(OF_1_X if keyed.key == INFLUXDB else ()))
+    told = {name: option.values[name] for name in FILTER_OPTIONS if name in option.values}
+    if told:
+        log.info("filtered: not everything goes to this sink", extra={"sink": sink.name, "filter": told})
     ignored = (
         *(f"the option {name}" for name in of_no_effect),
         *(() if keyed.key == FILE else ignored_parts(keyed)),

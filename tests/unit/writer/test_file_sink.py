@@ -1,8 +1,10 @@
+import fcntl
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +146,18 @@ def test_processes_that_share_a_file_cut_no_lines(path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, f"file:{path}"]) for _ in range(3)]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     assert path.read_bytes() == b"a 1\n" * 3000
+
+
+def test_what_another_process_has_half_written_is_not_taken_for_a_cut_line(sink: FileSink, path: Path) -> None:
+    with path.open("ab", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(LINE[:9])
+        adding = threading.Thread(target=sink.write, args=(LINE,))
+        adding.start()
+        adding.join(0.3)
+        other.write(LINE[9:])
+    adding.join()
+    assert path.read_bytes() == LINE + LINE
 
 
 @pytest.mark.parametrize("regular", [True, False])

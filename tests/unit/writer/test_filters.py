@@ -8,7 +8,7 @@ from runtime.errors import ConfigError
 from runtime.uri import Options, parse_keyed_uri
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
-from writer.filter_options import parse_filter
+from writer.filter_options import FILTER_OPTIONS, parse_filter
 from writer.filters import Choice, Filter, filtered
 
 CPU, MEMORY, DISK = "cpu/usage_rate", "memory/usage", "filesystem/usage"
@@ -149,3 +149,9 @@ def test_a_filter_and_its_opposite_part_what_there_is(wanted: list[str], unwante
     assert Choice.of(wanted).accepts(name) is not Choice.of(unwanted=wanted).accepts(name)
     both = Choice.of(wanted, unwanted).accepts(name)
     assert both is (Choice.of(wanted).accepts(name) and Choice.of(unwanted=unwanted).accepts(name))
+
+
+def test_every_option_is_one_that_is_told() -> None:
+    option = Options.of(parse_keyed_uri("--sink", "influxdb", {}))
+    parse_filter(option, with_tags=True)
+    assert option._read == set(FILTER_OPTIONS)

@@ -66,6 +66,13 @@ def test_what_is_ignored_is_told_without_its_value(caplog: pytest.LogCaptureFixt
     ]
 
 
+def test_a_filter_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    build(("influxdb:http://h:8086?pw=secret&metrics=cpu/*&exclude_tags=labels", "log"))
+    (record,) = caplog.records
+    assert vars(record)["filter"] == {"metrics": "cpu/*", "exclude_tags": "labels"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -175,6 +175,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     [
         ("influxdb:http://h:8086", "influxdb-h:8086-k8s-values"),
         ("influxdb:http://h:8086?concurrency=4&pw=new&retention=7d", "influxdb-h:8086-k8s-values"),
+        ("influxdb:http://h:8086?metrics=cpu/*&exclude_types=ns&exclude_tags=labels", "influxdb-h:8086-k8s-values"),
         ("influxdb:http://h:8086?db=zone+1&withfields=true", "influxdb-h:8086-zone%201-fields"),
         ("influxdb:http://h:8086?org=o&token=t", "influxdb-h:8086-o/k8s%2Fdefault-values"),
         ("influxdb:http://h:8086?org=o&token=t&bucket=b", "influxdb-h:8086-o/b-values"),

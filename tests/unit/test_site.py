@@ -1,6 +1,7 @@
 """The documentation: made from the code where it can be, and no link that leads nowhere."""
 
 import re
+import shlex
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from tests import reference
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+COMMAND = re.compile(r"^ {4,}heapster-stream ((?:.*\\\n)*.*)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -42,6 +44,19 @@ def test_links_lead_to_files_that_there_are(page: Path) -> None:
 
 def test_links_are_found() -> None:
     assert "docs/configuration.md" in links(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_can_be_typed(page: Path) -> None:
+    commands = dict(reference.commands())
+    for text in COMMAND.findall(page.read_text()):
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
+        named = 2 if words[0] == "dead-letters" else 1
+        commands[" ".join(words[:named])].make_context(words[0], words[named:])
+
+
+def test_commands_are_found() -> None:
+    assert len(COMMAND.findall((ROOT / "docs" / "troubleshooting.md").read_text())) > 5
 
 
 def test_every_page_is_in_the_site() -> None:

@@ -9,10 +9,12 @@ PYTEST := $(RUN)/pytest -q
 SITE ?= $(CURDIR)/.site
 
 export PYTHON
+# some images set it: then each process compiles all that it imports, once more
+export PYTHONDONTWRITEBYTECODE :=
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup stack browser demo servers chaos bench docs test test-unit test-integration lint format clean
+.PHONY: help setup stack browser demo servers chaos bench docs check test test-unit test-integration coverage lint audit format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -51,19 +53,28 @@ docs: setup ## the documentation as a site in .site
 		--python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" mkdocs build --strict --quiet --site-dir $(SITE)
 	@echo "$(SITE)/index.html"
 
-test: stack browser lint test-unit test-integration ## everything that CI runs
+test: stack browser check test-integration ## everything that CI runs
+
+check: lint coverage ## what needs no servers: style, types, imports, quick tests, coverage
 
 test-unit: setup ## the quick tests
-	$(PYTEST) -n 3 -m "not integration"
+	$(PYTEST) -n 3 tests/unit
+
+coverage: setup ## the quick tests, and how much of the pure core they reach
+	$(PYTEST) -n 3 tests/unit $$($(RUN)/python tests/pure_core.py)
 
 test-integration: stack browser ## the tests on the real Kafka and InfluxDB
-	$(PYTEST) -n 4 --maxschedchunk=1 -m integration
+	$(PYTEST) -n 4 --maxschedchunk=1 tests/integration
 
-lint: setup ## format, style, types, imports
+lint: setup ## format, style, types, imports, shell scripts
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+	$(RUN)/shellcheck .ci/run stack/requirements.sh
+
+audit: setup ## known holes in what is locked; asks osv.dev, so it is no part of CI
+	@$(UV)/bin/uv audit --frozen --preview-features audit-command
 
 format: setup ## put the sources into shape
 	$(RUN)/ruff format .
@@ -72,4 +83,4 @@ format: setup ## put the sources into shape
 clean: ## remove what was installed and made
 	rm -rf .venv $(CACHE)/uv-* $(CACHE)/kafka-* $(CACHE)/influxdb-*
 	rm -rf $(CACHE)/demo $(CACHE)/demo.lock $(CACHE)/servers $(CACHE)/servers.lock
-	rm -rf .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -87,6 +87,7 @@ elif [ "$(id -u)" != 0 ]; then
     echo "Install it, then try again: sudo $install" >&2
     exit 1
 elif [ -t 0 ]; then
+    # shellcheck disable=SC2016  # backticks as in a text, nothing to expand
     printf 'Run `%s` now? [Y/n] ' "$install" >&2
     read -r answer || exit 1
     case $answer in '' | [yY] | [yY][eE][sS]) ;; *) exit 1 ;; esac

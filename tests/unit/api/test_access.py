@@ -54,8 +54,9 @@ def token_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def guarded(token_file: Path) -> TestClient:
-    return TestClient(app_with(ByToken(token_file)), follow_redirects=False)
+def guarded(token_file: Path) -> Iterator[TestClient]:
+    with TestClient(app_with(ByToken(token_file)), follow_redirects=False) as client:  # one event loop for all it asks
+        yield client
 
 
 GUARDED = sorted(set(paths(app_with(None))) - OPEN - {"/"})

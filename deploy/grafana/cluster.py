@@ -6,7 +6,8 @@ from deploy.grafana.influxql import (
     CLUSTER,
     NAMESPACE,
     NODE,
-    OF_NODE,
+    OF_NODES,
+    ONE_CLUSTER,
     POD,
     ROOT_DISK,
     SYSTEM,
@@ -16,8 +17,8 @@ from deploy.grafana.influxql import (
 )
 from deploy.grafana.panels import BYTES, BYTES_PER_S, MILLICORES, RATIO, Dashboard, Panel, Variable
 
-_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"))
-_NODE: Final = Variable("node", tag_values("nodename"))
+_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"), several=False)
+_NODE: Final = Variable("node", tag_values("nodename", ONE_CLUSTER))
 _OF_CLUSTER: Final = "Sums over all pods, as the processor computes them."
 
 OVERVIEW: Final = Dashboard(
@@ -87,49 +88,53 @@ NODES: Final = Dashboard(
             "CPU of what is allocatable",
             RATIO,
             (
-                mean("cpu/node_utilization", NODE + OF_NODE, "$tag_nodename used", "nodename"),
-                mean("cpu/node_reservation", NODE + OF_NODE, "$tag_nodename requested", "nodename"),
+                mean("cpu/node_utilization", NODE + OF_NODES, "$tag_nodename used", "nodename"),
+                mean("cpu/node_reservation", NODE + OF_NODES, "$tag_nodename requested", "nodename"),
             ),
         ),
         Panel(
             "Memory of what is allocatable",
             RATIO,
             (
-                mean("memory/node_utilization", NODE + OF_NODE, "$tag_nodename used", "nodename"),
-                mean("memory/node_reservation", NODE + OF_NODE, "$tag_nodename requested", "nodename"),
+                mean("memory/node_utilization", NODE + OF_NODES, "$tag_nodename used", "nodename"),
+                mean("memory/node_reservation", NODE + OF_NODES, "$tag_nodename requested", "nodename"),
             ),
         ),
-        Panel("CPU", MILLICORES, (mean("cpu/usage_rate", NODE + OF_NODE, "$tag_nodename", "nodename"),)),
+        Panel("CPU", MILLICORES, (mean("cpu/usage_rate", NODE + OF_NODES, "$tag_nodename", "nodename"),)),
         Panel(
             "Memory",
             BYTES,
             (
-                mean("memory/usage", NODE + OF_NODE, "$tag_nodename usage", "nodename"),
-                mean("memory/working_set", NODE + OF_NODE, "$tag_nodename working set", "nodename"),
+                mean("memory/usage", NODE + OF_NODES, "$tag_nodename usage", "nodename"),
+                mean("memory/working_set", NODE + OF_NODES, "$tag_nodename working set", "nodename"),
             ),
         ),
         Panel(
             "Network",
             BYTES_PER_S,
             (
-                mean("network/rx_rate", NODE + OF_NODE, "$tag_nodename received", "nodename"),
-                mean("network/tx_rate", NODE + OF_NODE, "$tag_nodename sent", "nodename"),
+                mean("network/rx_rate", NODE + OF_NODES, "$tag_nodename received", "nodename"),
+                mean("network/tx_rate", NODE + OF_NODES, "$tag_nodename sent", "nodename"),
             ),
         ),
         Panel(
             "File systems",
             BYTES,
-            (mean("filesystem/usage", NODE + OF_NODE, "$tag_nodename $tag_resource_id", "nodename", "resource_id"),),
+            (mean("filesystem/usage", NODE + OF_NODES, "$tag_nodename $tag_resource_id", "nodename", "resource_id"),),
         ),
         Panel(
             "CPU by pod",
             MILLICORES,
-            (mean("cpu/usage_rate", POD + OF_NODE, "$tag_namespace_name/$tag_pod_name", "namespace_name", "pod_name"),),
+            (
+                mean(
+                    "cpu/usage_rate", POD + OF_NODES, "$tag_namespace_name/$tag_pod_name", "namespace_name", "pod_name"
+                ),
+            ),
         ),
         Panel(
             "Memory by pod",
             BYTES,
-            (mean("memory/usage", POD + OF_NODE, "$tag_namespace_name/$tag_pod_name", "namespace_name", "pod_name"),),
+            (mean("memory/usage", POD + OF_NODES, "$tag_namespace_name/$tag_pod_name", "namespace_name", "pod_name"),),
         ),
         Panel(
             "Memory of system containers",
@@ -137,7 +142,7 @@ NODES: Final = Dashboard(
             (
                 mean(
                     "memory/usage",
-                    SYSTEM + OF_NODE,
+                    SYSTEM + OF_NODES,
                     "$tag_nodename $tag_container_name",
                     "nodename",
                     "container_name",

@@ -24,15 +24,18 @@ DEFAULT: Final = Schema("default", "", with_fields=False)
 WITH_FIELDS: Final = Schema("withfields", " (withfields)", with_fields=True)
 SCHEMAS: Final = (DEFAULT, WITH_FIELDS)
 
-CLUSTER: Final = '"cluster_name" =~ /^$cluster$/ AND "type" = \'cluster\''
-NODE: Final = '"cluster_name" =~ /^$cluster$/ AND "type" = \'node\''
-NAMESPACE: Final = '"cluster_name" =~ /^$cluster$/ AND "type" = \'ns\''
-POD: Final = '"cluster_name" =~ /^$cluster$/ AND "type" = \'pod\''
-CONTAINER: Final = '"cluster_name" =~ /^$cluster$/ AND "type" = \'pod_container\''
-SYSTEM: Final = '"cluster_name" =~ /^$cluster$/ AND "type" = \'sys_container\''
-OF_NODE: Final = ' AND "nodename" =~ /^$node$/'
-OF_NAMESPACE: Final = ' AND "namespace_name" =~ /^$namespace$/'
-OF_POD: Final = ' AND "pod_name" =~ /^$pod$/'
+# One cluster at a time: nodes of two may have one name, and the mean of two clusters is neither's.
+ONE_CLUSTER: Final = "\"cluster_name\" = '$cluster'"
+CLUSTER: Final = f"{ONE_CLUSTER} AND \"type\" = 'cluster'"
+NODE: Final = f"{ONE_CLUSTER} AND \"type\" = 'node'"
+NAMESPACE: Final = f"{ONE_CLUSTER} AND \"type\" = 'ns'"
+POD: Final = f"{ONE_CLUSTER} AND \"type\" = 'pod'"
+CONTAINER: Final = f"{ONE_CLUSTER} AND \"type\" = 'pod_container'"
+SYSTEM: Final = f"{ONE_CLUSTER} AND \"type\" = 'sys_container'"
+OF_NODES: Final = ' AND "nodename" =~ /^$node$/'  # several may be chosen
+OF_NAMESPACES: Final = ' AND "namespace_name" =~ /^$namespace$/'
+OF_NAMESPACE: Final = " AND \"namespace_name\" = '$namespace'"
+OF_POD: Final = " AND \"pod_name\" = '$pod'"
 ROOT_DISK: Final = " AND \"resource_id\" = '/'"
 
 

@@ -6,7 +6,9 @@ from deploy.grafana.influxql import (
     CONTAINER,
     NAMESPACE,
     OF_NAMESPACE,
+    OF_NAMESPACES,
     OF_POD,
+    ONE_CLUSTER,
     POD,
     mean,
     tag_values,
@@ -14,8 +16,8 @@ from deploy.grafana.influxql import (
 )
 from deploy.grafana.panels import BYTES, BYTES_PER_S, COUNT, MILLICORES, Dashboard, Panel, Variable
 
-_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"))
-_NAMESPACE: Final = Variable("namespace", tag_values("namespace_name"))
+_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"), several=False)
+_NAMESPACE: Final = Variable("namespace", tag_values("namespace_name", ONE_CLUSTER))
 
 NAMESPACES: Final = Dashboard(
     "namespaces",
@@ -25,25 +27,25 @@ NAMESPACES: Final = Dashboard(
             "CPU",
             MILLICORES,
             (
-                mean("cpu/usage_rate", NAMESPACE + OF_NAMESPACE, "$tag_namespace_name usage", "namespace_name"),
-                mean("cpu/request", NAMESPACE + OF_NAMESPACE, "$tag_namespace_name requests", "namespace_name"),
-                mean("cpu/limit", NAMESPACE + OF_NAMESPACE, "$tag_namespace_name limits", "namespace_name"),
+                mean("cpu/usage_rate", NAMESPACE + OF_NAMESPACES, "$tag_namespace_name usage", "namespace_name"),
+                mean("cpu/request", NAMESPACE + OF_NAMESPACES, "$tag_namespace_name requests", "namespace_name"),
+                mean("cpu/limit", NAMESPACE + OF_NAMESPACES, "$tag_namespace_name limits", "namespace_name"),
             ),
         ),
         Panel(
             "Memory",
             BYTES,
             (
-                mean("memory/usage", NAMESPACE + OF_NAMESPACE, "$tag_namespace_name usage", "namespace_name"),
-                mean("memory/request", NAMESPACE + OF_NAMESPACE, "$tag_namespace_name requests", "namespace_name"),
-                mean("memory/limit", NAMESPACE + OF_NAMESPACE, "$tag_namespace_name limits", "namespace_name"),
+                mean("memory/usage", NAMESPACE + OF_NAMESPACES, "$tag_namespace_name usage", "namespace_name"),
+                mean("memory/request", NAMESPACE + OF_NAMESPACES, "$tag_namespace_name requests", "namespace_name"),
+                mean("memory/limit", NAMESPACE + OF_NAMESPACES, "$tag_namespace_name limits", "namespace_name"),
             ),
         ),
         Panel(
             "Network",
             BYTES_PER_S,
             tuple(
-                total(metric, POD + OF_NAMESPACE, f"$tag_namespace_name {what}", "pod_name", by=("namespace_name",))
+                total(metric, POD + OF_NAMESPACES, f"$tag_namespace_name {what}", "pod_name", by=("namespace_name",))
                 for metric, what in (("network/rx_rate", "received"), ("network/tx_rate", "sent"))
             ),
             "Sums over the pods.",
@@ -51,7 +53,7 @@ NAMESPACES: Final = Dashboard(
         Panel(
             "Restarts of containers",
             COUNT,
-            (total("restart_count", POD + OF_NAMESPACE, "$tag_namespace_name", "pod_name", by=("namespace_name",)),),
+            (total("restart_count", POD + OF_NAMESPACES, "$tag_namespace_name", "pod_name", by=("namespace_name",)),),
             "Of the pods that there are: it falls when a pod goes.",
         ),
         Panel(
@@ -60,7 +62,7 @@ NAMESPACES: Final = Dashboard(
             (
                 mean(
                     "cpu/usage_rate",
-                    POD + OF_NAMESPACE,
+                    POD + OF_NAMESPACES,
                     "$tag_namespace_name/$tag_pod_name",
                     "namespace_name",
                     "pod_name",
@@ -73,7 +75,7 @@ NAMESPACES: Final = Dashboard(
             (
                 mean(
                     "memory/usage",
-                    POD + OF_NAMESPACE,
+                    POD + OF_NAMESPACES,
                     "$tag_namespace_name/$tag_pod_name",
                     "namespace_name",
                     "pod_name",
@@ -141,6 +143,6 @@ PODS: Final = Dashboard(
     (
         _CLUSTER,
         _NAMESPACE._replace(several=False),
-        Variable("pod", tag_values("pod_name", '"namespace_name" =~ /^$namespace$/'), several=False),
+        Variable("pod", tag_values("pod_name", ONE_CLUSTER + OF_NAMESPACE), several=False),
     ),
 )

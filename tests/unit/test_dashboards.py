@@ -65,7 +65,7 @@ def test_dashboards_have_ids_and_titles_of_their_own() -> None:
 def test_a_total_adds_up_means_and_never_the_windows_of_an_interval() -> None:
     asked = total("network/rx_rate", NODE, "received", "nodename").query(WITH_FIELDS)
     assert asked == (
-        'SELECT sum("mean") FROM (SELECT mean("rx_rate") FROM "network" WHERE "cluster_name" =~ /^$cluster$/'
+        'SELECT sum("mean") FROM (SELECT mean("rx_rate") FROM "network" WHERE "cluster_name" = \'$cluster\''
         ' AND "type" = \'node\' AND $timeFilter GROUP BY time($__interval), "nodename" fill(null))'
         " WHERE $timeFilter GROUP BY time($__interval) fill(null)"
     )

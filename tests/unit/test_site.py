@@ -15,6 +15,16 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 COMMAND = re.compile(r"^ {4,}heapster-stream ((?:.*\\\n)*.*)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
+HEAPSTERS = """
+inClusterConfig kubeletPort kubeletHttps apiVersion insecure auth useServiceAccount host_id_annotation
+user pw db secure insecuressl withfields retention cluster_name disable_counter_metrics concurrency
+elasticsearch gcm stackdriver statsd graphite hawkular influxdb kafka librato log metric
+opentsdb wavefront riemann honeycomb
+--source --sink --metric-resolution --heapster-port --listen-ip --max-procs --tls-cert --tls-key --tls-client-ca
+--allowed-users --historical-source --label-separator --store-label --ignore-label --disable-export
+--sink-export-data-timeout --disable-metric-sink --api-server --secure-port --version --max-parallelism
+"""
+
 
 def links(page: Path) -> list[str]:
     """Those to files; mkdocs looks at anchors."""
@@ -34,6 +44,11 @@ def test_options_of_source_and_sinks_are_explained() -> None:
     known = set(reference.source_options()).union(*map(reference.sink_options, reference.SINKS))
     assert len(known) > 25
     assert [name for name in sorted(known) if f"`{name}`" not in explained] == []
+
+
+def test_who_comes_from_heapster_finds_every_flag_option_and_sink() -> None:
+    text = (ROOT / "docs" / "heapster.md").read_text()
+    assert [name for name in HEAPSTERS.split() if not re.search(rf"(?<![\w-]){name}(?![\w-])", text)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -11,8 +11,10 @@ import writer.sinks
 from tests import reference
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+OF_THE_SITE = tuple(sorted((ROOT / "docs").glob("*.md")))
+PAGES = (*sorted(ROOT.glob("*.md")), *OF_THE_SITE)
 COMMAND = re.compile(r"^ {4,}heapster-stream ((?:.*\\\n)*.*)$", re.MULTILINE)
+FILE = re.compile(r"`((?:tests|docs|schemas|runtime|api|processor|writer)/[\w/]*(?:/|\.\w+))`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 HEAPSTERS = """
@@ -57,6 +59,12 @@ def test_links_lead_to_files_that_there_are(page: Path) -> None:
         assert (page.parent / unquote(link.partition("#")[0])).exists(), link
 
 
+def test_who_contributes_is_sent_to_files_that_there_are() -> None:
+    named = FILE.findall((ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 20
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_links_are_found() -> None:
     assert "docs/configuration.md" in links(ROOT / "README.md")
 
@@ -76,4 +84,4 @@ def test_commands_are_found() -> None:
 
 def test_every_page_is_in_the_site() -> None:
     contents = (ROOT / "mkdocs.yml").read_text()
-    assert [page.name for page in PAGES[1:] if f": {page.name}\n" not in contents] == []
+    assert [page.name for page in OF_THE_SITE if f": {page.name}\n" not in contents] == []

@@ -58,10 +58,10 @@ test: stack browser check test-integration ## everything that CI runs
 check: lint coverage ## what needs no servers: style, types, imports, quick tests, coverage
 
 test-unit: setup ## the quick tests
-	$(PYTEST) -n 3 tests/unit
+	$(PYTEST) -n auto --maxprocesses=4 tests/unit
 
 coverage: setup ## the quick tests, and how much of the pure core they reach
-	$(PYTEST) -n 3 tests/unit $$($(RUN)/python tests/pure_core.py)
+	$(PYTEST) -n auto --maxprocesses=4 tests/unit $$($(RUN)/python tests/pure_core.py)
 
 test-integration: stack browser ## the tests on the real Kafka and InfluxDB
 	$(PYTEST) -n 4 --maxschedchunk=1 tests/integration

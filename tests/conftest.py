@@ -1,3 +1,4 @@
+import gc
 from pathlib import Path
 
 import pytest
@@ -11,3 +12,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "integration" in Path(item.path).relative_to(Path(__file__).parent).parts:
             item.add_marker(pytest.mark.integration)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # modules and thousands of tests stay to the end: the collector need not look at them again and again

@@ -148,8 +148,7 @@ def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> N
     waiting = 10_000
     recorder = Recorder(pipeline.kafka.bootstrap)
     for number in range(waiting // len(window)):
-        later_ns = number * RESOLUTION_S * 1_000_000_000
-        recorder.send(replace(scrape, window_end_ns=scrape.window_end_ns + later_ns) for scrape in window)
+        recorder.send(_later(scrape, number) for scrape in window)
     processor = pipeline.processor()
     with Reader(KafkaSettings(pipeline.kafka.bootstrap), "test", group="heapster-processor") as reader:
 
@@ -162,6 +161,12 @@ def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> N
     peak_kb = int(Path(f"/proc/{processor.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
     in_kafka_kb = waiting * sum(len(scrape.document or b"") for scrape in window) // len(window) // 1000
     assert peak_kb < 300_000, f"{peak_kb} kB for {in_kafka_kb} kB in Kafka"
+
+
+def _later(scrape: NodeScrape, windows: int) -> NodeScrape:
+    by_ns = windows * RESOLUTION_S * 1_000_000_000
+    end_ns, at_ns = scrape.window_end_ns + by_ns, scrape.scraped_at_ns + by_ns
+    return replace(scrape, window_end_ns=end_ns, scraped_at_ns=at_ns)
 
 
 def test_partitions_that_are_added_are_processed_once_the_workers_were_restarted(pipeline: Pipeline) -> None:

@@ -652,20 +652,22 @@ def test_a_worker_that_was_away_for_too_long_writes_nothing_of_what_it_had(
     def total(nodes: int) -> MetricBatch:
         return batch("cluster", nodes=nodes, kind="cluster", values={"cpu/usage_rate": 10 * nodes})
 
-    influx = own_influxdb()
+    influx, before = own_influxdb(), batch("n1")
+    pipeline.send(before)
+    zombie = start(sink(influx, "k8s"))
+    until(lambda: points_in(influx, "k8s") == points_of([before]), "it is at work")
     influx.stop()
     pipeline.send(total(1))
-    zombie = start(sink(influx, "k8s"))
     zombie.has_told("sink unavailable")
     zombie.send_signal(signal.SIGSTOP)
     influx.start()
     pipeline.send(total(2))
     start(sink(influx, "k8s"))
-    until(lambda: points_in(influx, "k8s") == points_of([total(2)]), "another worker takes over")
+    until(lambda: points_in(influx, "k8s") == points_of([before, total(2)]), "another worker takes over")
     zombie.send_signal(signal.SIGCONT)
     zombie.has_told("away for longer than a session allows")
     until(lambda: len(zombie.told("partitions assigned")) > 1, "it is a member again")
-    assert points_in(influx, "k8s") == points_of([total(2)])
+    assert points_in(influx, "k8s") == points_of([before, total(2)])
 
 
 def test_memory_is_bounded_while_records_wait(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:

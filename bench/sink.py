@@ -1,48 +1,28 @@
 """A sink that only reads, or hands on to InfluxDB and notes when each node's points were taken."""
 
 import re
-import threading
 import time
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Final
 
 import requests
 
-from stack.ports import LOOPBACK
+from stack.loopback_http import LoopbackServer
 
 _GZIP: Final = zlib.MAX_WBITS + 16
 _NODE: Final = re.compile(rb"^uptime,[^\n]*nodename=([^,\n]+),type=node [^\n]* (\d+)$", re.MULTILINE)
 
 
-class Sink(ThreadingHTTPServer):
+class Sink(LoopbackServer):
     """Serves while it is entered; `taken_ns` is when a node's points of a window were acknowledged."""
-
-    daemon_threads = True
 
     def __init__(self, target: str | None = None) -> None:
         """In front of the InfluxDB at that URL, or of nothing."""
-        super().__init__((LOOPBACK, 0), _Handler)
+        super().__init__(_Handler)
         self.target = target
         self.taken_ns: dict[tuple[str, int], int] = {}
         self.session = requests.Session()
-        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it serves."""
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        """Serve from now on."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Serve no more."""
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
     def note(self, body: bytes) -> None:
         """A request with this body has been acknowledged."""

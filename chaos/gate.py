@@ -2,12 +2,12 @@
 
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Literal, Self, TypeAlias
+from http.server import BaseHTTPRequestHandler
+from typing import Final, Literal, TypeAlias
 
 import requests
 
-from stack.ports import LOOPBACK
+from stack.loopback_http import LoopbackServer
 
 Mood: TypeAlias = Literal["pass", "unavailable", "too many", "unauthorized", "hang", "lose answers"]
 
@@ -17,34 +17,15 @@ _HANG_S: Final = 60.0
 _HOP_BY_HOP: Final = {"connection", "content-length", "host", "transfer-encoding"}
 
 
-class Gate(ThreadingHTTPServer):
+class Gate(LoopbackServer):
     """Serves while it is entered."""
-
-    daemon_threads = True
 
     def __init__(self, target: str) -> None:
         """In front of the server at that URL."""
-        super().__init__((LOOPBACK, 0), _Handler)
+        super().__init__(_Handler)
         self.target = target
         self.mood: Mood = "pass"
         self.disturbed_s: list[float] = []  # when requests came that did not pass, by the monotonic clock
-        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it serves."""
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        """Serve from now on."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Serve no more."""
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
 
     def handle_error(self, *_: object) -> None:
         """A client that went away, killed most likely: nothing to tell."""

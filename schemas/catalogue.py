@@ -13,7 +13,6 @@ Number: TypeAlias = int | float
 Kind: TypeAlias = Literal["gauge", "cumulative"]
 ValueType: TypeAlias = Literal["int", "float"]
 EntityType: TypeAlias = Literal["cluster", "ns", "node", "pod", "pod_container", "sys_container", "workload"]
-Origin: TypeAlias = Literal["kubelet", "api", "sum", "rate", "formula"]
 
 CLUSTER: Final = "cluster"
 NAMESPACE: Final = "ns"

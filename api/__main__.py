@@ -19,6 +19,7 @@ from api.follow import FollowConfig
 from api.health import Progress
 from api.history import FLAG, History, HistoryConfig
 from api.intake import Intake
+from api.moment import AHEAD_NS
 from api.peer import PeerProtocol
 from api.status import Served
 from api.store import Store
@@ -26,13 +27,14 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
+from runtime.memory import spare_memory_work
 from runtime.stopping import stop_on_signals
 from schemas.topics import topics
 
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S: Final = 5
-_SWITCH_S: Final = 0.001  # so long at most a list of all pods, made in a thread, keeps a short answer waiting
+_SWITCH_S: Final = 0.001  # so long at most what is made in a thread, for the web page, keeps a short answer waiting
 _FILE: Final = click.Path(path_type=Path)
 
 
@@ -141,9 +143,11 @@ class Server:
     def _take(self, news: Packed | Progress) -> None:
         now_ns = time.time_ns()
         if isinstance(news, Progress):
+            if news.caught_up and not self._served.progress.caught_up:
+                spare_memory_work()  # what is kept now stays: the garbage collector need not look at it again
             self._served.progress = news
             self._store.expire(now_ns)
-            telemetry.report(news, self._store.state(now_ns).newest_ns)
+            telemetry.report(news, self._store.newest_ns(now_ns + AHEAD_NS))
         else:
             telemetry.taken(now_ns, wanted=self._store.put(news, now_ns), took_ns=time.time_ns() - now_ns)
 

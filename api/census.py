@@ -7,8 +7,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
+from api.moment import Listed, Moment, State
 from api.reading import Reading
-from api.store import State, Store, Window
+from api.store import Store, Window
 from api.times import NS_PER_S
 from schemas.catalogue import CLUSTER, POD_CONTAINER, SYS_CONTAINER
 from schemas.keys import node_key
@@ -43,6 +44,7 @@ class Census:
     def __init__(self, store: Store, now_ns: int) -> None:
         """Nothing is looked up before it is asked for."""
         self.store = store
+        self.moment = Moment(store, now_ns)
         self.now_ns = now_ns
         self.revision = store.revision
 
@@ -54,23 +56,23 @@ class Census:
     @cached_property
     def state(self) -> State:
         """How far the store is."""
-        return self.store.state(self.now_ns)
+        return self.moment.state()
 
     @cached_property
     def cluster(self) -> Reading | None:
         """The sums over all nodes."""
-        return self.store.current(CLUSTER, self.now_ns)
+        return self.moment.current(CLUSTER)
 
     @cached_property
     def pods(self) -> list[Reading]:
         """All pods."""
-        return self.store.pods(self.now_ns)
+        return _found(self.moment.pods())
 
     @cached_property
     def namespaces(self) -> list[NamespaceState]:
         """All namespaces."""
         pods = Counter(namespace_group(reading.entity.label("namespace_name")) for reading in self.pods)
-        return [NamespaceState(reading, pods[reading.key]) for reading in self.store.namespaces(self.now_ns)]
+        return [NamespaceState(reading, pods[reading.key]) for reading in _found(self.moment.namespaces())]
 
     @property
     def due_ns(self) -> int:
@@ -81,7 +83,7 @@ class Census:
     @cached_property
     def nodes(self) -> list[NodeState]:
         """All nodes of the last fifteen minutes."""
-        readings = {reading.key: reading for reading in self.store.nodes(self.now_ns)}
+        readings = {reading.key: reading for reading in _found(self.moment.nodes())}
         pods = Counter(node_key(reading.entity.label("nodename")) for reading in self.pods)
         kept = ((key, self.store.windows(key)) for key in self.store.node_keys())
         return [
@@ -105,8 +107,12 @@ def pods_of(census: Census, namespace: str = "", node: str = "") -> list[Reading
 
 def containers_of(census: Census, key: str) -> list[Reading]:
     """The containers of a pod, or the system containers of a node."""
-    below = census.store.below(key, census.now_ns)
+    below = _found(census.moment.below(key))
     return [reading for reading in below if reading.entity.type in {POD_CONTAINER, SYS_CONTAINER}]
+
+
+def _found(listed: Listed) -> list[Reading]:
+    return [reading for reading in listed if reading is not None]
 
 
 def scrapes(windows: Sequence[Window], due_ns: int) -> Iterator[tuple[int, bool]]:

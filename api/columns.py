@@ -6,72 +6,22 @@ on (neighbours are alike, which compresses), then LZ4. Reading one number takes 
 """
 
 import struct
-import sys
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, cast
 
 import cramjam
 import orjson
 
-from schemas.catalogue import EntityType, Number
+from api.shape import Shape, label_pairs
+from schemas.catalogue import Number
 from schemas.keys import node_key
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
 
 _NUMBER_BYTES: Final = 8
 _INT: Final = "q"
 _FLOAT: Final = "d"
-_AFTER_SLASH: Final = "0"  # the character after `/`: the end of a range of keys
-_KEPT: Final = 4096  # lists of names and labels that entities have, many times over
 _READ: Final = {_INT: struct.Struct("<q").unpack, _FLOAT: struct.Struct("<d").unpack}
-
-Labels: TypeAlias = tuple[tuple[str, str], ...]
-_LabelsRecord: TypeAlias = list[list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Numbers of one entity with the same labels of their own, as resource_id; none for most."""
-
-    labels: Labels
-    metrics: tuple[str, ...]
-    types: str  # a letter a number: q for an int, d for a float
-    at: Mapping[str, int] = field(compare=False, repr=False)  # by metric: its place among these
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
-    """One entity as long as nothing but its numbers changes."""
-
-    key: str
-    type: EntityType
-    label_names: tuple[str, ...]
-    label_values: tuple[str, ...]
-    collection_start_ns: int | None
-    object_labels: Labels  # of the Kubernetes object; of nodes and pods only
-    groups: tuple[Group, ...]
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """By name."""
-        return dict(zip(self.label_names, self.label_values, strict=True))
-
-    def label(self, name: str) -> str:
-        """The value of one label, empty if there is none."""
-        return self.label_values[self.label_names.index(name)] if name in self.label_names else ""
-
-    def find(self, metric: str, labels: Labels = ()) -> tuple[int, str] | None:
-        """Where the number of that metric with exactly those labels is, and its type; None if there is none."""
-        before = 0
-        for group in self.groups:
-            if group.labels == labels and metric in group.at:
-                at = group.at[metric]
-                return before + at, group.types[at]
-            before += len(group.metrics)
-        return None
 
 
 class Packed(NamedTuple):
@@ -88,51 +38,21 @@ class Packed(NamedTuple):
     block: bytes
 
 
-class Shape:
-    """The entities of a batch in the order of their keys, and where each one's numbers are."""
-
-    __slots__ = ("digest", "entities", "firsts", "keys", "numbers")
-
-    def __init__(self, digest: bytes, entities: Iterable[Entity]) -> None:
-        """Entities in the order of their keys."""
-        self.digest = digest
-        self.entities = tuple(entities)
-        self.keys = tuple(entity.key for entity in self.entities)
-        self.numbers = 0
-        firsts: list[int] = []
-        for entity in self.entities:
-            firsts.append(self.numbers)
-            self.numbers += sum(len(group.metrics) for group in entity.groups)
-        self.firsts = tuple(firsts)
-
-    def position(self, key: str) -> int | None:
-        """Where the entity of that key is."""
-        at = bisect_left(self.keys, key)
-        return at if at < len(self.keys) and self.keys[at] == key else None
-
-    def below(self, key: str) -> range:
-        """Where the entities are whose keys begin with `key` and a slash: what is in a node, namespace or pod."""
-        return range(bisect_left(self.keys, key + "/"), bisect_left(self.keys, key + _AFTER_SLASH))
-
-    def plain_metrics(self, key: str) -> tuple[str, ...]:
-        """The metrics of an entity that have no labels of their own."""
-        at = self.position(key)
-        groups = () if at is None else self.entities[at].groups
-        return tuple(metric for group in groups if not group.labels for metric in group.metrics)
-
-
 class Numbers:
-    """The numbers of one batch, unpacked."""
+    """The numbers of one batch."""
 
-    __slots__ = ("_count", "_raw")
+    __slots__ = ("_block", "_count", "_raw")
 
     def __init__(self, shape: Shape, block: bytes) -> None:
-        """Those in a block that was packed with that shape."""
+        """Those in a block that was packed with that shape; unpacked when the first one is asked for."""
         self._count = shape.numbers
-        self._raw = bytes(cramjam.lz4.decompress_block(block)) if block else b""
+        self._block = block
+        self._raw = b""
 
     def at(self, position: int, type_: str) -> Number:
         """One of them."""
+        if not self._raw:
+            self._raw = bytes(cramjam.lz4.decompress_block(self._block))
         return cast("Number", _READ[type_](self._raw[position :: self._count])[0])
 
 
@@ -158,17 +78,6 @@ def pack(batch: MetricBatch) -> Packed:
     )
 
 
-def unpack_shape(packed: Packed, like: Shape | None) -> Shape:
-    """The shape of a packed batch; what is equal in `like`, an earlier one of the same source, is used again."""
-    known = {} if like is None else dict(zip(like.keys, like.entities, strict=True))
-    entities = []
-    for record in orjson.loads(packed.shape):
-        entity = _entity(*record)
-        same = known.get(entity.key)
-        entities.append(same if same is not None and same == entity else entity)
-    return Shape(packed.digest, entities)
-
-
 def _source(batch: MetricBatch) -> str:
     """The key of what the batch is of: a group's is the batch's own name."""
     return next((each.key for each in batch.sets if each.key == batch.entity), node_key(batch.entity))
@@ -192,51 +101,3 @@ def _entity_record(
         label_pairs(object_labels),
         groups,
     ]
-
-
-def _entity(  # noqa: PLR0913, PLR0917 - the fields of the record
-    key: str,
-    type_: EntityType,
-    names: list[str],
-    values: list[str],
-    start_ns: int | None,
-    object_labels: _LabelsRecord,
-    groups: list[tuple[_LabelsRecord, list[str], str]],
-) -> Entity:
-    return Entity(
-        key=sys.intern(key),
-        type=type_,
-        label_names=_names(tuple(names)),
-        label_values=tuple(sys.intern(value) for value in values),
-        collection_start_ns=start_ns,
-        object_labels=_labels(tuple((name, value) for name, value in object_labels)),
-        groups=tuple(
-            _group(tuple((name, value) for name, value in labels), tuple(metrics), own_types)
-            for labels, metrics, own_types in groups
-        ),
-    )
-
-
-@lru_cache(maxsize=_KEPT)
-def _names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sys.intern(name) for name in names)
-
-
-@lru_cache(maxsize=_KEPT)
-def _labels(labels: Labels) -> Labels:
-    return tuple((sys.intern(name), sys.intern(value)) for name, value in labels)
-
-
-@lru_cache(maxsize=_KEPT)
-def _group(labels: Labels, metrics: tuple[str, ...], types: str) -> Group:
-    return Group(_labels(labels), _names(metrics), sys.intern(types), _places(metrics))
-
-
-@lru_cache(maxsize=_KEPT)
-def _places(metrics: tuple[str, ...]) -> Mapping[str, int]:
-    return {metric: at for at, metric in enumerate(metrics)}
-
-
-def label_pairs(labels: Mapping[str, str]) -> Labels:
-    """Labels as columns have them: in the order of their names."""
-    return tuple(sorted(labels.items()))

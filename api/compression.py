@@ -19,14 +19,8 @@ def encoding_for(accepted: str) -> str | None:
     return None
 
 
-def compressed(body: bytes, encoding: str) -> bytes:
-    """The body in that encoding."""
-    compressor = zlib.compressobj(_FASTEST, zlib.DEFLATED, _WINDOWS[encoding])
-    return compressor.compress(body) + compressor.flush()
-
-
 class Compression:
-    """Compresses answers that come in one piece, as all of ours do."""
+    """Compresses answers, those that come in pieces a piece at a time."""
 
     def __init__(self, app: ASGIApp) -> None:
         """In front of `app`."""
@@ -37,26 +31,42 @@ class Compression:
         encoding = None
         if scope["type"] == "http":
             encoding = encoding_for(",".join(Headers(scope=scope).getlist("accept-encoding")))
-        if encoding is None:
-            await self._app(scope, receive, send)
+        await self._app(scope, receive, send if encoding is None else _Compressed(send, encoding))
+
+
+class _Compressed:
+    """Sends one answer compressed, unless it is already, or empty."""
+
+    def __init__(self, send: Send, encoding: str) -> None:
+        self._send = send
+        self._encoding = encoding
+        self._compressor = zlib.compressobj(_FASTEST, zlib.DEFLATED, _WINDOWS[encoding])
+        self._start: Message | None = None
+        self._as_it_is = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message  # held back: what comes first decides on the headers
             return
-        start: Message | None = None
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if self._start is not None:
+            start, self._start = self._start, None
+            self._as_it_is = "content-encoding" in Headers(raw=start["headers"]) or not (body or more)
+            if not self._as_it_is:
+                body = self._packed(body, more=more)
+                self._describe(MutableHeaders(raw=start["headers"]), None if more else len(body))
+            await self._send(start)
+        elif not self._as_it_is:
+            body = self._packed(body, more=more)
+        if body or not more:
+            await self._send({**message, "body": body})
 
-        async def send_compressed(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start":
-                start = message
-                return
-            if start is not None:
-                whole = message.get("body") and not message.get("more_body")
-                if whole and "content-encoding" not in Headers(raw=start["headers"]):
-                    message = {**message, "body": compressed(message["body"], encoding)}
-                    headers = MutableHeaders(raw=start["headers"])
-                    headers["Content-Encoding"] = encoding
-                    headers["Content-Length"] = str(len(message["body"]))
-                    headers.add_vary_header("Accept-Encoding")
-                await send(start)
-                start = None
-            await send(message)
+    def _packed(self, body: bytes, *, more: bool) -> bytes:
+        packed = self._compressor.compress(body)
+        return packed if more else packed + self._compressor.flush()
 
-        await self._app(scope, receive, send_compressed)
+    def _describe(self, headers: MutableHeaders, length: int | None) -> None:
+        headers["Content-Encoding"] = self._encoding
+        headers.add_vary_header("Accept-Encoding")
+        if length is not None:
+            headers["Content-Length"] = str(length)

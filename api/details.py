@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.census import Census, scrapes
-from api.columns import Labels, label_pairs
+from api.moment import AHEAD_NS
 from api.reading import Point, Reading
-from api.store import AHEAD_NS
+from api.shape import Labels, label_pairs
 from api.times import NS_PER_MS
 from schemas.catalogue import BY_NAME, CUSTOM_PREFIX, NODE, EntityType, Number
 
@@ -67,7 +67,7 @@ def details(census: Census, key: str) -> Details | None:
     latest = census.store.latest(key)
     if latest is None:
         return None
-    current = census.store.current(key, census.now_ns)
+    current = census.moment.current(key)
     series = {
         (metric, labels): points
         for metric, labels in _charted(latest)

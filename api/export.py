@@ -1,10 +1,11 @@
 """The export: every entity's newest values in one document, and the schema that describes them (docs/api.md)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import orjson
 
+from api.pieces import enclosed
 from api.reading import Reading
 from api.times import NO_TIME, time_text
 from schemas.catalogue import BY_NAME, NODE, POD, POD_CONTAINER, SYS_CONTAINER, Metric
@@ -64,10 +65,13 @@ _POD_LABELS: Final = {
 }
 
 
-def export_document(readings: Iterable[Reading]) -> bytes | None:
-    """All of them; None if there are none."""
-    exported = [_exported(reading) for reading in readings if reading.entity.type in _ENTITIES]
-    return orjson.dumps(exported) if exported else None
+def export_text(listed: Iterable[Reading | None]) -> Iterator[str]:
+    """All of them, in pieces; `null` if there are none."""
+    exported = (
+        orjson.dumps(_exported(each)).decode() if each is not None and each.entity.type in _ENTITIES else None
+        for each in listed
+    )
+    return enclosed(exported, begin="[", comma=",", end="]\n", empty="null\n")
 
 
 def schema_document() -> dict[str, object]:

@@ -5,9 +5,10 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.answers import JSON_ONLY, json_answer
-from api.export import export_document, schema_document
+from api.answers import JSON_ONLY, json_answer, list_answer
+from api.export import export_text, schema_document
 from api.model import Clock
+from api.moment import Moment
 from api.series import indented
 from api.store import Store
 
@@ -20,12 +21,11 @@ def export_routes(store: Store, now_ns: Clock, *, disabled: bool = False) -> API
     schema = indented(schema_document())
 
     @router.get(ROOTS[0])
-    def metric_export() -> Response:
+    async def metric_export() -> Response:
         """The newest values of all nodes, pods and containers."""
         if disabled:
             return json_answer("[]\n")
-        document = export_document(store.all(now_ns()))
-        return json_answer("null\n" if document is None else document + b"\n")
+        return await list_answer(export_text(Moment(store, now_ns()).all()))
 
     @router.get(ROOTS[1])
     async def metric_export_schema() -> Response:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from api.store import State
+from api.moment import State
 from api.times import NS_PER_S, time_text
 
 NO_BATCH = "could not get the latest data batch"
@@ -20,17 +20,22 @@ class Progress:
     other_clusters: tuple[str, ...] = ()  # whose records are there too, and are not taken
     rejected: int = 0  # records that could not be read
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything has been read that should have been by now."""
+        return self.started and not self.behind
 
-def unhealthy(state: State, stale_ns: int, now_ns: int) -> str | None:
+
+def unhealthy(state: State, now_ns: int) -> str | None:
     """Heapster's word for why it is not healthy, None if it is."""
     if state.newest_ns is None:
         return NO_BATCH
-    if now_ns - state.newest_ns > stale_ns:
+    if now_ns - state.newest_ns > state.stale_after_ns:
         return f"No current data batch available (latest: {_go_time(state.newest_ns)})."
     return None
 
 
-def not_ready(state: State, progress: Progress, stale_ns: int, now_ns: int) -> list[str]:
+def not_ready(state: State, progress: Progress, now_ns: int) -> list[str]:
     """Why answers are not what they should be, in the order of what to look at first; nothing if they are."""
     reasons = []
     if progress.error is not None:
@@ -42,7 +47,7 @@ def not_ready(state: State, progress: Progress, stale_ns: int, now_ns: int) -> l
         reasons.append(f"catching up: {progress.records_behind} records behind, in partitions {which}")
     if state.newest_ns is None:
         reasons.append(_nothing(progress))
-    elif now_ns - state.newest_ns > stale_ns:
+    elif now_ns - state.newest_ns > state.stale_after_ns:
         age_s = (now_ns - state.newest_ns) // NS_PER_S
         reasons.append(f"no news: the newest window ended at {time_text(state.newest_ns)}, {age_s} s ago")
     return reasons

@@ -7,10 +7,10 @@ from typing import Any, Final, Protocol
 import orjson
 
 from api.buckets import buckets_document
-from api.columns import Labels
 from api.influxql import Dialect, Range, Subject, measurement_of
 from api.reading import Point
 from api.series import indented, list_text, series_text
+from api.shape import Labels
 from schemas.catalogue import BY_NAME, CUSTOM_PREFIX, Number
 
 _LAST: Final = "last_"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from api.columns import Labels
+from api.shape import Labels
 from api.times import NS_PER_S, time_text
 from schemas.catalogue import EntityType
 

@@ -1,10 +1,11 @@
 """The resource metrics API: documents as `kubectl top` and autoscalers read them, indented as Heapster did."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import orjson
 
+from api.pieces import enclosed
 from api.quantities import byte_count, cores
 from api.times import NS_PER_S, time_text
 from api.usage import NodeUsage, PodUsage, Usage
@@ -24,25 +25,26 @@ class Documents:
         """One node."""
         return _whole(self._kind("NodeMetrics") + self._node(node))
 
-    def nodes(self, nodes: Iterable[NodeUsage]) -> str:
-        """A list."""
-        return self._list("NodeMetricsList", [self._node(node) for node in nodes])
+    def nodes(self, nodes: Iterable[NodeUsage | None]) -> Iterator[str]:
+        """A list, in pieces; None is one that is left out."""
+        return self._list("NodeMetricsList", (None if node is None else self._node(node) for node in nodes))
 
     def pod(self, pod: PodUsage) -> str:
         """One pod."""
         return _whole(self._kind("PodMetrics") + self._pod(pod))
 
-    def pods(self, pods: Iterable[PodUsage]) -> str:
-        """A list."""
-        return self._list("PodMetricsList", [self._pod(pod) for pod in pods])
+    def pods(self, pods: Iterable[PodUsage | None]) -> Iterator[str]:
+        """A list, in pieces; None is one that is left out."""
+        return self._list("PodMetricsList", (None if pod is None else self._pod(pod) for pod in pods))
 
     def _kind(self, kind: str) -> str:
         return f' "kind": "{kind}",\n "apiVersion": "{self._version}",\n'
 
-    def _list(self, kind: str, items: Sequence[str]) -> str:
-        joined = ",\n".join(f"{{\n{item}\n}}" for item in items)
-        listed = "[\n" + _deeper(joined, 2) + "\n ]" if items else "[]"
-        return _whole(f'{self._kind(kind)} "metadata": {{}},\n "items": {listed}')
+    def _list(self, kind: str, items: Iterable[str | None]) -> Iterator[str]:
+        empty = _whole(f'{self._kind(kind)} "metadata": {{}},\n "items": []')
+        begin, end = empty.removesuffix("]\n }") + "\n   ", "\n  ]\n }"
+        listed = (None if item is None else f"{{\n{item}\n}}".replace("\n", "\n   ") for item in items)
+        return enclosed(listed, begin=begin, comma=",\n   ", end=end, empty=empty)
 
     def _node(self, node: NodeUsage) -> str:
         return (
@@ -79,8 +81,3 @@ def _quoted(text: str) -> str:
 def _whole(fields: str) -> str:
     """Every line but the first begins with one more space."""
     return "{" + ("\n" + fields + "\n}").replace("\n", "\n ")
-
-
-def _deeper(text: str, spaces: int) -> str:
-    indent = " " * spaces
-    return indent + text.replace("\n", "\n" + indent)

@@ -1,22 +1,21 @@
 """The model API, `/api/v1/model`: names, and series from the store (docs/api.md)."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from starlette.responses import Response
 
-from api.answers import JSON_ONLY, json_answer
-from api.columns import Labels
+from api.answers import JSON_ONLY, json_answer, list_answer
 from api.entities import ENTITIES, Namespace, Node, Pod
+from api.moment import AHEAD_NS, Listed, Moment
 from api.reading import Point
-from api.series import OLD_NAMES, indented, list_text, parse_labels, series_text
-from api.store import AHEAD_NS, Store
+from api.series import OLD_NAMES, list_text, names_text, parse_labels, series_text
+from api.shape import Labels
+from api.store import Store
 from api.times import parse_time_ns
-from schemas.catalogue import POD
 from schemas.keys import name_of, node_key, pod_key
-from schemas.metric_batch import namespace_group
 
 ROOT: Final = "/api/v1/model"
 Clock: TypeAlias = Callable[[], int]
@@ -64,9 +63,9 @@ def model_routes(store: Store, now_ns: Clock) -> APIRouter:
         return json_answer(list_text(_series(store, key, metric, question, now_ns()) for key in keys))
 
     @router.get("/debug/allkeys")
-    def all_keys() -> Response:
+    async def all_keys() -> Response:
         """Keys of everything there is now."""
-        return _names(reading.key for reading in store.all(now_ns()))
+        return await _names(Moment(store, now_ns()).all(), name=str)
 
     return router
 
@@ -78,7 +77,7 @@ def _add_entity(
 
     @router.get(f"{path}/metrics", summary=f"Metrics of {what}")
     async def names(key: Annotated[str, Depends(entity)]) -> Response:
-        return _names(store.metric_names(key))
+        return await list_answer(names_text(store.metric_names(key)))
 
     @router.get(f"{path}/metrics/{{metric:path}}", summary=f"A metric of {what}")
     async def series(
@@ -89,30 +88,29 @@ def _add_entity(
 
 def _add_lists(router: APIRouter, store: Store, now_ns: Clock) -> None:
     @router.get("/nodes")
-    def nodes() -> Response:
+    async def nodes() -> Response:
         """Names of the nodes."""
-        return _names(name_of(reading.key) for reading in store.nodes(now_ns()))
+        return await _names(Moment(store, now_ns()).nodes())
 
     @router.get("/nodes/{node}/freecontainers")
     async def system_containers(node: Node) -> Response:
         """Names of a node's system containers."""
-        return _names(name_of(reading.key) for reading in store.below(node_key(node), now_ns()))
+        return await _names(Moment(store, now_ns()).below(node_key(node)))
 
     @router.get("/namespaces")
-    def namespaces() -> Response:
+    async def namespaces() -> Response:
         """Names of the namespaces."""
-        return _names(name_of(reading.key) for reading in store.namespaces(now_ns()))
+        return await _names(Moment(store, now_ns()).namespaces())
 
     @router.get("/namespaces/{namespace}/pods")
-    def pods(namespace: Namespace) -> Response:
+    async def pods(namespace: Namespace) -> Response:
         """Names of a namespace's pods."""
-        found = store.below(namespace_group(namespace), now_ns())
-        return _names(name_of(reading.key) for reading in found if reading.entity.type == POD)
+        return await _names(Moment(store, now_ns()).pods_of(namespace))
 
     @router.get("/namespaces/{namespace}/pods/{pod}/containers")
     async def containers(namespace: Namespace, pod: Pod) -> Response:
         """Names of a pod's containers."""
-        return _names(name_of(reading.key) for reading in store.below(pod_key(namespace, pod), now_ns()))
+        return await _names(Moment(store, now_ns()).below(pod_key(namespace, pod)))
 
 
 def _series(store: Store, key: str, metric: str, question: Asked, now_ns: int) -> list[Point]:
@@ -120,5 +118,5 @@ def _series(store: Store, key: str, metric: str, question: Asked, now_ns: int) -
     return store.series(key, OLD_NAMES.get(metric, metric), question.labels, question.start_ns, end_ns)
 
 
-def _names(names: Iterable[str]) -> Response:
-    return json_answer(indented(sorted(names)))
+async def _names(listed: Listed, name: Callable[[str], str] = name_of) -> Response:
+    return await list_answer(names_text(None if each is None else name(each.key) for each in listed))

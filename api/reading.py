@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from api.columns import Entity, Labels, Numbers, Shape
-from schemas.catalogue import EntityType, Number
+from api.columns import Numbers
+from api.shape import Entity, Labels, Shape
+from schemas.catalogue import Number
 from schemas.metric_batch import LabeledValues, Version
 
 _SCRAPE: Final = "scrape/"
@@ -52,6 +53,12 @@ class Reading:
                 position += 1
             yield LabeledValues(dict(group.labels), values)
 
+    def below(self) -> "Iterator[Reading]":
+        """What is in it, in the same window."""
+        shape = self.row.shape
+        for at in shape.below(self.key):
+            yield Reading(self.row, shape.entities[at], shape.firsts[at], self.numbers)
+
     def values(self) -> dict[str, Number]:
         """Those without labels of their own, by metric name."""
         return {name: value for own in self.labeled() if not own.labels for name, value in own.values.items()}
@@ -86,22 +93,10 @@ class Row:
     def reading(self, key: str) -> Reading | None:
         """The metric set of that key."""
         at = self.shape.position(key)
-        return None if at is None else next(self._readings((at,)))
+        return None if at is None else next(self.readings((at,)))
 
-    def below(self, key: str) -> Iterator[Reading]:
-        """The metric sets of all that is in a node, namespace or pod, itself left out."""
-        return self._readings(self.shape.below(key))
-
-    def of_type(self, type_: EntityType) -> Iterator[Reading]:
-        """The metric sets of all entities of that type."""
-        return self._readings(at for at, entity in enumerate(self.shape.entities) if entity.type == type_)
-
-    def readings(self) -> Iterator[Reading]:
-        """All its metric sets."""
-        return self._readings(range(len(self.shape.entities)))
-
-    def _readings(self, positions: Iterable[int]) -> Iterator[Reading]:
-        numbers: Numbers | None = None
+    def readings(self, positions: Iterable[int]) -> Iterator[Reading]:
+        """The metric sets at these positions of its shape."""
+        numbers = Numbers(self.shape, self.block)
         for at in positions:
-            numbers = numbers or Numbers(self.shape, self.block)
             yield Reading(self, self.shape.entities[at], self.shape.firsts[at], numbers)

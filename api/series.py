@@ -1,12 +1,13 @@
 """Series: what the model API answers, as Heapster wrote it down."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 from typing import Final
 
-from api.columns import Labels
+from api.pieces import enclosed
 from api.reading import Point
+from api.shape import Labels
 from api.times import NO_TIME, time_text
 from schemas.catalogue import Number
 
@@ -47,6 +48,12 @@ def series_text(points: Sequence[Point]) -> str:
 def list_text(series: Iterable[Sequence[Point]]) -> str:
     """Several series, compact."""
     return f'{{"items":[{",".join(_compact(points) for points in series)}]}}\n'
+
+
+def names_text(names: Iterable[str | None]) -> Iterator[str]:
+    """A list of names, in pieces; as `indented` would have it."""
+    quoted = (None if name is None else json.dumps(name, ensure_ascii=False) for name in names)
+    return enclosed(quoted, begin="[\n  ", comma=",\n  ", end="\n ]", empty="[]")
 
 
 def indented(document: object) -> str:

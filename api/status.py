@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.answers import text_answer
 from api.health import Progress, not_ready, unhealthy
 from api.model import Clock
+from api.moment import Moment
 from api.store import Store
 from api.times import time_text
 
@@ -45,22 +46,25 @@ def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
     router = APIRouter(tags=["status"])
 
     @router.get("/healthz")
-    def healthz(verbose: Annotated[str | None, Query(description="List the checks")] = None) -> Response:
+    async def healthz(verbose: Annotated[str | None, Query(description="List the checks")] = None) -> Response:
         """`ok`, or 500 when the newest window is too old."""
-        if unhealthy(store.state(now_ns()), store.stale_after_ns(), now_ns()) is not None:
+        now = now_ns()
+        if unhealthy(Moment(store, now).state(), now) is not None:
             return text_answer("[-]healthz failed: reason withheld\nhealthz check failed\n", 500)
         return text_answer("ok" if verbose is None else "[+]healthz ok\nhealthz check passed\n")
 
     @router.get("/healthz/healthz")
-    def healthz_reason() -> Response:
+    async def healthz_reason() -> Response:
         """The same, with the reason."""
-        reason = unhealthy(store.state(now_ns()), store.stale_after_ns(), now_ns())
+        now = now_ns()
+        reason = unhealthy(Moment(store, now).state(), now)
         return text_answer("ok") if reason is None else text_answer(f"internal server error: {reason}\n", 500)
 
     @router.get("/readyz")
-    def readyz() -> Response:
+    async def readyz() -> Response:
         """`ok`, or 503 with the reasons, a line each."""
-        reasons = not_ready(store.state(now_ns()), served.progress, store.stale_after_ns(), now_ns())
+        now = now_ns()
+        reasons = not_ready(Moment(store, now).state(), served.progress, now)
         return text_answer("\n".join(reasons) + "\n", 503) if reasons else text_answer("ok")
 
     @router.get("/metrics")
@@ -69,11 +73,11 @@ def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/api/v1/status")
-    def status() -> Status:
+    async def status() -> Status:
         """How current the answers are, for people."""
         now = now_ns()
-        state, progress = store.state(now), served.progress
-        reasons = not_ready(state, progress, store.stale_after_ns(), now)
+        state, progress = Moment(store, now).state(), served.progress
+        reasons = not_ready(state, progress, now)
         return Status(
             ready=not reasons,
             reasons=reasons,

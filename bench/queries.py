@@ -8,6 +8,7 @@ from typing import Final
 
 from stack.ports import LOOPBACK
 
+_NEWLINE: Final = b"\r\n"
 _OK: Final = b"HTTP/1.1 200 "
 
 
@@ -36,15 +37,22 @@ async def _client(port: int, paths: Sequence[str], rate: float, ends_s: float, t
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(_OK):
             raise RuntimeError(f"unexpected answer: {head.decode()}")
-        await reader.readexactly(_length(head))
+        await _body(reader, head)
         taken_ms.append(1000 * (time.monotonic() - due_s))
         due_s += 1 / rate
     writer.close()
 
 
-def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    raise RuntimeError("an answer without length")
+async def _body(reader: asyncio.StreamReader, head: bytes) -> None:
+    """Read to the end of it: of its length, or in chunks."""
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in _lines(head))}
+    if "content-length" in headers:
+        await reader.readexactly(int(headers["content-length"]))
+        return
+    while length := int(await reader.readline(), 16):
+        await reader.readexactly(length + len(_NEWLINE))
+    await reader.readexactly(len(_NEWLINE))
+
+
+def _lines(head: bytes) -> list[str]:
+    return head.decode("latin-1").splitlines()[1:]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Container, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -19,8 +20,8 @@ class PodIndex:
 
     by_name: Mapping[PodName, ApiPod]
     of_node: Mapping[str, Collection[ApiPod]]
-    nodes_of_namespace: Mapping[str, Collection[str]]  # of those to be scraped, the ones that run pods of it
-    nodes_of_workload: Mapping[Workload, Collection[str]]  # the same
+    nodes_of_namespace: Mapping[str, AbstractSet[str]]  # of those to be scraped, the ones that run pods of it
+    nodes_of_workload: Mapping[Workload, AbstractSet[str]]  # the same
 
     @classmethod
     def of(cls, pods: Collection[ApiPod], scraped: Container[str]) -> Self:

@@ -5,6 +5,7 @@ figures of `make bench` before and after.
 """
 
 import sys
+import tracemalloc
 from collections.abc import Callable
 from types import FrameType
 
@@ -12,6 +13,11 @@ import pytest
 
 from bench import stages
 from bench.stages import PROCESS
+from schemas.node_scrape import ApiPod
+from scraper.objects import ClusterNamespace
+from scraper.record import Outcome, Round
+from scraper.snapshot import Snapshot
+from tests.sources import node
 
 
 def calls(work: Callable[[object], object], record: object) -> int:
@@ -53,3 +59,29 @@ def test_calls_of_a_node_with_2632_values(
     work, record = measured[stage]
     counted = calls(work, record)
     assert counted <= most, f"{stage}: {counted} calls"
+
+
+def test_a_record_is_no_more_work_where_its_namespaces_and_workloads_run_on_many_nodes() -> None:
+    least, most = (record_memory_bytes(nodes) for nodes in (10, 2_000))
+    assert most < 2 * least
+
+
+def record_memory_bytes(nodes: int) -> int:
+    """What putting together the record of one node takes at most: a copy of a set of nodes would show."""
+    names = [f"n{number}" for number in range(nodes)]
+    seen = Snapshot.of(
+        [node("127.0.0.1", 10255, name) for name in names],
+        [
+            ApiPod(namespace="shop", name=name, uid="", node=name, owner_kind="DaemonSet", owner_name="log")
+            for name in names
+        ],
+        [ClusterNamespace("shop", "", {})],
+    )
+    this = Round(cluster="default", resolution_ns=1, window_end_ns=1, snapshot=seen)
+    outcome = Outcome(finished_at_ns=1, duration_ns=1, document=b"{}", pods=frozenset({("shop", names[0])}))
+    tracemalloc.start()
+    record = this.record(seen.nodes[names[0]], outcome)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [each.nodes for each in (*record.namespaces, *record.workloads)] == [nodes, nodes]
+    return peak_bytes

@@ -1,14 +1,17 @@
 """What the scraper itself wants of a kubelet's document: that it is JSON, whose pods it lists, when it was sampled.
 
-All else is the processor's business. What that can still make use of, as NaN, passes here too.
+All else is the processor's business, and is looked at but not built. What that can still make use of, as NaN, passes
+here too.
 """
 
 import json
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
+import msgspec
 import orjson
 
 from scraper.pod_index import PodName
@@ -22,6 +25,33 @@ class Overview(NamedTuple):
 
     pods: frozenset[PodName]  # those it lists
     sampled_at_ns: int | None  # the node's newest sample, by the kubelet's clock, in whole seconds
+
+
+class _Sample(TypedDict, total=False):
+    time: Any
+
+
+class _Node(TypedDict, total=False):
+    cpu: _Sample | None
+    memory: _Sample | None
+    network: _Sample | None
+
+
+class _Reference(TypedDict, total=False):
+    namespace: Any
+    name: Any
+
+
+class _Pod(TypedDict, total=False):
+    podRef: _Reference | None
+
+
+class _Summary(TypedDict, total=False):
+    node: _Node | None
+    pods: list[_Pod] | None
+
+
+_SUMMARY: Final = msgspec.json.Decoder(_Summary)
 
 
 class NotADocumentError(ValueError):
@@ -39,6 +69,9 @@ def overview(document: bytes) -> Overview:
 
 
 def _parsed(document: bytes) -> object:
+    """Only what is wanted of a sound document; all of one that is odd."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _SUMMARY.decode(document)
     try:
         return orjson.loads(document)
     except orjson.JSONDecodeError as error:

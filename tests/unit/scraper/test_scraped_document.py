@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +63,24 @@ def test_any_bytes_are_either_a_document_or_not(document: bytes) -> None:
     except NotADocumentError:
         return
     assert found.pods == frozenset()
+
+
+SOUND = (
+    b'{"node":{"x":[1,-2.5e3,"\\u00e9"],"cpu":{"time":"2017-08-13T12:50:59Z"}},'
+    b'"pods":[{"podRef":{"name":"a","namespace":"b"}}]}'
+)
+
+
+@given(at=st.integers(0, len(SOUND)), cut=st.integers(0, 2), put=st.binary(max_size=2))
+def test_a_damaged_document_passes_if_json_can_still_be_made_of_it(at: int, cut: int, put: bytes) -> None:
+    document = SOUND[:at] + put + SOUND[at + cut :]
+    try:
+        readable = isinstance(json.loads(document.decode("utf-8-sig", "replace")), dict)
+    except ValueError:
+        readable = False
+    try:
+        overview(document)
+    except NotADocumentError:
+        assert not readable
+    else:
+        assert readable or document.strip() == b"null"

@@ -13,7 +13,7 @@ from schemas.node_scrape import ApiPod
 from schemas.topics import MAX_RECORD_BYTES
 from scraper.cadvisor import NotMetricsError, used_lines
 from scraper.clocks import offset_ns
-from scraper.deadline import Deadline, DeadlineAdapter, reading_until
+from scraper.deadline import Deadline, reading_until
 from scraper.document import NotADocumentError, overview
 from scraper.failures import reason
 from scraper.login import Login
@@ -21,6 +21,7 @@ from scraper.objects import ClusterNode, pod_of
 from scraper.pod_index import PodName
 from scraper.reach import KubeletAccess, Reach
 from scraper.shapes import SHAPES
+from scraper.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +38,15 @@ SUMMARY: Final = "/stats/summary"
 CADVISOR: Final = "/metrics/cadvisor"
 PODS: Final = "/pods"
 CONNECT_S: Final = 3.0
-_KUBELETS_REMEMBERED: Final = 2048
 _CHUNK_BYTES: Final = 65536
 _SHOWN: Final = 200
 _OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
 _REFUSED: Final = frozenset({_UNAUTHORIZED, 403})
-_PLAIN: Final = {"Accept": "application/json, text/plain", "Accept-Encoding": "identity"}
+_PLAIN: Final = {
+    "Accept": "application/json, text/plain",
+    "Accept-Encoding": "identity",
+    "User-Agent": "heapster-stream",
+}
 
 
 class ScrapeError(Exception):
@@ -80,11 +84,7 @@ class KubeletClient:
     def __init__(self, login: Login, access: KubeletAccess) -> None:
         """Over plain http no token is sent."""
         self._reach = Reach(login, access)
-        self._session = requests.Session()
-        self._session.auth = _as_it_is  # or else the user's .netrc would take the token's place
-        adapter = DeadlineAdapter(server_name=self._reach.server_name, pool_connections=_KUBELETS_REMEMBERED)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter)
+        self._transport = Transport(self._reach.server_name)
 
     def fetch(self, node: ClusterNode, deadline: Deadline) -> Answer:
         """The document of a node's kubelet, before the deadline. Raises ScrapeError."""
@@ -141,18 +141,10 @@ class KubeletClient:
             ) from error
 
     def _ask(self, url: str, timeout_s: float, largest_bytes: int) -> _Reply:
-        trust = self._reach.trust()
+        headers = {**_PLAIN, **self._reach.authorization(url)}
+        timeouts_s = min(CONNECT_S, timeout_s), timeout_s
         asked_at_ns = time.time_ns()
-        with self._session.get(
-            url,
-            headers={**_PLAIN, **self._reach.authorization(url)},
-            timeout=(min(CONNECT_S, timeout_s), timeout_s),
-            stream=True,
-            allow_redirects=False,
-            verify=trust.verify,  # given with each request, or else the environment's would be taken
-            cert=trust.certificate if url.startswith("https:") else None,
-            proxies={"https": trust.proxy, "http": trust.proxy} if trust.proxy else None,
-        ) as answer:
+        with self._transport.get(url, headers, self._reach.trust(), timeouts_s=timeouts_s) as answer:
             answered_at_ns = time.time_ns()
             body = _body(answer, url, largest_bytes)
         if answer.status_code != _OK:
@@ -172,18 +164,23 @@ class KubeletClient:
         return f"HTTP {status}: {shown}"
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
 def _body(answer: requests.Response, url: str, largest_bytes: int) -> bytes:
-    body = bytearray()
-    for chunk in answer.iter_content(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > largest_bytes:
-            size = answer.headers.get("Content-Length", f"more than {len(body)}")
-            raise ScrapeError(f"{url}: the document is too large: {size} bytes, {largest_bytes} can be kept")
-    return bytes(body)
+    """In one piece if the kubelet has said how large it is."""
+    announced_bytes = answer.raw.length_remaining
+    if announced_bytes is not None and announced_bytes > largest_bytes:
+        raise _too_large(url, str(announced_bytes), largest_bytes)
+    pieces: list[bytes] = []
+    size_bytes = 0
+    for piece in answer.iter_content(announced_bytes or _CHUNK_BYTES):
+        pieces.append(piece)
+        size_bytes += len(piece)
+        if size_bytes > largest_bytes:
+            raise _too_large(url, f"more than {size_bytes}", largest_bytes)
+    return b"".join(pieces)
+
+
+def _too_large(url: str, size: str, largest_bytes: int) -> ScrapeError:
+    return ScrapeError(f"{url}: the document is too large: {size} bytes, {largest_bytes} can be kept")
 
 
 def _beginning(body: bytes) -> str:

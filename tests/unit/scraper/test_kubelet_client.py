@@ -94,6 +94,18 @@ def test_one_request_is_made_without_a_token_and_the_connection_is_kept(
     assert (len(server.requests), server.connections) == (2, 1)
 
 
+def test_a_document_comes_whole_whether_or_not_its_size_is_announced(
+    raw_server: Callable[..., Any], plain: KubeletClient
+) -> None:
+    large = b'{"x":"%s"}' % (b"x" * 200_000)
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (large[:150_000], large[150_000:], b""))
+    server = raw_server(answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks))
+    for _ in range(2):
+        assert ask(plain, server).document == large
+    assert server.connections == 1
+    assert ask(plain, raw_server(answering(OK % (len(large), large)))).document == large
+
+
 def test_a_connection_that_the_kubelet_closes_is_opened_again(
     raw_server: Callable[..., Any], plain: KubeletClient
 ) -> None:

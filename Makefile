@@ -60,8 +60,8 @@ check: lint coverage ## what needs no servers: style, types, imports, quick test
 test-unit: setup ## the quick tests
 	$(PYTEST) -n auto --maxprocesses=4 tests/unit
 
-coverage: setup ## the quick tests, and how much of the pure core they reach
-	$(PYTEST) -n auto --maxprocesses=4 tests/unit $$($(RUN)/python tests/pure_core.py)
+coverage: setup ## the quick tests with more examples, and how much of the pure core they reach
+	$(PYTEST) -n auto --maxprocesses=4 --hypothesis-profile=thorough tests/unit $$($(RUN)/python tests/pure_core.py)
 
 test-integration: stack browser ## the tests on the real Kafka and InfluxDB
 	$(PYTEST) -n 4 --maxschedchunk=1 tests/integration

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOOK_EVERY_S: Final = 0.1  # whether to end
 _TEXT: Final = [("Content-Type", "text/plain; charset=utf-8")]
 
 
@@ -33,7 +34,7 @@ def metrics_served(ip: str, port: int, health: Health) -> Iterator[str]:
         server = make_server(ip, port, _application(health), _Server6 if ":" in ip else _Server, _Quiet)
     except OSError as error:
         raise ConfigError(f"--metrics-port={port} --metrics-ip={ip}: {error.strerror or error}") from error
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_LOOK_EVERY_S,), name="metrics", daemon=True)
     thread.start()
     url = f"http://{ip}:{server.server_port}/metrics"
     log.info("metrics are served", extra={"url": url})

@@ -2,9 +2,11 @@
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Final, Self
 
 from stack.ports import LOOPBACK
+
+_LOOK_EVERY_S: Final = 0.05  # whether it is to end
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -15,7 +17,7 @@ class LoopbackServer(ThreadingHTTPServer):
     def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
         """Not serving yet."""
         super().__init__((LOOPBACK, 0), handler)
-        self._thread = threading.Thread(target=self.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(_LOOK_EVERY_S,), daemon=True)
 
     @property
     def url(self) -> str:

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("noisy machine", deadline=None, max_examples=30)
-settings.load_profile("noisy machine")
+settings.register_profile("quick", deadline=None, max_examples=10)
+settings.register_profile("thorough", deadline=None, max_examples=60)  # `make check`, by --hypothesis-profile
+settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -142,7 +142,7 @@ def touched_by(document: Any, path: JsonPath) -> str | None:
     return f"namespace:{reference['namespace']}/pod:{reference['name']}"
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 @given(data=st.data())
 def test_a_damage_costs_what_it_hits_and_nothing_else(document: Path, data: st.DataObject) -> None:
@@ -169,7 +169,7 @@ def measured(metric_set: MetricSet) -> dict[str, float]:
     return {name: value for name, value in metric_set.values.items() if not name.endswith(derived)}
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_several_damages_at_once_stop_nothing(data: st.DataObject) -> None:
     """Among them parts that are there twice, pods and containers too, or where others belong."""
@@ -184,7 +184,7 @@ def test_several_damages_at_once_stop_nothing(data: st.DataObject) -> None:
     processed(scrape_of(found), earlier(document), extended=True)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_bytes_at_random_are_json_or_undecodable(data: st.DataObject) -> None:
     body = bytearray(data.draw(st.sampled_from(DOCUMENTS)).read_bytes())

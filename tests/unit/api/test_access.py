@@ -13,7 +13,6 @@ import pytest
 import trustme
 import uvicorn
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from api.access import OPEN, Access, ByToken
 from api.app import Choices, application
@@ -22,6 +21,7 @@ from api.peer import PeerProtocol
 from api.status import Served
 from api.store import Store
 from runtime.errors import ConfigError
+from tests.asked import Asked
 
 TOKEN = "correct-horse-battery-staple"
 NOW_NS = 1_700_000_000_000_000_000
@@ -46,24 +46,24 @@ def all_paths(app: FastAPI) -> list[str]:
     return [*documented, *of_its_own, "/", "/no/such/path"]
 
 
-@pytest.fixture
-def token_file(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
+@pytest.fixture(scope="module")
+def token_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("access") / "token"
     path.write_text(f"{TOKEN}\n")
     return path
 
 
-@pytest.fixture
-def guarded(token_file: Path) -> Iterator[TestClient]:
-    with TestClient(app_with(ByToken(token_file)), follow_redirects=False) as client:  # one event loop for all it asks
-        yield client
+@pytest.fixture(scope="module")
+def guarded(token_file: Path) -> Asked:
+    return Asked(app_with(ByToken(token_file)))
 
 
-GUARDED = sorted(set(paths(app_with(None))) - OPEN - {"/"})
+OPEN_TO_ALL = app_with(None)
+GUARDED = sorted(set(paths(OPEN_TO_ALL)) - OPEN - {"/"})
 
 
 def test_the_page_of_the_routes_loads_nothing_from_other_hosts() -> None:
-    client = TestClient(app_with(None))
+    client = Asked(OPEN_TO_ALL)
     page = client.get("/docs").text
     loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert loaded
@@ -77,7 +77,7 @@ def test_there_are_routes_to_guard() -> None:
 
 
 @pytest.mark.parametrize("path", GUARDED)
-def test_no_route_answers_without_the_token(guarded: TestClient, path: str) -> None:
+def test_no_route_answers_without_the_token(guarded: Asked, path: str) -> None:
     for method in ("GET", "POST", "HEAD", "OPTIONS"):
         answer = guarded.request(method, path)
         assert answer.status_code == 401, method
@@ -89,7 +89,7 @@ def test_no_route_answers_without_the_token(guarded: TestClient, path: str) -> N
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))
-def test_probes_need_no_token(guarded: TestClient, path: str) -> None:
+def test_probes_need_no_token(guarded: Asked, path: str) -> None:
     assert guarded.get(path).status_code in {500, 503}
     assert guarded.get(f"{path}/").status_code in {500, 503}
 
@@ -97,16 +97,16 @@ def test_probes_need_no_token(guarded: TestClient, path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/healthz/../api/v1/model/nodes", "/healthz/x", "/healthzx", "/api/v1/model//healthz"]
 )
-def test_what_only_looks_open_is_not(guarded: TestClient, path: str) -> None:
+def test_what_only_looks_open_is_not(guarded: Asked, path: str) -> None:
     assert guarded.get(path).status_code in {301, 401}
 
 
-def test_the_web_page_asks_for_the_token_itself(guarded: TestClient) -> None:
+def test_the_web_page_asks_for_the_token_itself(guarded: Asked) -> None:
     assert guarded.get("/").status_code == 200
     assert "text/html" in guarded.get("/").headers["content-type"]
 
 
-def test_a_renewed_token_counts_at_once_and_the_old_one_no_more(guarded: TestClient, token_file: Path) -> None:
+def test_a_renewed_token_counts_at_once_and_the_old_one_no_more(guarded: Asked, token_file: Path) -> None:
     def status(token: str) -> int:
         return guarded.get("/api/v1/model/nodes", headers={"Authorization": f"Bearer {token}"}).status_code
 
@@ -117,6 +117,7 @@ def test_a_renewed_token_counts_at_once_and_the_old_one_no_more(guarded: TestCli
     assert (status(TOKEN), status("renewed")) == (401, 401)
     token_file.write_text("again")
     assert status("again") == 200
+    token_file.write_text(TOKEN)
 
 
 @pytest.mark.parametrize("content", [None, "", " \n"])

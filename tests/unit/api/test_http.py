@@ -4,6 +4,7 @@ import gzip
 import zlib
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.answers import accepts_json
@@ -16,17 +17,28 @@ from api.quantities import byte_count, cores
 from api.status import Served
 from api.store import Store
 from api.times import parse_time_ns, time_text
+from schemas.metric_batch import MetricBatch
+from tests.asked import Asked
 from tests.unit.api.test_store import MINUTE, NOW, cluster, node
 
 
-def asked(
-    *batches: object, choices: Choices | None = None, now: int = NOW, progress: Progress | None = None
-) -> TestClient:
+def application_of(*batches: MetricBatch, choices: Choices | None = None, now: int = NOW) -> FastAPI:
     store = Store()
     for batch in batches:
-        store.put(pack(batch), NOW)  # type: ignore[arg-type]
-    served = Served(progress or Progress(started=True, partitions=1))
-    return TestClient(application(store, served, lambda: now, choices or Choices()), follow_redirects=False)
+        store.put(pack(batch), NOW)
+    served = Served(Progress(started=True, partitions=1))
+    return application(store, served, lambda: now, choices or Choices())
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    """Of one node, and the cluster."""
+    return application_of(node(NOW), cluster(NOW, usage=1, nodes=1))
+
+
+@pytest.fixture(scope="module")
+def asked(app: FastAPI) -> Asked:
+    return Asked(app)
 
 
 @pytest.mark.parametrize(
@@ -36,8 +48,8 @@ def asked(
         ("/api//v1/model//nodes//?a=b&c=%20d", "/api/v1/model/nodes/?a=b&c=%20d"),
     ],
 )
-def test_a_path_that_is_not_clean_leads_to_the_clean_one(path: str, location: str) -> None:
-    answer = asked().get(f"http://testserver{path}")
+def test_a_path_that_is_not_clean_leads_to_the_clean_one(asked: Asked, path: str, location: str) -> None:
+    answer = asked.get(f"http://testserver{path}")
     assert (answer.status_code, answer.headers["location"]) == (301, location)
 
 
@@ -72,8 +84,8 @@ def test_dots_and_doubled_slashes(path: str, cleaned: str) -> None:
         ("GET", "/api/v1/model/nodes/", 200, "[\n"),
     ],
 )
-def test_paths_and_methods(method: str, path: str, status: int, text: str) -> None:
-    answer = asked(node(NOW), cluster(NOW, usage=1, nodes=1)).request(method, path)
+def test_paths_and_methods(asked: Asked, method: str, path: str, status: int, text: str) -> None:
+    answer = asked.request(method, path)
     assert (answer.status_code, answer.text[: len(text)]) == (status, text)
     assert status == 200 or answer.headers["content-type"].startswith("text/plain")
 
@@ -92,9 +104,9 @@ def test_paths_and_methods(method: str, path: str, status: int, text: str) -> No
         ("application/json;q=0.000, text/html", False),
     ],
 )
-def test_who_does_not_take_json_gets_nothing(accept: str, *, accepted: bool) -> None:
+def test_who_does_not_take_json_gets_nothing(asked: Asked, accept: str, *, accepted: bool) -> None:
     assert accepts_json(accept) is accepted
-    answer = asked().get("/api/v1/model/nodes", headers={"Accept": accept})
+    answer = asked.get("/api/v1/model/nodes", headers={"Accept": accept})
     assert answer.status_code == (200 if accepted else 406)
     assert accepted or answer.text == "406: Not Acceptable"
 
@@ -111,9 +123,9 @@ def test_who_does_not_take_json_gets_nothing(accept: str, *, accepted: bool) -> 
         ("gzip; q=0.0", None),
     ],
 )
-def test_answers_are_compressed_for_who_takes_it(accepted: str, encoding: str | None) -> None:
+def test_answers_are_compressed_for_who_takes_it(app: FastAPI, accepted: str, encoding: str | None) -> None:
     assert encoding_for(accepted) == encoding
-    with asked(node(NOW)).stream("GET", "/api/v1/model/nodes", headers={"Accept-Encoding": accepted}) as answer:
+    with TestClient(app).stream("GET", "/api/v1/model/nodes", headers={"Accept-Encoding": accepted}) as answer:
         raw = b"".join(answer.iter_raw())
     assert answer.headers.get("content-encoding") == encoding
     assert int(answer.headers["content-length"]) == len(raw)
@@ -121,8 +133,8 @@ def test_answers_are_compressed_for_who_takes_it(accepted: str, encoding: str | 
     assert unpacked == b'[\n  "n1"\n ]'
 
 
-def test_health_and_what_is_shown_once_no_news_comes() -> None:
-    fresh, old = asked(node(NOW)), asked(node(NOW), now=NOW + 4 * MINUTE)
+def test_health_and_what_is_shown_once_no_news_comes(asked: Asked) -> None:
+    fresh, old = asked, Asked(application_of(node(NOW), now=NOW + 4 * MINUTE))
     assert (fresh.get("/healthz").text, fresh.get("/healthz/healthz").text, fresh.get("/readyz").text) == ("ok",) * 3
     assert fresh.get("/healthz?verbose").text == "[+]healthz ok\nhealthz check passed\n"
     assert old.get("/healthz").text == "[-]healthz failed: reason withheld\nhealthz check failed\n"
@@ -137,8 +149,9 @@ def test_health_and_what_is_shown_once_no_news_comes() -> None:
 
 
 def test_without_an_export_and_without_anything_in_memory() -> None:
-    assert asked(node(NOW), choices=Choices(export=False)).get("/api/v1/metric-export").text == "[]\n"
-    empty = asked(choices=Choices(metric_sink=False))
+    unexported = Asked(application_of(node(NOW), choices=Choices(export=False)))
+    assert unexported.get("/api/v1/metric-export").text == "[]\n"
+    empty = Asked(application_of(choices=Choices(metric_sink=False)))
     for path in ("/healthz", "/readyz", "/api/v1/model/nodes/", "/api/v1/metric-export", "/apis/metrics/v1alpha1/pods"):
         answer = empty.get(path)
         assert (answer.status_code, "--disable-metric-sink" in answer.text) == (503, True)

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from api.access import ByToken
 from api.app import Choices, application
 from api.status import Served
 from api.store import Store
+from tests.asked import Asked
 from tests.stored import NOW_NS, S, batch, node, stored
 
 
@@ -20,11 +20,16 @@ class Clock:
         return self.now_ns
 
 
-def client(store: Store, clock: Clock | None = None, choices: Choices | None = None) -> TestClient:
-    return TestClient(application(store, Served(), clock or Clock(), choices or Choices()), follow_redirects=False)
+def client(store: Store, clock: Clock | None = None, choices: Choices | None = None) -> Asked:
+    return Asked(application(store, Served(), clock or Clock(), choices or Choices()))
 
 
 STORE = stored(batch(node("n1", cpu_usage_rate=5)), batch(node("n2", cpu_usage_rate=7)))
+
+
+@pytest.fixture(scope="module")
+def asked() -> Asked:
+    return client(STORE)
 
 
 def test_an_answer_that_the_page_has_is_not_sent_again() -> None:
@@ -40,8 +45,8 @@ def test_an_answer_that_the_page_has_is_not_sent_again() -> None:
     assert (changed.status_code, changed.json()["total"]) == (200, 2)
 
 
-def test_only_the_rows_on_screen_are_sent() -> None:
-    answer = client(STORE).get("/page/nodes?sort=cpu&order=desc&limit=1").json()
+def test_only_the_rows_on_screen_are_sent(asked: Asked) -> None:
+    answer = asked.get("/page/nodes?sort=cpu&order=desc&limit=1").json()
     assert (answer["total"], [row["name"] for row in answer["rows"]]) == (2, ["n2"])
 
 
@@ -57,29 +62,27 @@ def test_only_the_rows_on_screen_are_sent() -> None:
         ("/web/%2e%2e/app.py", 301, ""),
     ],
 )
-def test_what_is_not_there(path: str, status: int, text: str) -> None:
-    answer = client(STORE).get(path)
+def test_what_is_not_there(asked: Asked, path: str, status: int, text: str) -> None:
+    answer = asked.get(path)
     assert answer.status_code == status
     assert text in answer.text
 
 
-def test_the_page_may_load_nothing_from_elsewhere() -> None:
-    answer = client(STORE).get("/")
+def test_the_page_may_load_nothing_from_elsewhere(asked: Asked) -> None:
+    answer = asked.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["content-security-policy"].startswith("default-src 'self'; ")
     for address in re.findall(r'(?:src|href)="([^"]*)"', answer.text):
         assert re.fullmatch(r"web/[a-z]+\.(js|css|svg)|#.*", address)
 
 
-def test_files_of_the_page_are_sent_once() -> None:
-    asked = client(STORE)
+def test_files_of_the_page_are_sent_once(asked: Asked) -> None:
     script = asked.get("/web/app.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
     assert asked.get("/web/app.js", headers={"If-None-Match": script.headers["etag"]}).status_code == 304
 
 
-def test_every_module_that_is_imported_is_there() -> None:
-    asked = client(STORE)
+def test_every_module_that_is_imported_is_there(asked: Asked) -> None:
     seen: set[str] = set()
     new = {"app.js"}
     while new:

@@ -85,7 +85,7 @@ documents = objects(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 @given(before=st.one_of(documents, anything), now=st.one_of(documents, anything))
 def test_any_json_is_derived_or_undecodable_and_what_comes_out_can_be_written(before: object, now: object) -> None:
     previous = None
@@ -111,7 +111,6 @@ def clusters(draw: st.DrawFn) -> tuple[list[list[tuple[str, int]]], list[int], l
     return nodes, partitions, draw(st.permutations(range(len(nodes))))
 
 
-@settings(deadline=None)
 @given(clusters())
 def test_groups_are_the_sum_over_their_pods_whatever_the_order_of_arrival(
     cluster: tuple[list[list[tuple[str, int]]], list[int], list[int]],

@@ -52,6 +52,6 @@ def test_topics_are_there_when_clients_find_them(monkeypatch: pytest.MonkeyPatch
 
 def test_topics_that_are_never_listed_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_topics, "AdminClient", lambda *_, **__: SlowKafka(looks=10_000))
-    monkeypatch.setattr(runtime_topics, "_REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(runtime_topics, "_REQUEST_TIMEOUT_S", 0.1)
     with pytest.raises(UnavailableError, match=r"Kafka has created derived-metrics, .* and does not list it yet"):
         ensure_topics(KafkaSettings("h:9092"), WANTED)

@@ -34,7 +34,7 @@ DOCUMENT = b'{"node":{"nodeName":"n1"},"pods":[]}'
 
 @pytest.fixture(autouse=True)
 def _kafka_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topics_of_kafka, "_REQUEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(topics_of_kafka, "_REQUEST_TIMEOUT_S", 0.05)
 
 
 def node(name: str, *, ready: bool = True) -> dict[str, Any]:

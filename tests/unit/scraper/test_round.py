@@ -175,8 +175,9 @@ def test_a_partition_that_was_taken_away_is_left_alone(cluster: SimulatedCluster
 
 
 def test_the_wish_to_stop_ends_a_round_soon_and_reports_no_failure(
-    cluster: SimulatedCluster, scrapes: Scrapes, stopped: threading.Event
+    cluster: SimulatedCluster, scrapes: Scrapes, stopped: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rounds, "STOPPING_S", 0.1)
     cluster.kubelets["n1"].fault = Fault(hang=True)
     running = threading.Thread(target=scrapes.run, args=({"n1": 1}, 60))
     running.start()

@@ -90,7 +90,7 @@ def test_without_cadvisor_the_summary_flows_all_the_same(cluster: SimulatedClust
     cluster.kubelets["n2"].fault = fault
     scrapes = Scrapes(cluster)
     answered, failed = count("answered"), count("failed")
-    assert scrapes.run(within_s=1.5) == 2
+    assert scrapes.run(within_s=0.7) == 2
     found = scrapes.records["n2"]
     assert (found.document, found.error, found.cadvisor) == (SUMMARY, None, None)
     assert found.cadvisor_error is not None

@@ -8,16 +8,21 @@ from typing import Any
 import pytest
 
 from scraper import api as requests_to_api
-from scraper import telemetry
+from scraper import pauses, telemetry
 from scraper.api import ApiResource
 from scraper.objects import Json
-from scraper.pauses import FIRST_S, Pauses
+from scraper.pauses import Pauses
 from scraper.watch import Watch
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 from tests.sources import source
 
 SECONDS = 10.0
+
+
+@pytest.fixture(autouse=True)
+def _pauses_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pauses, "FIRST_S", 0.05)
 
 
 def pod(name: str, **labels: str) -> dict[str, Any]:
@@ -280,7 +285,7 @@ def test_a_watch_that_ends_at_once_is_not_begun_without_pause(
     began = time.monotonic()
     watching(f"http://127.0.0.1:{server.port}")
     until(lambda: len(server.requests) >= 4)
-    assert time.monotonic() - began >= FIRST_S / 2 + FIRST_S
+    assert time.monotonic() - began >= pauses.FIRST_S / 2 + pauses.FIRST_S
 
 
 def test_what_a_selector_does_not_choose_is_not_there(
@@ -347,9 +352,9 @@ def test_an_api_server_that_asks_for_patience_gets_it(
 ) -> None:
     waited: list[float] = []
 
-    def wait(pauses: Pauses, at_least_s: float = 0.0) -> None:
+    def wait(pausing: Pauses, at_least_s: float = 0.0) -> None:
         waited.extend([at_least_s] if at_least_s else [])  # those of watches that are just ending ask for nothing
-        pauses._stopped.wait(0.005)
+        pausing._stopped.wait(0.005)
 
     monkeypatch.setattr(Pauses, "wait", wait)
     cluster.api.failing_with, cluster.api.retry_after_s = 429, 7

@@ -1,7 +1,7 @@
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.cluster import Cluster, Shape
@@ -29,7 +29,6 @@ def listed(listing: Listing) -> dict[str, Any]:
     return without_versions(orjson.loads(body) for body in listing.bodies)
 
 
-@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 99), steps=st.lists(st.integers(1, 900), max_size=4), resource=st.sampled_from(RESOURCES))
 def test_whatever_the_steps_the_objects_are_those_of_the_time(seed: int, steps: list[int], resource: Resource) -> None:
     which = cluster(seed)

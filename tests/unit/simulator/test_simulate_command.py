@@ -1,50 +1,18 @@
-import shlex
-import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import requests
 from click.testing import CliRunner
 
 from runtime.errors import ConfigError
 from runtime.flags import run
-from runtime.uri import Options, parse_keyed_uri
 from simulator.__main__ import _where_what_is, simulate
 from simulator.cluster import Shape
 from simulator.sockets import Endpoint
 
 FREE = ("--api-port=0", "--kubelet-port=0", "--first-kubelet-ip=127.0.7.1")
-
-
-@contextmanager
-def started(*flags: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "simulator", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_it_says_how_to_scrape_it() -> None:
-    with started("--nodes=2", "--pods-per-node=1", *FREE) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        source = next(word for word in shlex.split(line) if word.startswith("--source="))
-        keyed = parse_keyed_uri("--source", source.removeprefix("--source="))
-        assert keyed.uri is not None
-        options = Options.of(keyed)
-        assert not options.boolean("inClusterConfig", default=True)
-        nodes = requests.get(f"http://{keyed.uri.netloc}/api/v1/nodes", timeout=10).json()["items"]
-        kubelet = f"{nodes[1]['status']['addresses'][0]['address']}:{options.integer('kubeletPort', 10255)}"
-        document = requests.get(f"http://{kubelet}/stats/summary", timeout=10).json()
-    assert document["node"]["nodeName"] == "node-001"
 
 
 @pytest.mark.parametrize(
@@ -61,17 +29,6 @@ def test_where_the_kubelets_are(ports: tuple[int, ...], told: str) -> None:
     endpoints = {f"node-{number}": Endpoint("127.0.0.1", port) for number, port in enumerate(ports)}
     cluster: Any = SimpleNamespace(endpoints=endpoints, api_url="http://127.0.0.1:8001")
     assert told in _where_what_is(cluster, Shape(nodes=3, pods_per_node=1, seed=1, unready_nodes=False))
-
-
-def test_it_ends_when_told() -> None:
-    one = ("--nodes=1", "--pods-per-node=1", *FREE)
-    with started(*one) as first, started(*one, "--one-address") as second:
-        for process, number in ((first, signal.SIGTERM), (second, signal.SIGINT)):
-            assert process.stdout is not None
-            process.stdout.readline()
-            process.send_signal(number)
-        ends = [(*process.communicate(timeout=10), process.returncode) for process in (first, second)]
-    assert ends == [("", "", 0), ("", "", 0)]
 
 
 def test_a_taken_port_is_one_line_and_status_2(

@@ -24,6 +24,7 @@ class Request(NamedTuple):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the body waits until the headers are acknowledged
     server: "Server"
 
     def do_GET(self) -> None:

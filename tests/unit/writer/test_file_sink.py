@@ -2,8 +2,6 @@ import fcntl
 import os
 import resource
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,15 +137,6 @@ def test_without_a_file_a_hangup_ends_the_process_as_ever() -> None:
     assert signal.getsignal(signal.SIGHUP) is before
 
 
-WRITE = "import sys; from writer.sinks import sink_of; sink_of('--sink', sys.argv[1]).write(b'a 1\\n' * 1000)"
-
-
-def test_processes_that_share_a_file_cut_no_lines(path: Path) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", WRITE, f"file:{path}"]) for _ in range(3)]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
-    assert path.read_bytes() == b"a 1\n" * 3000
-
-
 def test_what_another_process_has_half_written_is_not_taken_for_a_cut_line(sink: FileSink, path: Path) -> None:
     with path.open("ab", buffering=0) as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -158,17 +147,6 @@ def test_what_another_process_has_half_written_is_not_taken_for_a_cut_line(sink:
         other.write(LINE[9:])
     adding.join()
     assert path.read_bytes() == LINE + LINE
-
-
-@pytest.mark.parametrize("regular", [True, False])
-def test_standard_output(tmp_path: Path, *, regular: bool) -> None:
-    command = [sys.executable, "-c", WRITE, "file:-"]
-    if regular:
-        with (tmp_path / "out").open("wb") as out:
-            subprocess.run(command, stdout=out, check=True, timeout=60)
-        assert (tmp_path / "out").read_bytes() == b"a 1\n" * 1000
-    else:
-        assert subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout == b"a 1\n" * 1000
 
 
 def test_identity_is_the_file_and_the_layout(tmp_path: Path) -> None:

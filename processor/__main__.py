@@ -77,7 +77,7 @@ def run(config: ProcessorConfig, health: Health) -> None:
     partitions = wait_for_topics(config.kafka, config.topics.all, stopped)
     if partitions is None or not _changelogs(config, partitions, stopped):
         return
-    app, _ = build(config, partitions, health)
+    app = build(config, partitions, health)
     KafkaProbe(config.kafka, config.topics.kubelet_stats.name, health, stopped)
     threading.Thread(target=_end_in_time, args=(app,), daemon=True).start()
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, loglevel="WARNING", quiet=True)

@@ -48,7 +48,7 @@ _OPTIONS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[str], _Option]]]] 
 
 def broker_options(kafka: KafkaSettings) -> dict[str, _Option]:
     """What the properties make of a Faust application's options; those that it has no option for are told."""
-    options: dict[str, _Option] = {"producer_compression_type": "lz4"}
+    options: dict[str, _Option] = {"producer_compression_type": "zstd"}
     for name, text in kafka.properties.items():
         if name in _OPTIONS:
             names, convert = _OPTIONS[name]

@@ -90,7 +90,7 @@ def client_settings(kafka: KafkaSettings, client_id: str) -> ClientSettings:
 
 def producer_settings(kafka: KafkaSettings, client_id: str) -> ClientSettings:
     """Settings of a producer that loses nothing: all replicas acknowledge, retried for as long as the process lives."""
-    adjustable: ClientSettings = {"compression.type": "lz4", "linger.ms": 20}
+    adjustable: ClientSettings = {"compression.type": "zstd", "linger.ms": 20}
     return {
         **adjustable,
         **client_settings(kafka, client_id),

@@ -113,6 +113,6 @@ def test_options_that_faust_has_too() -> None:
 def test_properties_that_faust_does_not_honour_are_told_by_name(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         options = broker_options(kafka(client_rack="a", sasl_password="hunter2", ssl_ca_location="ca.pem"))
-    assert options == {"producer_compression_type": "lz4"}
+    assert options == {"producer_compression_type": "zstd"}
     (told,) = caplog.records
     assert vars(told)["properties"] == ["client.rack"]

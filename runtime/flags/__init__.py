@@ -1,0 +1,30 @@
+"""Command-line flags: each also an environment variable, errors in one line and exit status 2."""
+
+from runtime.flags.option import CONTEXT, flag, misspelt_variables
+from runtime.flags.program import PROGRAM, run
+from runtime.flags.shared import (
+    extended_metrics,
+    kafka_flags,
+    label_flags,
+    log_flags,
+    metrics_flags,
+    topic_flags,
+)
+from runtime.flags.types import Brokers, Duration, Whole
+
+__all__ = [
+    "CONTEXT",
+    "PROGRAM",
+    "Brokers",
+    "Duration",
+    "Whole",
+    "extended_metrics",
+    "flag",
+    "kafka_flags",
+    "label_flags",
+    "log_flags",
+    "metrics_flags",
+    "misspelt_variables",
+    "run",
+    "topic_flags",
+]

@@ -98,6 +98,7 @@ def test_kafka_killed_and_back_again(pipeline: Pipeline) -> None:
     assert all(worker.running for worker in workers)
 
 
+@pytest.mark.long
 def test_kafka_away_for_two_minutes_costs_nothing(pipeline: Pipeline) -> None:
     windows = recorded(10)
     pipeline.expect(windows)

@@ -575,6 +575,7 @@ class Behind(NamedTuple):
     password: str = "root"
 
 
+@pytest.mark.long
 def test_influxdb_down_for_two_minutes(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
     influx = own_influxdb()
     writer = start(sink(influx, "k8s"))

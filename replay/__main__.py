@@ -1,33 +1,29 @@
 """`heapster-stream replay`: a stretch of kubelet-stats through the processor once more."""
 
 import sys
-from collections.abc import Mapping
-from typing import Final
+import time
+from contextlib import nullcontext
 
 import click
 
 from processor.__main__ import label_rules
 from processor.assignment import Span
-from processor.config import GROUP, ProcessorConfig, changelogs
-from replay.claim import claim
-from replay.groups import Groups
+from processor.config import GROUP, ProcessorConfig
 from replay.history import History
 from replay.plan import Plan
-from replay.progress import watch
-from replay.stretch import Stretch, parse_time, time_text
+from replay.run import run, tell
+from replay.stretch import Stretch, parse_time
 from replay.suffix import checked_suffix
-from replay.worker import workers_of
 from runtime import flags
 from runtime.errors import ConfigError
+from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.stopping import end_at_once_on_ctrl_c, stop_on_signals
-from runtime.topics import ensure_topics
+from runtime.metrics import metrics_served
+from runtime.stopping import end_at_once_on_ctrl_c
 from schemas.topics import replay_topics
 from writer.__main__ import build as build_sinks
 from writer.consume import GROUP_PREFIX, WriterConfig
-
-_INTERRUPTED: Final = 1
 
 
 @click.command("replay", context_settings=flags.CONTEXT)
@@ -48,6 +44,13 @@ _INTERRUPTED: Final = 1
 )
 @flags.label_flags
 @flags.extended_metrics
+@click.option(
+    "--metrics-port",
+    type=flags.Whole(0, 65535),
+    help="Port of /metrics (Prometheus), /healthz and /readyz of this replay; 0 is any free one, told at the start. Not"
+    " read from the environment, where the live service's may be. Without it nothing is served.",
+)
+@flags.metrics_ip
 @flags.log_flags
 def replay(  # noqa: PLR0913 - a flag each
     *,
@@ -60,6 +63,8 @@ def replay(  # noqa: PLR0913 - a flag each
     store_label: tuple[str, ...],
     ignore_label: tuple[str, ...],
     extended_metrics: bool,
+    metrics_port: int | None,
+    metrics_ip: str,
     logs: LogSettings,
 ) -> None:
     """Compute a stretch of history once more, as fast as it can, and stop at its end; the live pipeline goes on.
@@ -76,7 +81,7 @@ def replay(  # noqa: PLR0913 - a flag each
     suffix = _suffix("--topic-suffix", topic_suffix) if topic_suffix else stretch.suffix
     topics = replay_topics(suffix, kafka.prefix)
     history = History(kafka, topics.kubelet_stats.name)
-    _tell(f"Looking up what {topics.kubelet_stats.name} holds …")
+    tell(f"Looking up what {topics.kubelet_stats.name} holds …")
     offsets = history.offsets(stretch)
     span = Span(from_ns=stretch.from_ns, to_ns=stretch.to_ns, end_offsets=offsets.end)
     plan = Plan(
@@ -100,70 +105,11 @@ def replay(  # noqa: PLR0913 - a flag each
         offsets=offsets,
         logs=logs,
     )
-    sys.exit(run(plan, history))
-
-
-def run(plan: Plan, history: History) -> int:
-    """Replay until everything is done; the exit status. Interrupted, it can be started again."""
-    stopped = stop_on_signals()
-    config, groups = plan.processor, Groups(plan.processor.kafka)
-    ensure_topics(config.kafka, config.topics.all, partitions=len(plan.offsets.begin))
-    claim(config.kafka, config.topics.kubelet_stats_dead_letter.name, plan.stretch)
-    groups.begin_at(config.group, config.topics.kubelet_stats.name, plan.offsets.begin)
-    _tell_what_begins(plan, history)
-    workers = workers_of(plan)
-    try:
-        done = watch(plan, groups, history, workers, stopped)
-    finally:
-        for worker in workers:
-            worker.stop()
-    if not done:
-        _tell("Interrupted: start it again to go on.")
-        return _INTERRUPTED
-    topics = config.topics
-    batches, *rejected = (
-        _count(groups.ends(topic.name))
-        for topic in (topics.derived_metrics, topics.kubelet_stats_dead_letter, topics.derived_metrics_dead_letter)
-    )
-    _clean_up(plan, groups)
-    result = f"written to {', '.join(plan.sink_names)}" if plan.sinks else f"in the topic {topics.derived_metrics.name}"
-    count = f"{batches} batches of " if batches else ""  # another worker of the replay may have removed the topic
-    _tell(f"Done: {count}the windows from {plan.stretch} are {result}.")
-    if letters := sum(rejected) - 1:  # one says whose the topics are
-        _tell(
-            f"{letters} records were rejected: they are in the topics {topics.kubelet_stats_dead_letter.name}"
-            f" and {topics.derived_metrics_dead_letter.name}."
-        )
-    return 0
-
-
-def _tell_what_begins(plan: Plan, history: History) -> None:
-    _tell(
-        f"{plan.offsets.records} records are read: the windows from {plan.stretch}, and those around them that their"
-        " rates and sums need."
-    )
-    newest_ns = history.newest_ns(plan.offsets)
-    if newest_ns is not None and newest_ns < plan.stretch.to_ns:
-        _tell(f"Nothing is newer than {time_text(newest_ns)}: --to lies behind that, so the replay ends there.")
-
-
-def _count(ends: Mapping[int, int]) -> int:
-    return sum(ends.values())
-
-
-def _tell(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _clean_up(plan: Plan, groups: Groups) -> None:
-    """Remove what only the replay needed; the last of its workers does."""
-    config, topics = plan.processor, plan.processor.topics
-    if groups.in_use(config.group):
-        return
-    internal = [topics.group_sums, *(changelog for changelog, _ in changelogs(config.group, topics))]
-    if plan.sinks:
-        internal.append(topics.derived_metrics)
-    groups.remove([config.group, *plan.writer_groups], [topic.name for topic in internal])
+    health = Health(time.monotonic)
+    with nullcontext() if metrics_port is None else metrics_served(metrics_ip, metrics_port, health) as url:
+        if url:
+            tell(f"Progress is served at {url}.")
+        sys.exit(run(plan, history, health))
 
 
 def _suffix(flag: str, text: str) -> str:

@@ -29,6 +29,7 @@ class Groups:
         self._kafka = kafka
         self._admin = AdminClient(client_settings(kafka, _CLIENT_ID), logger=client_log)
         self._readers: dict[str, Reader] = {}
+        self._reader = Reader(kafka, _CLIENT_ID)
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """By partition the offsets a group has committed, of those it has.
@@ -60,8 +61,7 @@ class Groups:
 
     def ends(self, topic: str) -> dict[int, int]:
         """By partition the end of a topic. Raises UnavailableError: Kafka does not answer."""
-        with Reader(self._kafka, _CLIENT_ID) as reader:
-            return {partition: end for partition, (_, end) in reader.bounds(topic).items()}
+        return {partition: end for partition, (_, end) in self._reader.bounds(topic).items()}
 
     def in_use(self, group: str) -> bool:
         """Whether somebody is in the group still."""

@@ -9,19 +9,26 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from replay import telemetry
 from replay.groups import Groups, reached
-from replay.history import History, Offsets
+from replay.history import History
 from replay.plan import Plan
+from replay.standing import Standing, standing
 from replay.stretch import time_text
 from replay.worker import Worker
 from runtime.errors import UnavailableError
+from runtime.health import KAFKA, Health
 
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S: Final = 1.0
+_LOOP: Final = "progress"
+_LONGEST_LOOK_S: Final = 300.0  # each of its questions waits 20 s for Kafka
 
 
-def watch(plan: Plan, groups: Groups, history: History, workers: list[Worker], stopped: threading.Event) -> bool:
+def watch(
+    plan: Plan, groups: Groups, history: History, workers: list[Worker], stopped: threading.Event, health: Health
+) -> bool:
     """Show how far it is until it is done; False if told to stop before."""
     steps = _steps(plan, groups)
     topic = plan.processor.topics.kubelet_stats.name
@@ -29,18 +36,23 @@ def watch(plan: Plan, groups: Groups, history: History, workers: list[Worker], s
         task = bar.add_task("replay", total=max(1, plan.offsets.records), told="starting …")
         began, before = time.monotonic(), None
         while not stopped.wait(_LOOK_EVERY_S):
+            health.beat(_LOOP, _LONGEST_LOOK_S)
             for worker in workers:
-                worker.keep_running()
+                health.report(worker.name, worker.keep_running())
             try:
                 committed = groups.committed(plan.processor.group, topic)
-                records = _done(plan.offsets, committed)
-                before = records if before is None else before
-                speed = (records - before) / (time.monotonic() - began)
-                bar.update(task, completed=records, told=_told(speed, plan, history, committed))
+                found = standing(plan, groups, history, committed)
                 while steps and steps[0](committed):
                     steps.pop(0)
             except UnavailableError as error:  # the workers wait for Kafka, and so do we
                 log.warning("waiting for Kafka", extra={"error": str(error)})
+                health.report(KAFKA, str(error))
+                continue
+            health.report(KAFKA, None)
+            telemetry.note(plan.stretch, found)
+            before = found.records_done if before is None else before
+            speed = (found.records_done - before) / (time.monotonic() - began)
+            bar.update(task, completed=found.records_done, told=_told(speed, found))
             if not steps:
                 return True
     return False
@@ -69,28 +81,13 @@ def _steps(plan: Plan, groups: Groups) -> list[Callable[[Mapping[int, int]], boo
     return [scrapes, sums, points] if plan.sinks else [scrapes, sums]
 
 
-def _done(offsets: Offsets, committed: Mapping[int, int]) -> int:
-    return sum(
-        max(0, min(committed.get(partition, begin), offsets.end[partition]) - begin)
-        for partition, begin in offsets.begin.items()
-    )
-
-
-def _told(speed: float, plan: Plan, history: History, committed: Mapping[int, int]) -> str:
+def _told(speed: float, found: Standing) -> str:
     """Speed, and the window of the stretch that the partition furthest behind has reached."""
-    behind = [
-        (committed.get(partition, begin) - begin, partition)
-        for partition, begin in plan.offsets.begin.items()
-        if plan.offsets.end[partition] > begin
-    ]
-    if not behind or max(behind)[0] <= 0:
+    if not found.begun:
         return "starting …"
-    done, partition = min(behind)
-    offset = min(committed.get(partition, 0), plan.offsets.end[partition]) - 1
-    time_ns = history.time_ns(partition, offset) if done else None
-    if time_ns is None or time_ns < plan.stretch.from_ns:
+    if found.reached_ns is None:
         return f"{speed:.0f}/s, before --from"
-    return f"{speed:.0f}/s, reached {time_text(min(time_ns, plan.stretch.to_ns))}"
+    return f"{speed:.0f}/s, reached {time_text(found.reached_ns)}"
 
 
 def _bar() -> Progress:

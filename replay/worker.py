@@ -37,11 +37,14 @@ class Worker:
         self._arguments = arguments
         self._process = self._start()
 
-    def keep_running(self) -> None:
-        """Start it again if it has ended: nothing is lost by that."""
-        if not self._process.is_alive():
-            log.warning("ended, started again", extra={"worker": self.name, "status": self._process.exitcode})
-            self._process = self._start()
+    def keep_running(self) -> str | None:
+        """Start it again if it has ended: nothing is lost by that. What has happened, None if it runs."""
+        if self._process.is_alive():
+            return None
+        status = self._process.exitcode
+        log.warning("ended, started again", extra={"worker": self.name, "status": status})
+        self._process = self._start()
+        return f"ended with status {status}, started again"
 
     def stop(self) -> None:
         """End it; kill it if that takes too long."""

@@ -8,6 +8,7 @@ from runtime.flags.shared import (
     label_flags,
     log_flags,
     metrics_flags,
+    metrics_ip,
     topic_flags,
 )
 from runtime.flags.types import Brokers, Duration, Whole
@@ -24,6 +25,7 @@ __all__ = [
     "label_flags",
     "log_flags",
     "metrics_flags",
+    "metrics_ip",
     "misspelt_variables",
     "run",
     "topic_flags",

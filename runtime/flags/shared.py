@@ -104,7 +104,7 @@ _log_level: Final = flag(
 
 def metrics_flags(command: _Command) -> _Command:
     """`--metrics-port` and `--metrics-ip`: where a service's figures about itself are served."""
-    return _metrics_ip(_metrics_port(command))
+    return metrics_ip(_metrics_port(command))
 
 
 _metrics_port: Final = flag(
@@ -113,7 +113,7 @@ _metrics_port: Final = flag(
     default=0,
     help="Port of /metrics (Prometheus), /healthz and /readyz of this service; 0 is any free one, told in the log.",
 )
-_metrics_ip: Final = flag(
+metrics_ip: Final = flag(
     "--metrics-ip", default="127.0.0.1", help="Address that metrics are served on; 0.0.0.0 is every one."
 )
 

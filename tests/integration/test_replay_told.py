@@ -1,16 +1,22 @@
 """What a replay tells its user: what is read, where the result is, and that a suffix is taken."""
 
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from itertools import chain
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from replay.stretch import time_text
 from runtime.kafka import KafkaSettings
 from runtime.reader import Reader
 from stack.kafka import Kafka
-from tests.integration.recordings import Recorder, recorded
+from stack.process import Process
+from tests.integration.recordings import NS_PER_S, Recorder, recorded
+from tests.waiting import wait_until
 
 NOBODY_THERE = {"HEAPSTER_SINK": "influxdb:http://127.0.0.1:1"}  # as the live writer's, where both are started
 
@@ -48,3 +54,54 @@ def test_it_says_what_it_reads_and_where_the_result_is_and_no_other_replay_mixes
         f"heapster-stream: --topic-suffix: under it are the topics of the replay from {first} to 2100-01-01T00:00:00Z;"
         f" this one is from {first} to {first}: give it another suffix"
     )
+
+
+def figures(url: str) -> dict[str, float]:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    return {
+        ",".join([sample.name, *sample.labels.values()]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name.startswith("heapster_replay_")
+    }
+
+
+def test_it_serves_how_far_it_is(own_kafka: Callable[[], Kafka], service: Callable[..., Process]) -> None:
+    """Of one whose InfluxDB is not there: all is computed, nothing written, and it waits."""
+    kafka = own_kafka()
+    windows = recorded(8, nodes=2)
+    Recorder(kafka.bootstrap).send(chain.from_iterable(windows))
+    first, last = (window[0].window_end_ns for window in (windows[2], windows[-1]))
+    replay = service(
+        "replay",
+        f"--kafka-brokers={kafka.bootstrap}",
+        f"--from={time_text(first)}",
+        f"--to={time_text(last)}",
+        "--topic-suffix=-watched",
+        "--sink=influxdb:http://127.0.0.1:9?db=none",
+        "--metrics-port=0",
+    )
+    wait_until(lambda: "Progress is served at" in replay.text, "the port")
+    [url] = re.findall(r"Progress is served at (\S+)\.$", replay.text, re.MULTILINE)
+    lags = [f"heapster_replay_lag_records,{topic}" for topic in ("kubelet-stats", "group-sums-watched")]
+    wait_until(lambda: [figures(url).get(lag) for lag in lags] == [0, 0], "all of it computed")
+    found = figures(url)
+    with Reader(KafkaSettings(kafka.bootstrap), "test") as reader:
+        records, batches = (
+            sum(end for _, end in reader.bounds(topic).values())
+            for topic in ("kubelet-stats", "derived-metrics-watched")
+        )
+    assert (found["heapster_replay_records"], found["heapster_replay_records_done"]) == (records, records)
+    assert found["heapster_replay_first_window_seconds"] == first / NS_PER_S
+    assert (
+        found["heapster_replay_window_end_seconds"] == found["heapster_replay_last_window_seconds"] == last / NS_PER_S
+    )
+    assert found["heapster_replay_batches"] == batches >= 2 * 6
+    assert found["heapster_replay_lag_records,derived-metrics-watched"] == batches
+    assert [value for name, value in found.items() if name.startswith("heapster_replay_batches_written,")] == [0]
+    for path in ("healthz", "readyz"):
+        with urllib.request.urlopen(url.replace("metrics", path), timeout=10) as answer:
+            assert answer.read() == b"ok\n"
+    assert replay.stop() == 1
+    assert replay.text.endswith("Interrupted: start it again to go on.\n")

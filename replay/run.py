@@ -1,0 +1,84 @@
+"""One replay from its begin to its end, told to whoever has started it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from processor.config import changelogs
+from replay.claim import claim
+from replay.groups import Groups
+from replay.history import History
+from replay.plan import Plan
+from replay.progress import watch
+from replay.stretch import time_text
+from replay.worker import workers_of
+from runtime.health import Health
+from runtime.stopping import stop_on_signals
+from runtime.topics import ensure_topics
+
+_INTERRUPTED: Final = 1
+
+
+def run(plan: Plan, history: History, health: Health) -> int:
+    """Replay until everything is done; the exit status. Interrupted, it can be started again."""
+    stopped = stop_on_signals()
+    config, groups = plan.processor, Groups(plan.processor.kafka)
+    ensure_topics(config.kafka, config.topics.all, partitions=len(plan.offsets.begin))
+    claim(config.kafka, config.topics.kubelet_stats_dead_letter.name, plan.stretch)
+    groups.begin_at(config.group, config.topics.kubelet_stats.name, plan.offsets.begin)
+    _tell_what_begins(plan, history)
+    workers = workers_of(plan)
+    try:
+        done = watch(plan, groups, history, workers, stopped, health)
+    finally:
+        for worker in workers:
+            worker.stop()
+    if not done:
+        tell("Interrupted: start it again to go on.")
+        return _INTERRUPTED
+    topics = config.topics
+    batches, *rejected = (
+        _count(groups.ends(topic.name))
+        for topic in (topics.derived_metrics, topics.kubelet_stats_dead_letter, topics.derived_metrics_dead_letter)
+    )
+    _clean_up(plan, groups)
+    result = f"written to {', '.join(plan.sink_names)}" if plan.sinks else f"in the topic {topics.derived_metrics.name}"
+    count = f"{batches} batches of " if batches else ""  # another worker of the replay may have removed the topic
+    tell(f"Done: {count}the windows from {plan.stretch} are {result}.")
+    if letters := sum(rejected) - 1:  # one says whose the topics are
+        tell(
+            f"{letters} records were rejected: they are in the topics {topics.kubelet_stats_dead_letter.name}"
+            f" and {topics.derived_metrics_dead_letter.name}."
+        )
+    return 0
+
+
+def _tell_what_begins(plan: Plan, history: History) -> None:
+    tell(
+        f"{plan.offsets.records} records are read: the windows from {plan.stretch}, and those around them that their"
+        " rates and sums need."
+    )
+    newest_ns = history.newest_ns(plan.offsets)
+    if newest_ns is not None and newest_ns < plan.stretch.to_ns:
+        tell(f"Nothing is newer than {time_text(newest_ns)}: --to lies behind that, so the replay ends there.")
+
+
+def _count(ends: Mapping[int, int]) -> int:
+    return sum(ends.values())
+
+
+def tell(text: str) -> None:
+    """To whoever waits: standard output is for results."""
+    click.echo(text, err=True)
+
+
+def _clean_up(plan: Plan, groups: Groups) -> None:
+    """Remove what only the replay needed; the last of its workers does."""
+    config, topics = plan.processor, plan.processor.topics
+    if groups.in_use(config.group):
+        return
+    internal = [topics.group_sums, *(changelog for changelog, _ in changelogs(config.group, topics))]
+    if plan.sinks:
+        internal.append(topics.derived_metrics)
+    groups.remove([config.group, *plan.writer_groups], [topic.name for topic in internal])

@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 
-from bench import pipeline, report, services, stages
+from bench import history, pipeline, report, services, stages
 from bench.machine import described
+from bench.replays import replays
 from runtime.memory import spare_memory_work
 from stack.cache import InstallError
 from stack.process import ProcessError
@@ -27,24 +28,28 @@ _DOCUMENT: Final = _HERE.parent / "docs" / "performance.md"
 class _Size(NamedTuple):
     rounds: int  # of the pure stages
     caught_up: Mapping[int, int]  # windows by nodes
-    scraped: Mapping[int, int]  # rounds by nodes
-    pipelines: Mapping[str, Mapping[str, Any]]
+    replayed: int  # nodes of the history that is replayed too
+    scraped: Mapping[int, tuple[int, int]]  # rounds and seconds between them, by nodes
+    pipelines: Mapping[str, pipeline.Load]
 
 
+_WITH_FIELDS: Final = "&withfields=true"
 _FULL: Final = _Size(
-    rounds=40,
-    caught_up={100: 25, 1000: 3, 5000: 2},
-    scraped={100: 8, 1000: 4},
+    rounds=25,
+    caught_up={100: 20, 1000: 3, 5000: 2},
+    replayed=1000,
+    scraped={100: (6, 5), 1000: (4, 10), 5000: (2, 30)},
     pipelines={
-        "100 nodes, default schema": {"nodes": 100, "every_s": 10, "windows": 4, "schema": ""},
-        "1,000 nodes, with fields": {"nodes": 1000, "every_s": 30, "windows": 3, "schema": "&withfields=true"},
+        "100 nodes, default schema": pipeline.Load(nodes=100, every_s=10, windows=4),
+        "1,000 nodes, with fields": pipeline.Load(nodes=1000, every_s=60, windows=2, schema=_WITH_FIELDS),
     },
 )
 _QUICK: Final = _Size(
     rounds=5,
     caught_up={20: 25},
-    scraped={20: 3},
-    pipelines={"20 nodes, default schema": {"nodes": 20, "every_s": 10, "windows": 2, "schema": ""}},
+    replayed=20,
+    scraped={20: (3, 5)},
+    pipelines={"20 nodes, default schema": pipeline.Load(nodes=20, every_s=10, windows=2)},
 )
 
 
@@ -80,14 +85,17 @@ def _measured(size: _Size, folder: Path, tell: Callable[[str], None]) -> dict[st
     }
     for nodes, windows in size.caught_up.items():
         with services.place(folder / f"caught-up-{nodes}") as here:
-            results["services"][str(nodes)] = services.processor_and_writer(here, nodes, windows, tell)
-    for nodes, rounds in size.scraped.items():
+            recorded = history.record(here.settings, nodes, windows, tell)
+            results["services"][str(nodes)] = services.processor_and_writer(here, nodes, recorded.scrapes, tell)
+            if nodes == size.replayed:
+                results["services"][str(nodes)] |= replays(here, recorded, tell)
+    for nodes, (rounds, every_s) in size.scraped.items():
         with services.place(folder / f"scraped-{nodes}") as here:
-            results["services"][str(nodes)] |= services.scraper(here, nodes, rounds, tell)
-    for name, options in size.pipelines.items():
+            results["services"][str(nodes)] |= services.scraper(here, nodes, rounds, every_s, tell)
+    for number, (name, load) in enumerate(size.pipelines.items()):
         tell(f"the whole pipeline, {name}")
-        with services.place(folder / f"pipeline-{options['nodes']}") as here:
-            results["pipelines"][name] = pipeline.pipeline(here, **options, tell=tell)
+        with services.place(folder / f"pipeline-{number}") as here:
+            results["pipelines"][name] = pipeline.pipeline(here, load, tell)
     return results
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from confluent_kafka import Producer
 
@@ -19,8 +19,16 @@ _NS_PER_S: Final = 1_000_000_000
 _ROOM_S: Final = 0.05
 
 
-def record(kafka: KafkaSettings, nodes: int, windows: int, tell: Callable[[str], None]) -> int:
-    """Write it, one window after the other, the last one just over; how many records those are.
+class History(NamedTuple):
+    """What was written."""
+
+    scrapes: int
+    first_s: int  # ends of its first and its last window
+    last_s: int
+
+
+def record(kafka: KafkaSettings, nodes: int, windows: int, tell: Callable[[str], None]) -> History:
+    """Write it, one window after the other, the last one just over.
 
     Older windows would be removed by retention while they are read.
     """
@@ -42,7 +50,7 @@ def record(kafka: KafkaSettings, nodes: int, windows: int, tell: Callable[[str],
                 timestamp=end_ns // 1_000_000,
             )
     producer.flush()
-    return nodes * windows
+    return History(nodes * windows, first_s, first_s + (windows - 1) * RESOLUTION_S)
 
 
 def topic_bytes(data: Path, names: Iterable[str]) -> dict[str, int]:

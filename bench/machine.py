@@ -27,6 +27,12 @@ def measured_core() -> int:
     return min(os.sched_getaffinity(0))
 
 
+def cores(wanted: int) -> list[int]:
+    """A core for each of so many processes, the measured one first; the same again if the machine has fewer."""
+    there = sorted(os.sched_getaffinity(0))
+    return [there[number % len(there)] for number in range(wanted)]
+
+
 def other_cores() -> set[int]:
     """The cores of everything else."""
     cores = os.sched_getaffinity(0)
@@ -39,15 +45,32 @@ def move(pid: int, cores: set[int]) -> None:
         os.sched_setaffinity(int(thread.name), cores)
 
 
-def measured(name: str, command: Sequence[str], log: Path) -> Process:
-    """Start a process on the measured core."""
+def measured(name: str, command: Sequence[str], log: Path, cores: set[int]) -> Process:
+    """Start a process on these cores; what it starts itself stays there too."""
     process = Process(name, command, log).launch()
-    move(process.pid, {measured_core()})
+    move(process.pid, cores)
     return process
 
 
 def used(pid: int) -> Used:
-    """What a process of ours has used."""
+    """What a process of ours has used, and those that it has started and that run."""
+    own, *started = (_used_alone(pid), *(used(child) for child in _children(pid)))
+    return Used(*(sum(each) for each in zip(own, *started, strict=True)))
+
+
+def _children(pid: int) -> list[int]:
+    """Those that are there; of one that has just ended there are none."""
+    try:
+        return [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except FileNotFoundError:
+        return []
+
+
+def _used_alone(pid: int) -> Used:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     status = Path(f"/proc/{pid}/status").read_text()
     return Used(

@@ -1,4 +1,4 @@
-"""A sink that only reads, or hands on to InfluxDB and notes when each node's points were taken."""
+"""A sink that only reads, or hands on to InfluxDB; it can note when each node's points were taken."""
 
 import re
 import time
@@ -17,15 +17,18 @@ _NODE: Final = re.compile(rb"^uptime,[^\n]*nodename=([^,\n]+),type=node [^\n]* (
 class Sink(LoopbackServer):
     """Serves while it is entered; `taken_ns` is when a node's points of a window were acknowledged."""
 
-    def __init__(self, target: str | None = None) -> None:
+    def __init__(self, target: str | None = None, *, notes: bool = False) -> None:
         """In front of the InfluxDB at that URL, or of nothing."""
         super().__init__(_Handler)
         self.target = target
+        self.notes = notes
         self.taken_ns: dict[tuple[str, int], int] = {}
         self.session = requests.Session()
 
     def note(self, body: bytes) -> None:
         """A request with this body has been acknowledged."""
+        if not self.notes:
+            return
         now_ns = time.time_ns()
         for node, end_ns in _NODE.findall(zlib.decompress(body, _GZIP)):
             self.taken_ns.setdefault((node.decode(), int(end_ns)), now_ns)
@@ -50,7 +53,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> tuple[int, bytes]:
         writes = "/write" in self.path
         if self.server.target is None:
-            return (204, b"") if writes else (200, b'{"results":[{"statement_id":0}]}')
+            if not writes:
+                return 200, b'{"results":[{"statement_id":0}]}'
+            self.server.note(body)
+            return 204, b""
         headers = {name: self.headers[name] for name in ("Content-Encoding", "Content-Type") if name in self.headers}
         answer = self.server.session.post(self.server.target + self.path, data=body, headers=headers, timeout=120)
         if writes and answer.ok:

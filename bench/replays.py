@@ -1,0 +1,47 @@
+"""Replays: a history computed once more, by one worker, and by two that share it."""
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Final
+
+from bench.costs import cost
+from bench.history import History
+from bench.machine import cores
+from bench.services import Place, Tell, committed, worker
+from processor.config import GROUP
+from replay.groups import Groups
+from schemas.topics import replay_topics
+
+_WARM: Final = 0.4  # of the records: of a first scrape there are no rates, it costs less
+_COUNTED: Final = 0.9  # a replay cleans up after itself, and nobody sees its end
+
+
+def replays(here: Place, recorded: History, tell: Tell) -> dict[str, object]:
+    """One worker on the measured core; two on two cores, where there are as many."""
+    found: dict[str, object] = {}
+    for workers, name in ((1, "replay"), (2, "replay by two")):
+        tell(f"{name}, {recorded.scrapes} records")
+        groups, suffix = Groups(here.settings), f"-by-{workers}"
+        topic = replay_topics(suffix).kubelet_stats.name
+        with ExitStack() as ending:
+            started = [
+                ending.enter_context(worker(here, "replay", *_arguments(recorded, suffix), core=core))
+                for core in cores(workers)
+            ]
+            found[name] = asdict(
+                cost(
+                    started,
+                    lambda: committed(groups, GROUP + suffix, topic),  # noqa: B023 - called within this turn
+                    warm=_WARM * recorded.scrapes,
+                    records=_COUNTED * recorded.scrapes,
+                )
+            )
+    return found
+
+
+def _arguments(recorded: History, suffix: str) -> tuple[str, ...]:
+    begin, end = (
+        datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at_s in (recorded.first_s, recorded.last_s)
+    )
+    return f"--from={begin}", f"--to={end}", f"--topic-suffix={suffix}"

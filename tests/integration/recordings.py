@@ -56,8 +56,8 @@ def _window(cluster: Cluster, end_s: int, resolution_s: int) -> list[NodeScrape]
 class Recorder:
     """Sends scrapes as scrapers do."""
 
-    def __init__(self, brokers: str, *, keep_for_ever: bool = False) -> None:
-        live = topics()
+    def __init__(self, brokers: str, *, keep_for_ever: bool = False, prefix: str = "") -> None:
+        live = topics(prefix)
         if keep_for_ever:
             live = replace(
                 live,

@@ -159,7 +159,7 @@ class GroupAgent:
         if assigned is not None and assigned.generation == generation:
             return assigned
         windows = GroupWindows(self._sources)
-        totals = [decode_group_sum(row) for row in self._groups.rows(partition).values()]
+        totals = [decode_group_sum(row) for row in self._groups.rows(partition)]
         windows.restore(totals, write_again_at_s=self._clock_s() + self._session_s - QUIET_S)
         assigned = _Assigned(generation, windows, restored={group_window(total) for total in totals})
         self._partitions[partition] = assigned

@@ -164,7 +164,7 @@ class NodeAgent:
         return Step(place=Place.NEW)
 
     def _kept(self, partition: int, node: str, window_end_ns: int) -> NodeSample:
-        return decode_sample(self._samples.rows(partition)[row_key(node, window_end_ns)])
+        return decode_sample(self._samples.row(partition, row_key(node, window_end_ns)))
 
     def _state(self, event: EventT[bytes]) -> PartitionState:
         """The state before this event: built again after a rebalance, or when the reader went back."""
@@ -175,7 +175,7 @@ class NodeAgent:
         return self._rebuild(message.partition, message.generation_id or 0, message.offset)
 
     def _rebuild(self, partition: int, generation: int, position: int) -> PartitionState:
-        kept = (decode_sample(row) for row in self._samples.rows(partition).values())
+        kept = (decode_sample(row) for row in self._samples.rows(partition))
         state = PartitionState.rebuilt(partition, kept, position)
         self._partitions[partition] = _Assigned(generation, state)
         return state

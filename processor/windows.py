@@ -3,12 +3,15 @@
 Faust's own windowed tables expire by the wall clock and restore whatever was written last. Here a window goes when
 its reader says so, from event time; and where two workers wrote one row (one of them thought dead), the row that
 reflects the greater offset stays, while running and when a changelog is read back.
+
+Rows are kept compressed, to a third, and each is read once or never.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import cramjam
 import faust
 from faust.types import TP, EventT
 
@@ -30,9 +33,13 @@ class WindowTable(faust.Table[bytes, bytes]):
         self._rows: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._restored: dict[int, int] = {}  # by partition, the changelog offset up to which the rows are complete
 
-    def rows(self, partition: int) -> Mapping[bytes, bytes]:
-        """What is kept for a source partition."""
-        return self._rows[partition]
+    def row(self, partition: int, key: bytes) -> bytes:
+        """One that is kept for a source partition. Raises KeyError: none is."""
+        return _read(self._rows[partition][key])
+
+    def rows(self, partition: int) -> Iterator[bytes]:
+        """All that are kept for a source partition."""
+        return map(_read, self._rows[partition].values())
 
     async def put(self, partition: int, key: bytes, value: bytes) -> Sent:
         """Write a row; the result is done when Kafka has acknowledged it."""
@@ -79,7 +86,9 @@ class WindowTable(faust.Table[bytes, bytes]):
 
     def _merge(self, partition: int, key: bytes, value: bytes) -> None:
         kept = self._rows[partition].get(key)
-        if kept == value:
-            return
-        if kept is None or self._row_offset(value) >= self._row_offset(kept):
-            self._rows[partition][key] = value
+        if kept is None or self._row_offset(value) >= self._row_offset(_read(kept)):
+            self._rows[partition][key] = bytes(cramjam.lz4.compress_block(value))
+
+
+def _read(kept: bytes) -> bytes:
+    return bytes(cramjam.lz4.decompress_block(kept))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -58,8 +58,11 @@ class Rows:
         self.kept: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self.written: list[bytes] = []
 
-    def rows(self, partition: int) -> Mapping[bytes, bytes]:
-        return self.kept[partition]
+    def row(self, partition: int, key: bytes) -> bytes:
+        return self.kept[partition][key]
+
+    def rows(self, partition: int) -> Iterator[bytes]:
+        return iter(self.kept[partition].values())
 
     async def put(self, partition: int, key: bytes, value: bytes) -> Awaitable[None]:
         self.kept[partition][key] = value

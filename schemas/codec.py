@@ -7,19 +7,21 @@ encoding"; fingerprint CRC-64-AVRO of the schema's parsing canonical form.
 
 import io
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import fastavro
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
+from fastavro.types import Schema
 
 MARKER: Final = b"\xc3\x01"
 _FINGERPRINT_BYTES: Final = 8
+_END: Final = b"\x00"  # of an array
 _HEADER_BYTES: Final = len(MARKER) + _FINGERPRINT_BYTES
 
 Record: TypeAlias = dict[str, object]
-ParsedSchema: TypeAlias = dict[str, object]
+ParsedSchema: TypeAlias = dict[str, Any]
 
 
 class UndecodableError(ValueError):
@@ -45,7 +47,7 @@ class Codec:
         self.current = versions[-1]
         self._by_fingerprint = {version.fingerprint: version for version in versions}
         self._as_written = {self.current.fingerprint, *(versions[number - 1].fingerprint for number in other_layouts)}
-        self._header = MARKER + self.current.fingerprint
+        self.header = MARKER + self.current.fingerprint
 
     def encode(self, record: Mapping[str, object]) -> bytes:
         """The record's bytes, header first.
@@ -54,12 +56,16 @@ class Codec:
             ValueError: the record does not fit the schema (also: a number past 64 bits).
         """
         out = io.BytesIO()
-        out.write(self._header)
-        try:
-            fastavro.schemaless_writer(out, self.current.schema, dict(record))
-        except (TypeError, OverflowError, KeyError, AttributeError) as error:
-            raise ValueError(f"{self.name}: does not fit the schema: {error}") from error
+        out.write(self.header)
+        _write(out, self.name, self.current.schema, dict(record))
         return out.getvalue()
+
+    def around(self, field: str) -> "Around":
+        """The newest schema, taken apart around one of its fields."""
+        fields = self.current.schema["fields"]
+        at = [each["name"] for each in fields].index(field)
+        before, after = ({**self.current.schema, "fields": part} for part in (fields[:at], fields[at + 1 :]))
+        return Around(*(Piece(self.name, schema) for schema in (before, fields[at]["type"]["items"], after)))
 
     def recognises(self, data: bytes | None) -> bool:
         """Whether the header names a version of this schema; several schemas may share a topic."""
@@ -95,6 +101,43 @@ class Codec:
         if not isinstance(record, dict):
             raise UndecodableError(f"{self.name}: not a record")
         return record
+
+
+class Piece:
+    """A part of a record, encoded by itself."""
+
+    def __init__(self, name: str, schema: ParsedSchema) -> None:
+        """`name` is the record's."""
+        self._name = name
+        self._schema = parse_schema({key: schema[key] for key in ("type", "name", "fields")}, named_schemas={})
+
+    def encode(self, value: Mapping[str, object]) -> bytes:
+        """Without header. Raises ValueError: it does not fit the schema."""
+        out = io.BytesIO()
+        _write(out, self._name, self._schema, value)
+        return out.getvalue()
+
+
+class Around(NamedTuple):
+    """A record with an array whose items are encoded one by one: in Avro, the bytes of all follow one another."""
+
+    before: Piece  # the fields before the array
+    item: Piece
+    after: Piece  # the fields after it
+
+
+def array(items: Sequence[bytes]) -> bytes:
+    """An array of items that are encoded already: their number, the items, and that no more follow."""
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, "long", len(items))
+    return b"".join((out.getvalue(), *items, _END)) if items else _END
+
+
+def _write(out: io.BytesIO, name: str, schema: Schema, value: object) -> None:
+    try:
+        fastavro.schemaless_writer(out, schema, value)
+    except (TypeError, OverflowError, KeyError, AttributeError) as error:
+        raise ValueError(f"{name}: does not fit the schema: {error}") from error
 
 
 class ParsedVersion:

@@ -65,9 +65,8 @@ class Watch(threading.Thread, Generic[_Kept]):
         found: dict[tuple[str, str], _Kept] = {}
 
         def take(item: Json) -> None:
-            key, kept = _key(item), self._keep(item)
-            known = self._items.get(key)
-            found[key] = known if known is not None and known == kept else kept  # not both in memory meanwhile
+            key = _key(item)
+            found[key] = self._kept(key, item)
 
         version = self._resource.list(take)
         with self._lock:
@@ -100,10 +99,16 @@ class Watch(threading.Thread, Generic[_Kept]):
             with self._lock:
                 self._items.pop(_key(item), None)
         elif kind in {"ADDED", "MODIFIED"}:
-            kept = self._keep(item)
+            key = _key(item)
+            kept = self._kept(key, item)
             with self._lock:
-                self._items[_key(item)] = kept
+                self._items[key] = kept
         self._version = str((item.get("metadata") or {}).get("resourceVersion") or self._version)
+
+    def _kept(self, key: tuple[str, str], item: Json) -> _Kept:
+        """The one that is known if nothing of it has changed: not both in memory, and what was made of it stays."""
+        known, kept = self._items.get(key), self._keep(item)
+        return known if known is not None and known == kept else kept
 
     def _failed(self, error: Exception) -> None:
         """Told once an outage."""

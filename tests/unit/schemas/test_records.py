@@ -21,6 +21,7 @@ from schemas.group_sum import (
 from schemas.metric_batch import CODEC, LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
 from schemas.node_sample import CODEC as SAMPLE_CODEC
 from schemas.node_sample import Contribution, EntitySample, NodeSample, decode_sample, encode_sample
+from schemas.node_scrape import CODEC as SCRAPE_CODEC
 from schemas.node_scrape import (
     ApiContainer,
     ApiNamespace,
@@ -177,6 +178,20 @@ samples = st.builds(
 @given(scrapes)
 def test_a_scrape_survives_the_topic(scrape: NodeScrape) -> None:
     assert decode_scrape(encode_scrape(scrape)) == scrape
+
+
+@given(scrapes, st.integers(0, 70))
+def test_pods_encoded_one_by_one_are_the_array_of_the_schema(scrape: NodeScrape, times: int) -> None:
+    many = replace(scrape, pods=scrape.pods * times)
+    for _ in range(2):
+        assert encode_scrape(many) == SCRAPE_CODEC.encode(asdict(many))
+
+
+@given(pods)
+def test_a_pod_that_differs_is_encoded_anew(pod: ApiPod) -> None:
+    before = pod.encoded()
+    assert pod.encoded() is before
+    assert replace(pod, phase=pod.phase + "x").encoded() != before
 
 
 @given(batches)

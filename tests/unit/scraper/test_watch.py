@@ -130,6 +130,16 @@ def test_changes_are_followed(world: FixedWorld, watched: Watched) -> None:
     watched.shows("a", "c", "d")
 
 
+def test_an_object_stays_the_same_if_nothing_has_changed_that_is_kept_of_it(
+    world: FixedWorld, watched: Watched
+) -> None:
+    before = watched.items["c"]
+    world.api.put("pods", {**pod("c", read="by the watch"), "status": {"phase": "Running"}})
+    world.api.put("pods", pod("d"))
+    watched.shows("a", "b", "c", "d")
+    assert watched.items["c"] is before
+
+
 def test_a_watch_that_is_cut_resumes_where_it_was(
     cluster: SimulatedCluster, world: FixedWorld, watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:

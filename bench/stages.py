@@ -62,6 +62,7 @@ def stages(nodes: int = _NODES) -> dict[str, tuple[Callable[[Any], object], Sequ
     kept = [node_sample(scrape, result, 1) for scrape, result in results]
     raw = [encode_scrape(scrape) for scrape in scrapes]
     derived = [encode_batch(batch) for batch in batches]
+    read = [decode_batch(data) for data in derived]
     rows = [encode_sample(sample) for sample in kept]
     full = [in_full(*pair) for pair in zip(batches, kept, strict=True)]
     avro = [
@@ -80,8 +81,8 @@ def stages(nodes: int = _NODES) -> dict[str, tuple[Callable[[Any], object], Sequ
         "processor: decode a sample": (decode_sample, rows),
         PROCESS: (_process, before),
         "writer: decode a batch": (decode_batch, derived),
-        "writer: render": (lambda batch: render(batch, Schema()), batches),
-        "writer: render with fields": (lambda batch: render(batch, Schema(with_fields=True)), batches),
+        "writer: render": (lambda batch: render(batch, Schema()), read),
+        "writer: render with fields": (lambda batch: render(batch, Schema(with_fields=True)), read),
     }
 
 

@@ -1,6 +1,6 @@
 """MetricBatch: all metric sets of one node, or of one group, in one window; the record of `derived-metrics`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
@@ -8,7 +8,7 @@ from schemas.catalogue import BY_NUMBER, Number
 from schemas.codec import Codec
 from schemas.columns import columns
 from schemas.metric_set import LabeledValues, MetricSet
-from schemas.rows import sets_of
+from schemas.rows import ReadSets, read_columns
 from schemas.workload import Workload
 
 __all__ = ["LabeledValues", "MetricBatch", "MetricSet", "Version", "decode_batch", "encode_batch"]
@@ -33,7 +33,7 @@ class MetricBatch:
     entity: str  # the node's name, or a group's key
     window_end_ns: int  # timestamp of every point
     resolution_ns: int
-    sets: tuple[MetricSet, ...]
+    sets: Sequence[MetricSet]
     version: Version
     nodes_counted: int = 1
     nodes_expected: int = 1
@@ -98,7 +98,9 @@ def decode_batch(data: bytes | None) -> MetricBatch:
         nodes_counted=record["nodes_counted"],
         nodes_expected=record["nodes_expected"],
         version=Version(record["version_nodes"], record["version_offsets"]),
-        sets=tuple(_set_of(fields) for fields in record["sets"]) if "sets" in record else sets_of(record),
+        sets=tuple(_set_of(fields) for fields in record["sets"])
+        if "sets" in record
+        else ReadSets(read_columns(record)),
         object_labels=record.get("object_labels", {}),
     )
 

@@ -1,13 +1,15 @@
 """Rows: the metric sets in the columns of a batch, as `metric_batch-3.avsc` lays them out; `columns` writes them."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final, TypeAlias, cast
+from functools import cached_property, lru_cache
+from typing import Any, Final, NamedTuple, TypeAlias, cast, overload
 
 from schemas.catalogue import BY_NUMBER, EntityType, Number
 from schemas.codec import Record, UndecodableError
+from schemas.columns import columns
 from schemas.metric_set import LabeledValues, MetricSet
 
 _LAYOUTS_KEPT: Final = 4096
@@ -16,34 +18,99 @@ _NUMBER_BYTES: Final = 8
 _Names: TypeAlias = tuple[str, ...]
 
 
-def sets_of(record: Record) -> tuple[MetricSet, ...]:
-    """The sets in a record. Metrics that a newer catalogue has numbered are left out: there is no name for them here.
-
-    Raises:
-        UndecodableError: the columns do not fit the shapes.
-    """
-    layouts = [_layout(**{name: _hashable(value) for name, value in each.items()}) for each in _list(record["shapes"])]
-    try:
-        rows = [layouts[row] for row in _list(record["rows"])]
-        texts, ints, floats = _list(record["texts"]), _numbers("q", record["ints"]), _numbers("d", record["floats"])
-    except (IndexError, struct.error) as error:
-        raise UndecodableError(f"metric_batch: damaged body: {error}") from error
-    held = len(texts), len(ints), len(floats)
-    if held != tuple(sum(lengths) for lengths in zip((0, 0, 0), *(row.lengths for row in rows), strict=True)):
-        raise UndecodableError("metric_batch: damaged body: rows and columns do not fit")
-    return tuple(_read(rows, iter(texts), iter(ints), iter(floats)))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class _Layout:
-    """A shape as it is read."""
+class Layout:
+    """A shape as it is read; equal ones are one object."""
 
-    type: EntityType | None
+    type: EntityType | None  # None: labeled values, of the next metric set
     times: _Names
     labels: _Names
     ints: tuple[str | None, ...]  # None: a number without a name here
     floats: tuple[str | None, ...]
     lengths: tuple[int, int, int]  # in texts, ints and floats
+
+
+class Columns(NamedTuple):
+    """What the rows of a batch have, one row after the other."""
+
+    rows: tuple[Layout, ...]
+    texts: tuple[str, ...]  # of each row: a metric set's key, then the values of its labels
+    ints: tuple[int, ...]  # of each row: its times, then its metrics
+    floats: tuple[float, ...]
+
+
+class ReadSets(Sequence[MetricSet]):
+    """The metric sets of some columns, made when somebody looks at one: lines are made of the columns themselves."""
+
+    def __init__(self, found: Columns) -> None:
+        """Nothing is made yet."""
+        self.columns = found
+
+    @cached_property
+    def _made(self) -> tuple[MetricSet, ...]:
+        rows, texts, ints, floats = self.columns
+        return tuple(_read(rows, iter(texts), iter(ints), iter(floats)))
+
+    def __len__(self) -> int:
+        """How many sets; labeled values are part of one."""
+        return sum(row.type is not None for row in self.columns.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> MetricSet: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[MetricSet, ...]: ...
+    def __getitem__(self, at: int | slice) -> MetricSet | tuple[MetricSet, ...]:
+        """One or some of them."""
+        return self._made[at]
+
+    def __iter__(self) -> Iterator[MetricSet]:
+        """One by one."""
+        return iter(self._made)
+
+    def __eq__(self, other: object) -> bool:
+        """As a tuple of the same sets."""
+        return self._made == (other._made if isinstance(other, ReadSets) else other)
+
+    def __hash__(self) -> int:
+        """As a tuple of the same sets."""
+        return hash(self._made)
+
+    def __repr__(self) -> str:
+        """As a tuple of the same sets."""
+        return repr(self._made)
+
+
+def columns_of(sets: Sequence[MetricSet]) -> Columns:
+    """The columns of sets: as they were read, or made of them. Raises ValueError: a number that 64 bits cannot hold."""
+    return sets.columns if isinstance(sets, ReadSets) else read_columns(columns(sets))
+
+
+def read_columns(record: Record) -> Columns:
+    """The columns in a record. Metrics that a newer catalogue has numbered have no name here.
+
+    Raises:
+        UndecodableError: the columns do not fit the shapes.
+    """
+    layouts = [_layout(**{name: _hashable(value) for name, value in each.items()}) for each in _list(record["shapes"])]
+    numbers = _list(record["rows"])
+    try:
+        rows = tuple([layouts[number] for number in numbers])
+        texts, ints, floats = (
+            tuple(_list(record["texts"])),
+            _numbers("q", record["ints"]),
+            _numbers("d", record["floats"]),
+        )
+    except (IndexError, struct.error) as error:
+        raise UndecodableError(f"metric_batch: damaged body: {error}") from error
+    if (len(texts), len(ints), len(floats)) != _lengths(rows):
+        raise UndecodableError("metric_batch: damaged body: rows and columns do not fit")
+    return Columns(rows, texts, ints, floats)
+
+
+def _lengths(rows: tuple[Layout, ...]) -> tuple[int, ...]:
+    """Of the columns that these rows fill."""
+    counted = Counter(rows).items()
+    return tuple(sum(times * layout.lengths[column] for layout, times in counted) for column in range(3))
 
 
 @lru_cache(maxsize=_LAYOUTS_KEPT)
@@ -56,14 +123,14 @@ def _layout(  # noqa: PLR0913 - the fields of a shape
     other_ints: _Names,
     floats: tuple[int, ...],
     other_floats: _Names,
-) -> _Layout:
+) -> Layout:
     int_names, float_names = (*_named(ints), *other_ints), (*_named(floats), *other_floats)
     lengths = len(labels) + (type is not None), len(times) + len(int_names), len(float_names)
-    return _Layout(type, times, labels, int_names, float_names, lengths)
+    return Layout(type, times, labels, int_names, float_names, lengths)
 
 
 def _read(
-    rows: Iterable[_Layout], texts: Iterator[str], ints: Iterator[int], floats: Iterator[float]
+    rows: Iterable[Layout], texts: Iterator[str], ints: Iterator[int], floats: Iterator[float]
 ) -> Iterator[MetricSet]:
     """Walks all columns at once. In `zip` the names come first: it takes nothing from a column when they are over."""
     labeled: list[LabeledValues] = []

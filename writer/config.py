@@ -13,7 +13,7 @@ from runtime.uri import KeyedUri, Options
 from writer.filter_options import parse_filter
 from writer.filters import EVERYTHING, Filter
 from writer.points import Schema
-from writer.tags import TagSet
+from writer.schema import TagSet
 
 LOG: Final = "log"
 FILE: Final = "file"

@@ -1,27 +1,28 @@
 """Columns: one batch as a shape and a block of numbers, a tenth of what the same would take as objects.
 
 A node says the same series window after window; only the numbers change. So what the series are, the *shape*, is kept
-once, and a window is a *block*: 8 bytes a number, the first bytes of all numbers first, then the second ones, and so
-on (neighbours are alike, which compresses), then LZ4. Reading one number takes one decompression of some microseconds.
+once, and a window is a *block*: 8 bytes a number, laid out so that neighbours are alike (api/layout.py), the first
+bytes of all numbers first, then the second ones, and so on; then LZ4. Reading one number takes one decompression of
+some microseconds.
 """
 
 import struct
 from collections.abc import Mapping
 from hashlib import blake2b
+from itertools import chain
 from typing import Final, NamedTuple, cast
 
 import cramjam
 import orjson
 
+from api.layout import FLOAT, INT, Layout
 from api.shape import Shape, label_pairs
 from schemas.catalogue import Number
 from schemas.keys import node_key
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
 
 _NUMBER_BYTES: Final = 8
-_INT: Final = "q"
-_FLOAT: Final = "d"
-_READ: Final = {_INT: struct.Struct("<q").unpack, _FLOAT: struct.Struct("<d").unpack}
+_READ: Final = {INT: struct.Struct("<q").unpack, FLOAT: struct.Struct("<d").unpack}
 
 
 class Packed(NamedTuple):
@@ -45,26 +46,25 @@ class Numbers:
 
     def __init__(self, shape: Shape, block: bytes) -> None:
         """Those in a block that was packed with that shape; unpacked when the first one is asked for."""
-        self._count = shape.numbers
+        self._count = shape.layout.numbers
         self._block = block
         self._raw = b""
 
-    def at(self, position: int, type_: str) -> Number:
+    def at(self, place: int, type_: str) -> Number:
         """One of them."""
         if not self._raw:
             self._raw = bytes(cramjam.lz4.decompress_block(self._block))
-        return cast("Number", _READ[type_](self._raw[position :: self._count])[0])
+        return cast("Number", _READ[type_](self._raw[place :: self._count])[0])
 
 
 def pack(batch: MetricBatch) -> Packed:
     """The batch as shape and block."""
     sets = sorted(batch.sets, key=lambda metric_set: metric_set.key)
-    types: list[str] = []
-    numbers: list[Number] = []
-    records = [_entity_record(each, batch.object_labels.get(each.key, {}), types, numbers) for each in sets]
+    groups = [[_Own.of(own) for own in (LabeledValues({}, each.values), *each.labeled)] for each in sets]
+    records = [
+        _entity_record(each, batch.object_labels.get(each.key, {}), own) for each, own in zip(sets, groups, strict=True)
+    ]
     shape = orjson.dumps(records)
-    raw = struct.pack(f"<{''.join(types)}", *numbers)
-    planes = b"".join(raw[byte::_NUMBER_BYTES] for byte in range(_NUMBER_BYTES))
     return Packed(
         source=_source(batch),
         window_end_ns=batch.window_end_ns,
@@ -73,9 +73,34 @@ def pack(batch: MetricBatch) -> Packed:
         nodes_counted=batch.nodes_counted,
         nodes_expected=batch.nodes_expected,
         digest=blake2b(shape, digest_size=16).digest(),
-        shape=shape,
-        block=bytes(cramjam.lz4.compress_block(planes)) if planes else b"",
+        shape=bytes(cramjam.lz4.compress_block(shape)),
+        block=_block(list(chain.from_iterable(groups))),
     )
+
+
+class _Own(NamedTuple):
+    """A group as it comes: numbers of one entity with the same labels of their own."""
+
+    labels: Mapping[str, str]
+    metrics: tuple[str, ...]
+    types: str
+    numbers: list[Number]
+
+    @classmethod
+    def of(cls, values: LabeledValues) -> "_Own":
+        numbers = list(values.values.values())
+        types = "".join([FLOAT if isinstance(number, float) else INT for number in numbers])
+        return cls(values.labels, tuple(values.values), types, numbers)
+
+
+def _block(groups: list[_Own]) -> bytes:
+    layout = Layout((own.metrics, own.types) for own in groups)
+    if not layout.numbers:
+        return b""
+    types = "".join(layout.laid_out([own.types for own in groups], INT))
+    raw = struct.pack(f"<{types}", *layout.laid_out([own.numbers for own in groups], 0))
+    planes = b"".join(raw[byte::_NUMBER_BYTES] for byte in range(_NUMBER_BYTES))
+    return bytes(cramjam.lz4.compress_block(planes))
 
 
 def _source(batch: MetricBatch) -> str:
@@ -83,15 +108,7 @@ def _source(batch: MetricBatch) -> str:
     return next((each.key for each in batch.sets if each.key == batch.entity), node_key(batch.entity))
 
 
-def _entity_record(
-    metric_set: MetricSet, object_labels: Mapping[str, str], types: list[str], numbers: list[Number]
-) -> list[object]:
-    groups: list[object] = []
-    for own in (LabeledValues({}, metric_set.values), *metric_set.labeled):
-        own_types = "".join([_FLOAT if isinstance(value, float) else _INT for value in own.values.values()])
-        groups.append((label_pairs(own.labels), list(own.values), own_types))
-        types.append(own_types)
-        numbers.extend(own.values.values())
+def _entity_record(metric_set: MetricSet, object_labels: Mapping[str, str], groups: list[_Own]) -> list[object]:
     return [
         metric_set.key,
         metric_set.type,
@@ -99,5 +116,5 @@ def _entity_record(
         list(metric_set.labels.values()),
         metric_set.collection_start_ns,
         label_pairs(object_labels),
-        groups,
+        [(label_pairs(own.labels), own.metrics, own.types) for own in groups],
     ]

@@ -22,9 +22,9 @@ from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
 
-QUEUE_KBYTES: Final = 16 * 1024  # fetched ahead, all partitions together
-FETCH_BYTES: Final = 4 * 1024 * 1024  # one answer of a broker, compressed; a greater record still passes
-PARTITION_FETCH_BYTES: Final = 512 * 1024
+QUEUE_KBYTES: Final = 4 * 1024  # fetched ahead, all partitions together
+FETCH_BYTES: Final = 1024 * 1024  # one answer of a broker, compressed; a greater record still passes
+PARTITION_FETCH_BYTES: Final = 256 * 1024
 _TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.5
 _LOOK_EVERY_S: Final = 1.0
@@ -97,6 +97,7 @@ class Follower:
                 error=self._error,
                 other_clusters=tuple(sorted(self._other_clusters)),
                 rejected=self._rejected,
+                told_ns=time.time_ns(),
             )
         )
 

@@ -1,11 +1,13 @@
 """Health: whether what is in the store may be taken for the state of now, and if not, why."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from api.moment import State
 from api.times import NS_PER_S, time_text
 
-NO_BATCH = "could not get the latest data batch"
+SILENT_NS: Final = 30 * NS_PER_S  # it tells once a second, and waits for Kafka for some seconds at most
+NO_BATCH: Final = "could not get the latest data batch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class Progress:
     error: str | None = None  # what Kafka does not do; None while it does
     other_clusters: tuple[str, ...] = ()  # whose records are there too, and are not taken
     rejected: int = 0  # records that could not be read
+    told_ns: int | None = None  # when it was so; None: before anything has been told
 
     @property
     def caught_up(self) -> bool:
@@ -38,6 +41,9 @@ def unhealthy(state: State, now_ns: int) -> str | None:
 def not_ready(state: State, progress: Progress, now_ns: int) -> list[str]:
     """Why answers are not what they should be, in the order of what to look at first; nothing if they are."""
     reasons = []
+    if progress.told_ns is not None and now_ns - progress.told_ns > SILENT_NS:
+        silent_s = (now_ns - progress.told_ns) // NS_PER_S
+        reasons.append(f"nothing has been heard for {silent_s} s from the process that follows Kafka: does it hang?")
     if progress.error is not None:
         reasons.append(f"Kafka: {progress.error}")
     if not progress.started:

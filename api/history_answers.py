@@ -72,7 +72,7 @@ class Answers:
             [Point(time_ns, _number(metric, value)) for time_ns, value in rows if value is not None]
             for rows in self._rows(several, metric, statements)
         ]
-        return series_text(found[0]) if isinstance(subjects, Subject) else list_text(found)
+        return series_text(found[0]) if isinstance(subjects, Subject) else "".join(list_text(found))
 
     def aggregated(
         self, subjects: Subject | Sequence[Subject], metric: str, question: Question, functions: Sequence[str]

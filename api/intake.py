@@ -56,6 +56,8 @@ class Intake:
         except EOFError:
             if not self._stopping:
                 log.error("the process that follows Kafka has ended", extra={"status": self._process.exitcode})  # noqa: TRY400 - nothing of ours went wrong
+        finally:  # whatever it was: nothing is taken in any more
+            if not self._stopping:
                 self._failed()
 
 

@@ -59,8 +59,9 @@ def model_routes(store: Store, now_ns: Clock) -> APIRouter:
         namespace: Namespace, pods: str, metric: Metric, question: Annotated[Asked, Depends(asked)]
     ) -> Response:
         """One series a pod, in the order of the question."""
+        now = now_ns()
         keys = [pod_key(namespace, pod) for pod in pods.split(",")]
-        return json_answer(list_text(_series(store, key, metric, question, now_ns()) for key in keys))
+        return await list_answer(list_text(_series(store, key, metric, question, now) for key in keys))
 
     @router.get("/debug/allkeys")
     async def all_keys() -> Response:

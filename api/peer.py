@@ -5,7 +5,7 @@ from typing import Final
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_EXTENSION: Final = "heapster_stream.peer"
+EXTENSION: Final = "heapster_stream.peer"
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -17,10 +17,10 @@ class PeerProtocol(HttpToolsProtocol):
         certificate = self.transport.get_extra_info("peercert") or {}
         names = [value for part in certificate.get("subject", ()) for name, value in part if name == "commonName"]
         if certificate:
-            self.scope["extensions"] = {_EXTENSION: {"common_name": names[-1] if names else ""}}
+            self.scope["extensions"] = {EXTENSION: {"common_name": names[-1] if names else ""}}
 
 
 def common_name(scope: Scope) -> str | None:
     """The common name in the peer's verified certificate, empty if it has none; None: there is no certificate."""
-    peer = (scope.get("extensions") or {}).get(_EXTENSION)
+    peer = (scope.get("extensions") or {}).get(EXTENSION)
     return None if peer is None else peer["common_name"]

@@ -24,9 +24,13 @@ class Reading:
     """One metric set in one window."""
 
     row: "Row"  # what it is in; all that a node says in one window is in the same
-    entity: Entity
-    first: int  # of its numbers among those of the row
+    at: int  # its position in the row's shape
     numbers: Numbers
+
+    @property
+    def entity(self) -> Entity:
+        """Which it is of."""
+        return self.row.shape.entities[self.at]
 
     @property
     def window_end_ns(self) -> int:
@@ -40,24 +44,20 @@ class Reading:
 
     def value(self, metric: str, labels: Labels = ()) -> Number | None:
         """The value of a metric with exactly these labels of its own; None if there is none."""
-        found = self.entity.find(metric, labels)
-        return None if found is None else self.numbers.at(self.first + found[0], found[1])
+        found = self.row.shape.place(self.at, metric, labels)
+        return None if found is None else self.numbers.at(*found)
 
     def labeled(self) -> Iterator[LabeledValues]:
         """All values; first those without labels of their own."""
-        position = self.first
-        for group in self.entity.groups:
-            values = {}
-            for metric, type_ in zip(group.metrics, group.types, strict=True):
-                values[metric] = self.numbers.at(position, type_)
-                position += 1
+        for group, places in self.row.shape.places(self.at):
+            each = zip(group.metrics, places, group.types, strict=True)
+            values = {metric: self.numbers.at(place, type_) for metric, place, type_ in each}
             yield LabeledValues(dict(group.labels), values)
 
     def below(self) -> "Iterator[Reading]":
         """What is in it, in the same window."""
-        shape = self.row.shape
-        for at in shape.below(self.key):
-            yield Reading(self.row, shape.entities[at], shape.firsts[at], self.numbers)
+        for at in self.row.shape.below(self.key):
+            yield Reading(self.row, at, self.numbers)
 
     def values(self) -> dict[str, Number]:
         """Those without labels of their own, by metric name."""
@@ -81,10 +81,8 @@ class Row:
         at = self.shape.position(key)
         if at is None:
             return None
-        found = self.shape.entities[at].find(metric, labels)
-        if found is None:
-            return None
-        return Numbers(self.shape, self.block).at(self.shape.firsts[at] + found[0], found[1])
+        found = self.shape.place(at, metric, labels)
+        return None if found is None else Numbers(self.shape, self.block).at(*found)
 
     def answered(self, key: str) -> bool:
         """Whether the entity says more than how its scrape went."""
@@ -99,4 +97,4 @@ class Row:
         """The metric sets at these positions of its shape."""
         numbers = Numbers(self.shape, self.block)
         for at in positions:
-            yield Reading(self, self.shape.entities[at], self.shape.firsts[at], numbers)
+            yield Reading(self, at, numbers)

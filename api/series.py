@@ -45,9 +45,10 @@ def series_text(points: Sequence[Point]) -> str:
     return f'{{\n  "metrics": [\n{metrics}\n  ],\n  "latestTimestamp": "{latest}"\n }}'
 
 
-def list_text(series: Iterable[Sequence[Point]]) -> str:
-    """Several series, compact."""
-    return f'{{"items":[{",".join(_compact(points) for points in series)}]}}\n'
+def list_text(series: Iterable[Sequence[Point]]) -> Iterator[str]:
+    """Several series, compact, in pieces."""
+    items = (_compact(points) for points in series)
+    return enclosed(items, begin='{"items":[', comma=",", end="]}\n", empty='{"items":[]}\n')
 
 
 def names_text(names: Iterable[str | None]) -> Iterator[str]:

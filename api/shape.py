@@ -1,14 +1,18 @@
 """Shape: what the series of one batch are, kept once as long as nothing but their numbers changes."""
 
 import sys
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final, TypeAlias
 
+import cramjam
 import orjson
 
+from api.layout import Layout
 from schemas.catalogue import POD, EntityType
 from schemas.keys import pod_name
 
@@ -25,7 +29,7 @@ class Group:
 
     labels: Labels
     metrics: tuple[str, ...]
-    types: str  # a letter a number: q for an int, d for a float
+    types: str  # a letter a number
     at: Mapping[str, int] = field(compare=False, repr=False)  # by metric: its place among these
 
 
@@ -50,33 +54,27 @@ class Entity:
         """The value of one label, empty if there is none."""
         return self.label_values[self.label_names.index(name)] if name in self.label_names else ""
 
-    def find(self, metric: str, labels: Labels = ()) -> tuple[int, str] | None:
-        """Where the number of that metric with exactly those labels is, and its type; None if there is none."""
-        before = 0
-        for group in self.groups:
+    def find(self, metric: str, labels: Labels = ()) -> tuple[int, int] | None:
+        """Which of its groups has that metric with exactly those labels, and where; None if there is none."""
+        for number, group in enumerate(self.groups):
             if group.labels == labels and metric in group.at:
-                at = group.at[metric]
-                return before + at, group.types[at]
-            before += len(group.metrics)
+                return number, group.at[metric]
         return None
 
 
 class Shape:
     """The entities of a batch in the order of their keys, and where each one's numbers are."""
 
-    __slots__ = ("digest", "entities", "firsts", "keys", "numbers", "pods")
+    __slots__ = ("_groups", "digest", "entities", "keys", "layout", "pods")
 
     def __init__(self, digest: bytes, entities: Iterable[Entity]) -> None:
         """Entities in the order of their keys."""
         self.digest = digest
         self.entities = tuple(entities)
         self.keys = tuple(entity.key for entity in self.entities)
-        self.numbers = 0
-        firsts: list[int] = []
-        for entity in self.entities:
-            firsts.append(self.numbers)
-            self.numbers += sum(len(group.metrics) for group in entity.groups)
-        self.firsts = tuple(firsts)
+        groups = [group for entity in self.entities for group in entity.groups]
+        self.layout = Layout((group.metrics, group.types) for group in groups)
+        self._groups = array("I", accumulate((len(entity.groups) for entity in self.entities), initial=0))
         pods = [at for at, entity in enumerate(self.entities) if entity.type == POD]
         self.pods = tuple(sorted(pods, key=lambda at: pod_name(self.keys[at])))  # by namespace and name
 
@@ -84,6 +82,20 @@ class Shape:
         """Where the entity of that key is."""
         at = bisect_left(self.keys, key)
         return at if at < len(self.keys) and self.keys[at] == key else None
+
+    def places(self, at: int) -> Iterator[tuple[Group, range]]:
+        """The groups of the entity at that position, and where each one's numbers are."""
+        for number, group in enumerate(self.entities[at].groups, self._groups[at]):
+            yield group, self.layout.places(number, len(group.metrics))
+
+    def place(self, at: int, metric: str, labels: Labels) -> tuple[int, str] | None:
+        """Where the number is of a metric of the entity at that position, and its type; None if there is none."""
+        found = self.entities[at].find(metric, labels)
+        if found is None:
+            return None
+        number, index = found
+        group = self.entities[at].groups[number]
+        return self.layout.places(self._groups[at] + number, len(group.metrics))[index], group.types[index]
 
     def below(self, key: str) -> range:
         """Where the entities are whose keys begin with `key` and a slash: what is in a node, namespace or pod."""
@@ -100,7 +112,7 @@ def read_shape(digest: bytes, record: bytes, like: Shape | None) -> Shape:
     """The shape in a record; what is equal in `like`, an earlier one of the same source, is used again."""
     known = {} if like is None else dict(zip(like.keys, like.entities, strict=True))
     entities = []
-    for fields in orjson.loads(record):
+    for fields in orjson.loads(bytes(cramjam.lz4.decompress_block(record))):
         entity = _entity(*fields)
         same = known.get(entity.key)
         entities.append(same if same is not None and same == entity else entity)

@@ -13,6 +13,7 @@ _OTHER: Final = "other"
 
 requests: Final = Counter("http_requests_total", "Requests that were answered.", ["handler", "method", "code"])
 duration: Final = Summary("http_request_duration_microseconds", "How long answers took.", ["handler"])
+request_bytes: Final = Summary("http_request_size_bytes", "Bytes of the questions, but for spaces.", ["handler"])
 response_bytes: Final = Summary("http_response_size_bytes", "Bytes of the answers, as sent.", ["handler"])
 taken_at: Final = Gauge("heapster_exporter_last_time_seconds", "When a batch was taken in last.", ["exporter"])
 taking: Final = Summary("heapster_exporter_duration_milliseconds", "How long taking one in took.", ["exporter"])
@@ -40,6 +41,18 @@ def taken(now_ns: int, *, wanted: bool, took_ns: int) -> None:
     taking.labels(SINK).observe(took_ns / 1e6)
     if not wanted:
         not_wanted.inc()
+
+
+def request_size(scope: Scope) -> int:
+    """Bytes of a request, as Heapster's library added them up: address, method, protocol, headers and body."""
+    length = len(scope["method"]) + len(f"HTTP/{scope['http_version']}") + len(scope["raw_path"])
+    if scope["query_string"]:
+        length += len("?") + len(scope["query_string"])
+    for name, value in scope["headers"]:
+        length += len(name) + len(value)
+        if name == b"content-length":
+            length += int(value)
+    return length
 
 
 class Counted:
@@ -72,6 +85,7 @@ class Counted:
             method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST"} else _OTHER
             requests.labels(handler, method, str(status)).inc()
             duration.labels(handler).observe(1e6 * (time.perf_counter() - began_s))
+            request_bytes.labels(handler).observe(request_size(scope))
             response_bytes.labels(handler).observe(sent)
 
     def _handler(self, path: str) -> str:

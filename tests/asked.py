@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 
-from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
+from starlette.types import ASGIApp
 
 
 class Asked:
     """Asks one application, and follows no redirect."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._client = AsyncClient(transport=ASGITransport(app), base_url="http://testserver")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Response:

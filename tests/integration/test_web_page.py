@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import pytest
 import uvicorn
+from confluent_kafka import Producer
 from playwright.sync_api import Browser, expect
 
 from api.access import ByToken
@@ -23,7 +24,10 @@ from api.columns import pack
 from api.health import Progress
 from api.status import Served
 from api.store import Store
-from schemas.metric_batch import MetricBatch
+from runtime.kafka import KafkaSettings
+from runtime.topics import ensure_topics
+from schemas.metric_batch import MetricBatch, encode_batch
+from schemas.topics import topics
 from simulator.cluster import Shape
 from simulator.server import SimulatedCluster
 from stack.kafka import Kafka
@@ -417,3 +421,52 @@ def test_axes_have_round_ticks(small: str, browser: Browser) -> None:
         tab.open()
         call = "(cases) => import('/web/scale.js').then(({ stepFor }) => cases.map((each) => stepFor(...each)))"
         assert tab.page.evaluate(call, [list(asked_for) for asked_for, _ in cases]) == [step for _, step in cases]
+
+
+def test_a_partition_that_is_behind_is_told_until_it_has_been_read(
+    kafka: Kafka, topic_suffix: str, service: Callable[..., Process], browser: Browser
+) -> None:
+    """Records of a transaction that nobody ends: they are there, and no consumer gets past them."""
+    (port,), prefix = own_ports(1), f"{topic_suffix.strip('-')}-"
+    url, topic = f"http://127.0.0.1:{port}", topics(prefix).derived_metrics.name
+    ensure_topics(KafkaSettings(kafka.bootstrap, prefix=prefix), [topics(prefix).derived_metrics])
+    sent = Producer({"bootstrap.servers": kafka.bootstrap})
+    stuck = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": prefix})
+    produce(sent, topic, batch(node("n1", memory_usage=1)), partition=0)
+    stuck.init_transactions()
+    stuck.begin_transaction()
+    produce(stuck, topic, batch(node("n2", memory_usage=1)), partition=1)
+    service("api", f"--kafka-brokers={kafka.bootstrap}", f"--topic-prefix={prefix}", f"--heapster-port={port}")
+
+    told = "catching up: 1 records behind, in partitions 1"
+    wait_until(lambda: told in not_ready(url), "partition 1 is said to be behind")
+    assert not_ready(url) == [told]
+    assert asked(f"{url}/api/v1/status")["partitions_behind"] == [1]
+    assert asked(f"{url}/api/v1/model/nodes") == ["n1"]
+    with visit(browser, url) as tab:
+        tab.open()
+        banner = tab.page.locator("#banner")
+        expect(banner).to_contain_text(told)
+        stuck.commit_transaction()
+        produce(sent, topic, batch(node("n3", memory_usage=1)), partition=1)  # past the mark that ends a transaction
+        wait_until(lambda: not_ready(url) == [], "everything has been read")
+        expect(banner).to_be_empty()
+    assert asked(f"{url}/api/v1/model/nodes") == ["n1", "n2", "n3"]
+
+
+def produce(producer: Producer, topic: str, made: MetricBatch, *, partition: int) -> None:
+    """With a window that ends now."""
+    value = encode_batch(replace(made, window_end_ns=time.time_ns() // S * S))
+    producer.produce(topic, key=made.key, value=value, partition=partition)
+    producer.flush()
+
+
+def not_ready(url: str) -> list[str]:
+    """What /readyz says against it; nothing if it is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=30):
+            return []
+    except urllib.error.HTTPError as error:
+        return error.read().decode().splitlines()
+    except (urllib.error.URLError, ConnectionError) as error:
+        return [str(error)]

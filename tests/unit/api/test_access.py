@@ -13,11 +13,15 @@ import pytest
 import trustme
 import uvicorn
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
-from api.access import OPEN, Access, ByToken
+from api.access import OPEN, Access, ByCertificate, ByToken
 from api.app import Choices, application
 from api.config import Security
-from api.peer import PeerProtocol
+from api.history import History, HistoryConfig
+from api.page import page_routes
+from api.peer import EXTENSION, PeerProtocol
 from api.status import Served
 from api.store import Store
 from runtime.errors import ConfigError
@@ -27,8 +31,11 @@ TOKEN = "correct-horse-battery-staple"
 NOW_NS = 1_700_000_000_000_000_000
 
 
+HISTORY = History(HistoryConfig.parse("influxdb:http://127.0.0.1:9", "default"))  # nothing answers there
+
+
 def app_with(access: Access | None) -> FastAPI:
-    return application(Store(), Served(), lambda: NOW_NS, Choices(access=access))
+    return application(Store(), Served(), lambda: NOW_NS, Choices(access=access, history=HISTORY))
 
 
 def paths(app: FastAPI) -> list[str]:
@@ -43,7 +50,8 @@ def paths(app: FastAPI) -> list[str]:
 def all_paths(app: FastAPI) -> list[str]:
     documented = list(app.openapi()["paths"])
     of_its_own = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/static-offline-docs/swagger-ui.css"]
-    return [*documented, *of_its_own, "/", "/no/such/path"]
+    of_the_page = [route.path for route in page_routes(Store(), lambda: NOW_NS).routes if isinstance(route, APIRoute)]
+    return [*documented, *of_its_own, *of_the_page, "/", "/no/such/path"]
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +80,9 @@ def test_the_page_of_the_routes_loads_nothing_from_other_hosts() -> None:
 
 
 def test_there_are_routes_to_guard() -> None:
-    assert len(GUARDED) > 40
-    assert {"/openapi.json", "/docs", "/api/v1/metric-export", "/api/v1/status"} < set(GUARDED)
+    assert len(GUARDED) > 80
+    assert {"/openapi.json", "/docs", "/api/v1/metric-export", "/api/v1/status", "/page/pods"} < set(GUARDED)
+    assert {"/api/v1/historical/nodes", "/apis/metrics/v1alpha1/pods", "/metrics"} < set(GUARDED)
 
 
 @pytest.mark.parametrize("path", GUARDED)
@@ -86,6 +95,22 @@ def test_no_route_answers_without_the_token(guarded: Asked, path: str) -> None:
         assert guarded.get(path, headers={"Authorization": wrong}).status_code == 401, wrong
     assert guarded.get(f"{path.rstrip('/')}/").status_code == 401
     assert guarded.get(path, headers={"Authorization": f"bearer  {TOKEN} "}).status_code not in {401, 403}
+
+
+@pytest.mark.parametrize("path", [*GUARDED, "/", "/web/app.js"])
+def test_no_route_answers_without_a_certificate_of_those_who_may(path: str) -> None:
+    """As the server tells of a verified certificate; real ones are below."""
+    app = app_with(ByCertificate(frozenset({"alice"})))
+
+    def status(extensions: dict[str, dict[str, str]] | None) -> int:
+        async def as_the_server(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "extensions": extensions}, receive, send)
+
+        return Asked(as_the_server).get(path, headers={"Authorization": f"Bearer {TOKEN}"}).status_code
+
+    assert status(None) == 401
+    assert [status({EXTENSION: {"common_name": name}}) for name in ("eve", "")] == [403, 403]
+    assert status({EXTENSION: {"common_name": "alice"}}) not in {401, 403}
 
 
 @pytest.mark.parametrize("path", sorted(OPEN))

@@ -22,6 +22,7 @@ from tests.unit.api.test_store import NOW, node
 
 NODES = 5 * AT_ONCE
 METRICS = {"cpu/usage_rate": 1, "memory/working_set": 1, "cpu/request": 0, "memory/usage": 1}
+ALL_PODS = ",".join(f"web-{number:03}" for number in range(NODES))
 OF_NODES, OF_PODS = "/apis/metrics.k8s.io/v1beta1/nodes", "/apis/metrics.k8s.io/v1beta1/pods"
 
 
@@ -53,7 +54,9 @@ async def steps_between(app: FastAPI, path: str, *, accepted: bytes = b"") -> tu
     scope = {
         "type": "http",
         "method": "GET",
+        "http_version": "1.1",
         "path": path,
+        "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": [(b"accept-encoding", accepted)],
     }
@@ -93,6 +96,7 @@ async def steps_between(app: FastAPI, path: str, *, accepted: bytes = b"") -> tu
         ("/api/v1/model/namespaces/default/pods", b'"web-', NODES),
         ("/api/v1/model/debug/allkeys", b'"n', 3 * NODES),
         ("/api/v1/metric-export", b'"metrics"', 3 * NODES),
+        (f"/api/v1/model/namespaces/default/pod-list/{ALL_PODS}/metrics/memory/usage", b'"metrics"', NODES),
     ],
 )
 def test_a_long_list_is_sent_a_few_entities_at_a_time_and_makes_way_for_others(

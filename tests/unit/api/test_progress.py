@@ -58,6 +58,11 @@ def test_reasons_come_in_the_order_of_what_to_look_at_first() -> None:
         "catching up: 7 records behind, in partitions 1",
         "no news: the newest window ended at 2023-11-14T22:10:00Z, 200 s ago",
     ]
+    hanging = Progress(started=True, told_ns=NOW - 31 * S)
+    assert not_ready(state(NOW), hanging, NOW) == [
+        "nothing has been heard for 31 s from the process that follows Kafka: does it hang?"
+    ]
+    assert not_ready(state(NOW), Progress(started=True, told_ns=NOW - 30 * S), NOW) == []
     other = Progress(started=True, other_clusters=("prod",))
     assert not_ready(state(None), other, NOW) == [
         "no window of this cluster has arrived yet, only of prod: is --cluster-name right?"

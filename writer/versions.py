@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from schemas.catalogue import CLUSTER, NAMESPACE
+from schemas.catalogue import CLUSTER, NAMESPACE, WORKLOAD
 from schemas.metric_batch import MetricBatch, Version
 
 MAX_GROUP_WINDOWS: Final = 100_000  # versions remembered, about 200 bytes each
+_GROUPS: Final = frozenset({CLUSTER, NAMESPACE, WORKLOAD})  # a batch of one has one metric set
 
 
 class NewestVersions:
@@ -22,7 +23,7 @@ class NewestVersions:
 
     def is_stale(self, batch: MetricBatch) -> bool:
         """Whether a greater version of this batch has been seen; if not, this one is remembered."""
-        if not any(metric_set.type in {CLUSTER, NAMESPACE} for metric_set in batch.sets):
+        if len(batch.sets) != 1 or batch.sets[0].type not in _GROUPS:
             return False
         window = self._windows.setdefault(batch.window_end_ns, {})
         seen = window.get(batch.key)

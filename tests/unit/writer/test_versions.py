@@ -28,6 +28,12 @@ def batch(
         pytest.param(batch((2, 10)), batch((1, 1), window=120), False, id="another window"),
         pytest.param(batch((2, 10)), batch((1, 1), entity="namespace:a", kind="ns"), False, id="another group"),
         pytest.param(
+            batch((2, 10), entity="workload:a/Deployment/w", kind="workload"),
+            batch((1, 90), entity="workload:a/Deployment/w", kind="workload"),
+            True,
+            id="a workload's",
+        ),
+        pytest.param(
             batch((1, 10), entity="n1", kind="node"),
             batch((1, 9), entity="n1", kind="node"),
             False,

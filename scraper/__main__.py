@@ -20,6 +20,7 @@ from runtime.probe import KafkaProbe
 from runtime.stopping import stop_on_signals
 from runtime.topics import wait_for_topics
 from schemas.topics import Topic, topics
+from scraper import open_files
 from scraper.check import findings
 from scraper.check_report import notes_taken, report
 from scraper.config import FLAG, SourceConfig
@@ -94,6 +95,7 @@ def scraper(  # noqa: PLR0913 - a flag each
 
 def run(config: WorkerConfig, health: Health) -> int:
     """Run one worker until it is told to stop; the exit status."""
+    open_files.allow_many()
     stopped = stop_on_signals()
     found = wait_for_topics(config.kafka, (config.topic,), stopped)
     if found is None:

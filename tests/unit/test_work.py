@@ -11,13 +11,17 @@ from types import FrameType
 
 import pytest
 
-from bench import stages
+from bench import cluster, stages
 from bench.stages import PROCESS
 from schemas.node_scrape import ApiPod
+from scraper.deadline import Deadline
+from scraper.kubelet import KubeletClient
 from scraper.objects import ClusterNamespace
 from scraper.record import Outcome, Round
 from scraper.snapshot import Snapshot
-from tests.sources import node
+from simulator.server import SimulatedCluster
+from simulator.world import FixedWorld
+from tests.sources import node, source
 
 
 def calls(work: Callable[[object], object], record: object) -> int:
@@ -59,6 +63,26 @@ def test_calls_of_a_node_with_2632_values(
     work, record = measured[stage]
     counted = calls(work, record)
     assert counted <= most, f"{stage}: {counted} calls"
+
+
+def test_calls_of_asking_a_kubelet() -> None:
+    world = FixedWorld()
+    world.show(summaries={"n1": cluster.document(0, 1_790_000_000)})
+    with SimulatedCluster.fixed(world, addresses={"n1": "127.0.0.1"}) as served:
+        config = source("http://127.0.0.1:9", f"&kubeletPort={served.kubelet_port}")
+        kubelets = KubeletClient(config.login, config.kubelets)
+        counted = calls(lambda asked: kubelets.fetch(asked, Deadline(60)), node("127.0.0.1", None))  # type: ignore[arg-type]
+    assert counted <= 1_420, f"{counted} calls"
+
+
+def test_calls_of_putting_a_record_together() -> None:
+    seen = cluster.snapshot(1)
+    this = Round(cluster="default", resolution_ns=1, window_end_ns=1, snapshot=seen)
+    [here] = seen.nodes.values()
+    listed = frozenset((pod.namespace, pod.name) for pod in seen.pods.of_node[here.name])
+    outcome = Outcome(finished_at_ns=1, duration_ns=1, document=b"{}", pods=listed)
+    counted = calls(lambda _: this.record(here, outcome), None)
+    assert counted <= 630, f"{counted} calls"
 
 
 def test_a_record_is_no_more_work_where_its_namespaces_and_workloads_run_on_many_nodes() -> None:

@@ -9,7 +9,7 @@ import click
 _PREFIX: Final = "HEAPSTER_"
 _NEAR: Final = 0.85  # so alike two names are by a slip of the finger only
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 CONTEXT: Final[dict[str, Any]] = {
     "help_option_names": ["-h", "--help"],
@@ -20,7 +20,7 @@ CONTEXT: Final[dict[str, Any]] = {
 """Settings of every command."""
 
 
-def flag(name: str, *names: str, **settings: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401 - click's own
+def flag(name: str, *names: str, **settings: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - click's own
     """An option `--name` that is also read from `HEAPSTER_NAME`."""
     variable = _PREFIX + name.removeprefix("--").upper().replace("-", "_")
     return click.option(name, *names, envvar=variable, show_envvar=True, **settings)

@@ -1,23 +1,20 @@
 """Flags that several services have: one name, default and help each."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any, Final, TypeVar, cast
+from typing import Final, cast
 
 import click
 
-from runtime.flags.option import flag
+from runtime.flags.option import Command, flag
 from runtime.flags.types import Brokers, Lines, Prefix, Whole
 from runtime.kafka import KafkaSettings
 from runtime.kafka_properties import FLAG, kafka_properties
 from runtime.logs import DEFAULT_LEVEL, LOG_FORMS, LogForm, LogSettings
 from schemas.topics import DEFAULT_PARTITIONS
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
-
-def kafka_flags(command: _Command) -> _Command:
+def kafka_flags(command: Command) -> Command:
     """Kafka's flags, handed to the command together as `kafka: KafkaSettings`."""
 
     @_kafka_brokers
@@ -29,10 +26,10 @@ def kafka_flags(command: _Command) -> _Command:
         kafka.check()
         return command(kafka=kafka, **others)
 
-    return cast("_Command", given)
+    return cast("Command", given)
 
 
-def topic_flags(command: _Command) -> _Command:
+def topic_flags(command: Command) -> Command:
     """`--partitions` and `--replication-factor`, added to `kafka`: below `kafka_flags`."""
 
     @_partitions
@@ -42,7 +39,7 @@ def topic_flags(command: _Command) -> _Command:
         topics = replace(kafka, partitions=partitions, replication_factor=replication_factor or -1)
         return command(kafka=topics, **others)
 
-    return cast("_Command", given)
+    return cast("Command", given)
 
 
 _kafka_brokers: Final = flag(
@@ -76,7 +73,7 @@ _replication_factor: Final = flag(
 )
 
 
-def log_flags(command: _Command) -> _Command:
+def log_flags(command: Command) -> Command:
     """`--log-level` and `--log-format`, handed to the command together as `logs: LogSettings`."""
 
     @_log_level
@@ -85,7 +82,7 @@ def log_flags(command: _Command) -> _Command:
     def given(*, log_level: str, log_format: LogForm | None, **others: object) -> object:
         return command(logs=LogSettings(log_level, log_format), **others)
 
-    return cast("_Command", given)
+    return cast("Command", given)
 
 
 _log_format: Final = flag(
@@ -102,7 +99,7 @@ _log_level: Final = flag(
 )
 
 
-def metrics_flags(command: _Command) -> _Command:
+def metrics_flags(command: Command) -> Command:
     """`--metrics-port` and `--metrics-ip`: where a service's figures about itself are served."""
     return metrics_ip(_metrics_port(command))
 
@@ -118,7 +115,7 @@ metrics_ip: Final = flag(
 )
 
 
-def label_flags(command: _Command) -> _Command:
+def label_flags(command: Command) -> Command:
     """`--label-separator`, `--store-label` and `--ignore-label`: what becomes of Kubernetes labels."""
     for decorate in (_ignore_label, _store_label, _label_separator):
         command = decorate(command)

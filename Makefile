@@ -21,7 +21,8 @@ help: ## what there is
 
 setup: $(UV)/bin/uv ## the virtual environment in .venv, with locked dependencies
 	@# its own path: by that of a pyenv shim uv does not know the environment again, and makes it anew each time
-	@$(UV)/bin/uv sync --frozen --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	@# compiled at once: else all that start first, as the services of a demo, compile the same packages side by side
+	@$(UV)/bin/uv sync --frozen --quiet --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 
 $(UV)/bin/uv:
 	@stack/requirements.sh python

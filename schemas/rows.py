@@ -53,7 +53,7 @@ class ReadSets(Sequence[MetricSet]):
 
     def __len__(self) -> int:
         """How many sets; labeled values are part of one."""
-        return sum(row.type is not None for row in self.columns.rows)
+        return len([row for row in self.columns.rows if row.type is not None])
 
     @overload
     def __getitem__(self, at: int) -> MetricSet: ...

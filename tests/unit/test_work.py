@@ -22,6 +22,9 @@ from scraper.snapshot import Snapshot
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 from tests.sources import node, source
+from writer.hand import Hand, Record
+from writer.points import Schema, render
+from writer.versions import NewestVersions
 
 
 def calls(work: Callable[[object], object], record: object) -> int:
@@ -109,3 +112,19 @@ def record_memory_bytes(nodes: int) -> int:
     tracemalloc.stop()
     assert [each.nodes for each in (*record.namespaces, *record.workloads)] == [nodes, nodes]
     return peak_bytes
+
+
+def test_calls_of_a_writer_from_a_record_to_its_lines(
+    measured: dict[str, tuple[Callable[[object], object], object]],
+) -> None:
+    """No more than decoding and rendering: nobody has the metric sets made."""
+    _, data = measured["writer: decode a batch"]
+    assert isinstance(data, bytes)
+    record = Record(topic="derived-metrics", partition=0, offset=0, key=None, value=data, time_ms=None)
+
+    def take(record: object) -> None:
+        assert isinstance(record, Record)
+        Hand(lambda batch: render(batch, Schema()), NewestVersions()).add(record)
+
+    counted = calls(take, record)
+    assert counted <= 1_830, f"{counted} calls"

@@ -66,6 +66,11 @@ def guarded(token_file: Path) -> Asked:
     return Asked(app_with(ByToken(token_file)))
 
 
+@pytest.fixture(scope="module")
+def for_alice() -> FastAPI:
+    return app_with(ByCertificate(frozenset({"alice"})))
+
+
 OPEN_TO_ALL = app_with(None)
 GUARDED = sorted(set(paths(OPEN_TO_ALL)) - OPEN - {"/"})
 
@@ -98,13 +103,12 @@ def test_no_route_answers_without_the_token(guarded: Asked, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [*GUARDED, "/", "/web/app.js"])
-def test_no_route_answers_without_a_certificate_of_those_who_may(path: str) -> None:
+def test_no_route_answers_without_a_certificate_of_those_who_may(for_alice: FastAPI, path: str) -> None:
     """As the server tells of a verified certificate; real ones are below."""
-    app = app_with(ByCertificate(frozenset({"alice"})))
 
     def status(extensions: dict[str, dict[str, str]] | None) -> int:
         async def as_the_server(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "extensions": extensions}, receive, send)
+            await for_alice({**scope, "extensions": extensions}, receive, send)
 
         return Asked(as_the_server).get(path, headers={"Authorization": f"Bearer {TOKEN}"}).status_code
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import Iterable
+from functools import cache
 
 import pytest
 from fastapi import FastAPI
@@ -37,6 +38,7 @@ def test_pieces_make_the_list_and_none_is_of_more_than_was_asked_for(items: list
     assert len(groups) == -(-len(pieces) // at_once)
 
 
+@cache
 def large() -> FastAPI:
     """Of a cluster with many nodes of a pod each."""
     store = Store()

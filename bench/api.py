@@ -11,11 +11,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import quantiles
@@ -24,22 +23,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import click
-from confluent_kafka import Producer
 
 from bench.queries import ask
-from processor.group import group_batch
-from processor.labels import LabelRules
-from processor.node import derive
-from processor.step import node_batch, node_sample
-from runtime.kafka import KafkaSettings, producer_settings
-from runtime.topics import ensure_topics
-from schemas.group_sum import GroupSum
-from schemas.metric_batch import MetricBatch, decode_batch, encode_batch
-from schemas.node_sample import NodeSample
-from schemas.node_scrape import NodeScrape
-from schemas.topics import topics
-from scraper.objects import namespace_of, node_of, pod_of
-from scraper.record import Outcome, Round
+from bench.windows import RESOLUTION_NS, Windows
+from runtime.kafka import KafkaSettings
 from scraper.snapshot import Snapshot
 from simulator.cluster import Cluster, Shape
 from simulator.objects import Endpoint
@@ -47,11 +34,9 @@ from stack.kafka import Kafka
 from stack.ports import LOOPBACK, own_ports
 from stack.process import Process
 
-RESOLUTION_NS: Final = 60_000_000_000
 _WINDOWS: Final = 15
 _MADE: Final = 2  # the second one has rates; the others repeat it
 _NS_PER_S: Final = 1_000_000_000
-_NS_PER_MS: Final = 1_000_000
 _LOOK_EVERY_S: Final = 0.5
 _READY_WITHIN_S: Final = 600
 _ASKERS: Final = 2  # processes that ask
@@ -115,87 +100,6 @@ def measure(kafka: Kafka, folder: Path, shape: Shape, load: Load) -> None:
     finally:
         service.stop()
         click.echo(service.log_tail(5), err=True)
-
-
-class Windows:
-    """Makes the batches of one window after another, and sends them."""
-
-    def __init__(self, kafka: KafkaSettings, cluster: Cluster) -> None:
-        """Nothing is made yet."""
-        self._topic = topics().derived_metrics
-        ensure_topics(kafka, [self._topic])
-        self._producer = Producer(producer_settings(kafka, "bench"))
-        self._cluster = cluster
-        self.seen = snapshot(cluster, time.time_ns() // _NS_PER_S)
-        self._samples: dict[str, NodeSample] = {}
-        self._made: list[tuple[str, bytes, int]] = []
-
-    def make(self, window_end_ns: int) -> None:
-        """Every node's batch and every group's, with rates since the window before."""
-        self._made.clear()
-        totals: defaultdict[str, list[GroupSum]] = defaultdict(list)
-        for number, scrape in enumerate(self._scrapes(window_end_ns)):
-            result = derive(scrape, self._samples.get(scrape.node), LabelRules())
-            self._samples[scrape.node] = node_sample(scrape, result, 0)
-            self._keep(node_batch(scrape, result.sets, 0))
-            for each in result.contributions:
-                totals[each.group].append(
-                    GroupSum(
-                        cluster=scrape.cluster,
-                        group=each.group,
-                        window_end_ns=window_end_ns,
-                        resolution_ns=RESOLUTION_NS,
-                        source_partition=number,
-                        source_offset=0,
-                        sums=each.sums,
-                        nodes=1,
-                        nodes_expected=each.nodes_expected,
-                        namespace_id=each.namespace_id,
-                    )
-                )
-        for group in totals.values():
-            self._keep(group_batch(group))
-
-    def again(self, window_end_ns: int) -> None:
-        """The same batches once more, for another window: cheaper to make, and as large as new ones."""
-        self._made = [
-            (key, encode_batch(replace(decode_batch(value), window_end_ns=window_end_ns)), window_end_ns // _NS_PER_MS)
-            for key, value, _ in self._made
-        ]
-
-    def send(self) -> None:
-        """What has been made, as fast as it goes."""
-        for key, value, time_ms in self._made:
-            self._producer.produce(self._topic.name, key=key, value=value, timestamp=time_ms)
-            self._producer.poll(0)
-        self._producer.flush()
-
-    def _scrapes(self, window_end_ns: int) -> Iterator[NodeScrape]:
-        """As a scraper puts them together."""
-        at_s = window_end_ns // _NS_PER_S + 5
-        of = Round(cluster="default", resolution_ns=RESOLUTION_NS, window_end_ns=window_end_ns, snapshot=self.seen)
-        for node in self.seen.nodes.values():
-            outcome = Outcome(
-                document=self._cluster.summary(node.name, at_s),
-                pods=frozenset((pod.namespace, pod.name) for pod in self.seen.pods.of_node[node.name]),
-                finished_at_ns=at_s * _NS_PER_S,
-                duration_ns=5_000_000,
-                clock_offset_ns=0,
-            )
-            yield of.record(node, outcome)
-
-    def _keep(self, batch: MetricBatch) -> None:
-        self._made.append((batch.key, encode_batch(batch), batch.window_end_ns // _NS_PER_MS))
-
-
-def snapshot(cluster: Cluster, at_s: int) -> Snapshot:
-    """The cluster as a scraper sees it."""
-    served = cluster.objects(at_s)
-    return Snapshot.of(
-        [node_of(each, "") for each in served["nodes"]],
-        [pod_of(each) for each in served["pods"]],
-        [namespace_of(each) for each in served["namespaces"]],
-    )
 
 
 def caught_up(port: int) -> float:

@@ -452,6 +452,8 @@ def test_a_partition_that_is_behind_is_told_until_it_has_been_read(
         wait_until(lambda: not_ready(url) == [], "everything has been read")
         expect(banner).to_be_empty()
     assert asked(f"{url}/api/v1/model/nodes") == ["n1", "n2", "n3"]
+    for each in (sent, stuck):
+        each.close()
 
 
 def produce(producer: Producer, topic: str, made: MetricBatch, *, partition: int) -> None:

@@ -27,7 +27,7 @@ def _build(folder: Path) -> None:
 
 
 def settings(folder: Path, port: int, backup_port: int, *, auth: bool) -> str:
-    """The server's configuration file: no limits, no reports to its makers."""
+    """The server's configuration file: no limits, no reports to its makers; its cache as docs/sizing.md has it."""
     return f"""reporting-disabled = true
 bind-address = "{LOOPBACK}:{backup_port}"
 [meta]
@@ -37,6 +37,7 @@ bind-address = "{LOOPBACK}:{backup_port}"
   wal-dir = "{folder}/wal"
   max-series-per-database = 0
   max-values-per-tag = 0
+  cache-snapshot-memory-size = "256m"
   query-log-enabled = false
 [http]
   bind-address = "{LOOPBACK}:{port}"

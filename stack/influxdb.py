@@ -27,7 +27,7 @@ def _build(folder: Path) -> None:
 
 
 def settings(folder: Path, port: int, backup_port: int, *, auth: bool) -> str:
-    """The server's configuration file: no limits, no reports to its makers; its cache as docs/sizing.md has it."""
+    """The server's configuration file: no limits, no reports; index and cache as in docs/sizing.md."""
     return f"""reporting-disabled = true
 bind-address = "{LOOPBACK}:{backup_port}"
 [meta]
@@ -35,6 +35,7 @@ bind-address = "{LOOPBACK}:{backup_port}"
 [data]
   dir = "{folder}/data"
   wal-dir = "{folder}/wal"
+  index-version = "tsi1"
   max-series-per-database = 0
   max-values-per-tag = 0
   cache-snapshot-memory-size = "256m"

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import urllib3
 from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.rest import ApiException
+from influxdb_client.service.dbr_ps_service import DBRPsService
 from influxdb_client.service.write_service import WriteService
 from isal import isal_zlib
 
@@ -68,7 +69,7 @@ class Influx:
                 # a user or token that may write and nothing else is good practice: writing tells whether all is there
                 if str(error) != self._told:
                     log.warning(
-                        "not allowed to create the database or see its retention: taken as it is",
+                        "not allowed to create the database, or to see its retention or mapping: taken as it is",
                         extra={"sink": self.name, "error": str(error)},
                     )
                 self._told = str(error)
@@ -109,7 +110,8 @@ class Influx:
             prepare_database(target, self._config.retention_ns, self._query)
             return
         try:
-            self._call(lambda: prepare_bucket(target, self._config.retention_ns, self._client.buckets_api()))
+            mappings = DBRPsService(self._client.api_client)
+            self._call(lambda: prepare_bucket(target, self._config.retention_ns, self._client.buckets_api(), mappings))
         except UnauthorizedError as error:  # 2.x says so of a good token too, where it is not allowed a thing
             raise ForbiddenError(str(error)) from error
 

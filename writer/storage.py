@@ -11,7 +11,9 @@ from typing import Any, Final, TypeAlias
 from influxdb_client.client.bucket_api import BucketsApi
 from influxdb_client.domain.bucket import Bucket
 from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
+from influxdb_client.domain.dbrp_create import DBRPCreate
 from influxdb_client.rest import ApiException
+from influxdb_client.service.dbr_ps_service import DBRPsService
 
 from runtime.duration import NS_PER_S, go_duration_ns
 from runtime.errors import UnavailableError
@@ -22,6 +24,8 @@ Query: TypeAlias = Callable[[str], Sequence[dict[str, Any]]]
 
 _HOUR_NS: Final = 3600 * NS_PER_S
 _DAY_NS: Final = 24 * _HOUR_NS
+_MAPPED_OR_NOT_KNOWN: Final = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.NOT_FOUND})
+"""Another writer was faster, or this InfluxDB knows no mappings."""
 
 
 def quoted(name: str) -> str:
@@ -50,18 +54,41 @@ def prepare_database(target: Version1, retention_ns: int | None, query: Query) -
         query(_policy_statement("ALTER", database, retention_ns))
 
 
-def prepare_bucket(target: Version2, retention_ns: int | None, buckets: BucketsApi) -> None:
-    """Create the bucket; give it the wanted retention if it has another.
+def prepare_bucket(target: Version2, retention_ns: int | None, buckets: BucketsApi, mappings: DBRPsService) -> None:
+    """Create the bucket; give it the wanted retention if it has another; have InfluxQL find it.
 
     Raises:
         UnavailableError: there is no such organisation.
     """
     bucket = _bucket(target, buckets)
     if bucket is None:
-        buckets.create_bucket(bucket_name=target.bucket, org=target.org, retention_rules=_rules(retention_ns or 0))
+        bucket = buckets.create_bucket(
+            bucket_name=target.bucket, org=target.org, retention_rules=_rules(retention_ns or 0)
+        )
     elif retention_ns is not None and _bucket_retention_s(bucket) != retention_ns // NS_PER_S:
         bucket.retention_rules = _rules(retention_ns)
         buckets.update_bucket(bucket)
+    _map(target, bucket, mappings)
+
+
+def _map(target: Version2, bucket: Bucket, mappings: DBRPsService) -> None:
+    """Make the bucket `k8s/default` what InfluxQL asks where it names the database `k8s` alone.
+
+    A 2.x answers SELECT for its policy `default` by itself, but SHOW TAG VALUES, as dashboards ask, from the database's
+    default policy only. A bucket without a slash is that already.
+    """
+    database, slash, policy = target.bucket.partition("/")
+    if not slash:
+        return
+    try:
+        if any(each.default for each in mappings.get_dbr_ps(org=target.org, db=database).content or ()):
+            return
+        mappings.post_dbrp(
+            DBRPCreate(org=target.org, bucket_id=bucket.id, database=database, retention_policy=policy, default=True)
+        )
+    except ApiException as error:
+        if error.status not in _MAPPED_OR_NOT_KNOWN:
+            raise
 
 
 def _bucket(target: Version2, buckets: BucketsApi) -> Bucket | None:

@@ -61,7 +61,10 @@ class Server(ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.script: list[Answer] = []  # of writes, in their order
         self.refuses: Callable[[list[str]], Answer | None] = lambda _: None  # asked for every write without a script
-        self.other: dict[tuple[str, str], Answer] = {}  # by method and path
+        self.other: dict[tuple[str, str], Answer] = {  # by method and path
+            ("GET", "/api/v2/dbrps"): (200, '{"content":[]}'),
+            ("POST", "/api/v2/dbrps"): (422, '{"code":"conflict","message":"another DBRP mapping exists"}'),
+        }
         self.released = threading.Event()
         self._lock = threading.Lock()
 

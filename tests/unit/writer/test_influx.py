@@ -199,7 +199,7 @@ def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(
     server.other["GET", "/api/v2/orgs"] = (200, ORGS)
     server.other["POST", "/api/v2/buckets"] = (201, json.dumps(BUCKET | {"retentionRules": []}))
     influx("org=my+org&token=t0k&retention=7d").write(LINES)
-    looked, _, created = (request for request in server.requests if request.path != "/api/v2/write")
+    looked, _, created, _, mapped = (request for request in server.requests if request.path != "/api/v2/write")
     assert looked.query == {"name": "k8s/default", "org": "my org"}
     assert json.loads(created.body) == {
         "name": "k8s/default",
@@ -207,9 +207,49 @@ def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(
         "rp": "0",
         "retentionRules": [{"type": "expire", "everySeconds": 604800, "shardGroupDurationSeconds": 86400}],
     }
+    assert json.loads(mapped.body) == {
+        "org": "my org",
+        "bucketID": "b1",
+        "database": "k8s",
+        "retention_policy": "default",
+        "default": True,
+    }
     (write,) = server.writes
     assert (write.query["org"], write.query["bucket"], write.body) == ("my org", "k8s/default", LINES)
     assert write.headers["Authorization"] == "Token t0k"
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "mapped"),
+    [
+        pytest.param("k8s/default", None, ["k8s"], id="a bucket that nobody has mapped"),
+        pytest.param("k8s/default", False, ["k8s"], id="InfluxDB's own mapping is not the default one"),
+        pytest.param("k8s/default", True, [], id="the database has a default policy"),
+        pytest.param("k8s", None, [], id="a bucket named as the database is its default policy by itself"),
+    ],
+)
+def test_influxql_finds_the_bucket_by_its_database(
+    server: Any, influx: Made, name: str, *, default: bool | None, mapped: list[str]
+) -> None:
+    found = BUCKET | {"name": name, "retentionRules": []}
+    mapping = {
+        "id": "m1",
+        "orgID": "o1",
+        "bucketID": "b1",
+        "database": "k8s",
+        "retention_policy": "default",
+        "default": bool(default),
+        "virtual": True,
+    }
+    server.other["GET", "/api/v2/buckets"] = (200, json.dumps({"buckets": [found]}))
+    server.other["GET", "/api/v2/dbrps"] = (200, json.dumps({"content": [mapping] if default is not None else []}))
+    server.other["POST", "/api/v2/dbrps"] = (201, json.dumps(mapping))
+    influx(f"org=o&token=t&bucket={name}").write(LINES)
+    posted = [
+        json.loads(each.body) for each in server.requests if (each.method, each.path) == ("POST", "/api/v2/dbrps")
+    ]
+    assert [each["database"] for each in posted] == mapped
+    assert len(server.writes) == 1
 
 
 def test_a_token_that_may_only_write_is_enough(server: Any, influx: Made, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import ProxyManager
+from urllib3.util.ssl_ import resolve_cert_reqs
+
+from scraper.tls import TlsFiles, shared_context
 
 _LOOK_EVERY_S: Final = 0.5
 
@@ -110,7 +113,22 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
+    """Has a context that it shares; one through a proxy its own, for urllib3 checks also the proxy by these files."""
+
     response_class = _Response
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
+        super().__init__(*args, **kwargs)
+        verify_mode = resolve_cert_reqs(self.cert_reqs)
+        self._files = TlsFiles(verify_mode, self.ca_certs, self.ca_cert_dir, self.cert_file, self.key_file)
+        if self.proxy is None:  # what urllib3 knows of, it reads into the context again
+            self.ca_certs = self.ca_cert_dir = self.cert_file = self.key_file = None
+
+    def connect(self) -> None:
+        """Also again: a kept connection that was lost is made anew, by the files as they are then."""
+        if self.proxy is None:
+            self.ssl_context = shared_context(self._files)
+        super().connect()
 
 
 class _Pool(HTTPConnectionPool):

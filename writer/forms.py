@@ -36,11 +36,11 @@ def form_of(layout: Layout, labeled: Layout | None, schema: Schema) -> Form | No
     """The form of a set's own values, or of values labeled so; None if names have to be mended or stand in the way."""
     texts = _tag_places(layout, labeled, schema)
     numbers = _number_places(labeled or layout, schema)
-    if not all(map(_is_plain, (*texts, *numbers))):
+    names = {metric: name_of(metric, with_fields=schema.with_fields) for metric in numbers}
+    if not all(map(_is_plain, (*texts, *numbers))) or any(name.problems for name in names.values()):
         return None
     floats = {at for at in numbers.values() if at >= _ints(labeled or layout)}
     lines = by_line(numbers, with_fields=schema.with_fields)
-    names = {metric: name_of(metric, with_fields=schema.with_fields) for metric in numbers}
     longest = max((len(name.measurement.encode()) for name in names.values()), default=0)
     in_order = sorted(texts)
     each_tag = tuple(f",{_literally(escaped(name))}=%s" for name in in_order)

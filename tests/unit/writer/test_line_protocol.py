@@ -138,3 +138,10 @@ SCHEMAS = st.builds(
 def test_lines_made_by_column_are_those_made_with_care(sets: tuple[MetricSet, ...], schema: Schema) -> None:
     read = decode_batch(encode_batch(replace(batch({}, {}), sets=sets)))
     assert render(read, schema) == render_with_care(read, schema)
+
+
+def test_a_name_that_is_mended_only_where_it_is_cut_in_two_is_counted_too() -> None:
+    """`queue\\` is the measurement: its backslash would swallow what follows."""
+    read = decode_batch(encode_batch(batch({}, {"queue\\/length": 1})))
+    assert render(read, Schema(with_fields=True)).problems == {"trailing_backslash": 1}
+    assert render(read, Schema()).problems == {}

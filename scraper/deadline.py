@@ -54,7 +54,7 @@ def reading_until(deadline: Deadline) -> Iterator[None]:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """For a `requests.Session` whose requests are made within `reading_until`."""
+    """Sends requests that are made within `reading_until`."""
 
     def __init__(self, *, server_name: str | None = None, pool_connections: int) -> None:
         """`server_name` is what a server's certificate must be for, None: the name or address in the URL."""

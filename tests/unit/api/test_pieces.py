@@ -109,9 +109,8 @@ def test_a_long_list_is_sent_a_few_entities_at_a_time_and_makes_way_for_others(
     json.loads(whole)
     assert whole.count(mark) == entities
     assert max(body.count(mark) for body in bodies) <= AT_ONCE
-    turns = before[
-        1 : -(-entities // AT_ONCE)
-    ]  # the first two are known before either is sent; last comes an empty end
+    # the first two are known before either is sent; last comes an empty end
+    turns = before[1 : -(-entities // AT_ONCE)]
     assert turns == sorted(set(turns))
 
 

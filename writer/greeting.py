@@ -5,7 +5,7 @@ from typing import Final
 
 from runtime.errors import UnavailableError
 from writer.outage import Outage
-from writer.sink import RefusedError, Sink
+from writer.sink import Sink
 
 _AGAIN_AFTER_S: Final = 10.0
 
@@ -15,10 +15,9 @@ def greet(sink: Sink, outage: Outage, stopped: threading.Event) -> None:
     while not stopped.is_set():
         try:
             sink.prepare()
-        except (UnavailableError, RefusedError) as error:
-            failed = error if isinstance(error, UnavailableError) else UnavailableError(str(error))
-            outage.failed(failed)
-            stopped.wait(max(_AGAIN_AFTER_S, failed.retry_after_s or 0.0))
+        except UnavailableError as error:
+            outage.failed(error)
+            stopped.wait(max(_AGAIN_AFTER_S, error.retry_after_s or 0.0))
         else:
             outage.over()
             return

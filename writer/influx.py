@@ -22,6 +22,7 @@ from writer.config import InfluxConfig
 from writer.connection import CONNECT_TIMEOUT_S, client
 from writer.filters import filtered
 from writer.points import Rendered, render
+from writer.sink import RefusedError
 from writer.storage import prepare_bucket, prepare_database, rows_of
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Influx:
         """Have database and policy, or bucket, where points are to go; asked once.
 
         Raises:
-            UnavailableError: InfluxDB does not answer, or refuses the credentials.
+            UnavailableError: InfluxDB does not answer, or refuses the credentials, the database or its retention.
         """
         with self._preparing:
             if self._prepared:
@@ -73,6 +74,8 @@ class Influx:
                         extra={"sink": self.name, "error": str(error)},
                     )
                 self._told = str(error)
+            except RefusedError as error:  # of the database, its name for one: the lines are none the worse
+                raise UnavailableError(f"InfluxDB at {self._config.url}: {error}") from error
             self._prepared = True
 
     def write(self, body: bytes) -> None:

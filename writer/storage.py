@@ -24,8 +24,8 @@ Query: TypeAlias = Callable[[str], Sequence[dict[str, Any]]]
 
 _HOUR_NS: Final = 3600 * NS_PER_S
 _DAY_NS: Final = 24 * _HOUR_NS
-_MAPPED_OR_NOT_KNOWN: Final = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.NOT_FOUND})
-"""Another writer was faster, or this InfluxDB knows no mappings."""
+_GOES_WITHOUT: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""It cannot be mapped under such a name, this InfluxDB knows no mappings, or another writer was faster."""
 
 
 def quoted(name: str) -> str:
@@ -87,7 +87,7 @@ def _map(target: Version2, bucket: Bucket, mappings: DBRPsService) -> None:
             DBRPCreate(org=target.org, bucket_id=bucket.id, database=database, retention_policy=policy, default=True)
         )
     except ApiException as error:
-        if error.status not in _MAPPED_OR_NOT_KNOWN:
+        if error.status not in _GOES_WITHOUT:
             raise
 
 

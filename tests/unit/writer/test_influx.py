@@ -252,6 +252,28 @@ def test_influxql_finds_the_bucket_by_its_database(
     assert len(server.writes) == 1
 
 
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_points_are_written_also_where_the_bucket_cannot_be_mapped(server: Any, influx: Made, status: int) -> None:
+    server.other["GET", "/api/v2/buckets"] = (200, bucket(0))
+    server.other["POST", "/api/v2/dbrps"] = (status, '{"code":"invalid","message":"invalid mapping"}')
+    influx("org=o&token=t").write(LINES)
+    assert ("POST", "/api/v2/dbrps") in [(each.method, each.path) for each in server.requests]
+    assert [write.body for write in server.writes] == [LINES]
+
+
+def test_a_database_that_is_refused_is_no_refusal_of_lines(server: Any, influx: Made) -> None:
+    """They would become dead letters, one and all."""
+    server.other["GET", "/api/v2/buckets"] = (200, '{"buckets":[]}')
+    server.other["GET", "/api/v2/orgs"] = (200, ORGS)
+    server.other["POST", "/api/v2/buckets"] = (422, '{"code":"unprocessable entity","message":"no such names"}')
+    with pytest.raises(UnavailableError, match="no such names"):
+        influx("org=my+org&token=t&bucket=b").write(LINES)
+    server.other["POST", "/query"] = (400, '{"error":"error parsing query: no such names"}')
+    with pytest.raises(UnavailableError, match="no such names"):
+        influx("db=x").write(LINES)
+    assert server.writes == []
+
+
 def test_a_token_that_may_only_write_is_enough(server: Any, influx: Made, caplog: pytest.LogCaptureFixture) -> None:
     server.other["GET", "/api/v2/buckets"] = (404, '{"code":"not found","message":"bucket \\"b\\" not found"}')
     server.other["GET", "/api/v2/orgs"] = (401, '{"code":"unauthorized","message":"unauthorized access"}')

@@ -40,7 +40,8 @@ class Login:
         self._looks_often = bool(access.kubeconfig) and not access.in_cluster and not _runs_programs(access.kubeconfig)
         self._was_refused = False
         self._failing = False
-        self._token: str | None = None
+        self._given: str | None = None
+        self._token = ""
         self._token_until = self._read_at
         warn(access, self._configuration)
 
@@ -59,13 +60,22 @@ class Login:
         with self._lock:
             configuration = self.configuration
             if time.monotonic() >= self._token_until:
-                self._token = configuration.get_api_key_with_prefix("BearerToken")
+                self._take(configuration.get_api_key_with_prefix("BearerToken"))
                 self._token_until = time.monotonic() + TOKEN_KEPT_S  # a program that fails is not run for each request
             return {"Authorization": self._token} if self._token else {}
 
     def refused(self) -> None:
         """To be told when a server does not believe us: HTTP 401, or a TLS handshake that failed."""
         self._was_refused = True
+
+    def _take(self, given: str | None) -> None:
+        """Without the line break that files end with, as kubectl has it. What no header can have is told once."""
+        if given == self._given:
+            return
+        self._given, self._token = given, (given or "").strip()
+        if not (self._token.isascii() and self._token.isprintable()):
+            self._token = ""
+            log.warning("the token is not sent: it has characters that no token has", extra={"flag": self._access.flag})
 
     def _may_have_changed(self) -> bool:
         return self._was_refused or self._looks_often or _stamp(self._access.kubeconfig) != self._stamp

@@ -99,6 +99,30 @@ def test_the_token_file_of_a_kubeconfig_is_read_again(tmp_path: Path) -> None:
     assert token(login) == "Bearer secret-2"
 
 
+def test_the_line_break_at_the_end_of_a_token_is_none_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("secret\n")
+    login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=f"tokenFile: {path}")))
+    assert token(login) == "Bearer secret"
+
+
+def test_a_token_that_no_header_can_have_is_not_sent_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "token"
+    path.write_text("secret")
+    login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=f"tokenFile: {path}")))
+    for odd in ("secret\nsecret", "secret\u20ac"):
+        caplog.clear()
+        path.write_text(odd)
+        assert [token(login), token(login)] == [None, None]
+        assert [each.getMessage() for each in caplog.records] == [
+            "the token is not sent: it has characters that no token has"
+        ]
+    path.write_text("secret")
+    assert token(login) == "Bearer secret"
+
+
 def test_a_kubeconfig_that_is_replaced_counts_from_then_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = kubeconfig(tmp_path, HTTPS, user="token: secret-1")
     login = Login(access(path=path))

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _WINDOWS: Final = {"gzip": zlib.MAX_WBITS + 16, "deflate": zlib.MAX_WBITS}
 _FASTEST: Final = 1
+_SPOKEN_FOR: Final = frozenset({"content-encoding", "content-range"})  # compressed already; a part of what is not
 
 
 def encoding_for(accepted: str) -> str | None:
@@ -35,7 +36,7 @@ class Compression:
 
 
 class _Compressed:
-    """Sends one answer compressed, unless it is already, or empty."""
+    """Sends one answer compressed, unless it is already, or a part, or empty."""
 
     def __init__(self, send: Send, encoding: str) -> None:
         self._send = send
@@ -51,7 +52,8 @@ class _Compressed:
         body, more = message.get("body", b""), message.get("more_body", False)
         if self._start is not None:
             start, self._start = self._start, None
-            self._as_it_is = "content-encoding" in Headers(raw=start["headers"]) or not (body or more)
+            headers = Headers(raw=start["headers"])
+            self._as_it_is = not (body or more) or not _SPOKEN_FOR.isdisjoint(headers.keys())
             if not self._as_it_is:
                 body = self._packed(body, more=more)
                 self._describe(MutableHeaders(raw=start["headers"]), None if more else len(body))
@@ -68,5 +70,6 @@ class _Compressed:
     def _describe(self, headers: MutableHeaders, length: int | None) -> None:
         headers["Content-Encoding"] = self._encoding
         headers.add_vary_header("Accept-Encoding")
+        del headers["Content-Length"]  # of what is not compressed; that of what is can be told of short answers only
         if length is not None:
             headers["Content-Length"] = str(length)

@@ -133,6 +133,23 @@ def test_answers_are_compressed_for_who_takes_it(app: FastAPI, accepted: str, en
     assert unpacked == b'[\n  "n1"\n ]'
 
 
+LARGE = "/static-offline-docs/swagger-ui.css"  # a file, sent in pieces with its length
+
+
+def test_a_file_that_is_compressed_on_the_way_has_no_length_any_more(asked: Asked) -> None:
+    plain, packed = (asked.get(LARGE, headers={"Accept-Encoding": each}) for each in ("identity", "gzip"))
+    assert int(plain.headers["content-length"]) == len(plain.content) > 65536
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-length" not in packed.headers
+    assert packed.content == plain.content
+
+
+def test_a_part_of_a_file_is_not_compressed(asked: Asked) -> None:
+    part = asked.get(LARGE, headers={"Accept-Encoding": "gzip", "Range": "bytes=10-19"})
+    assert (part.status_code, part.headers.get("content-encoding"), part.headers["content-length"]) == (206, None, "10")
+    assert part.content == asked.get(LARGE).content[10:20]
+
+
 def test_health_and_what_is_shown_once_no_news_comes(asked: Asked) -> None:
     fresh, old = asked, Asked(application_of(node(NOW), now=NOW + 4 * MINUTE))
     assert (fresh.get("/healthz").text, fresh.get("/healthz/healthz").text, fresh.get("/readyz").text) == ("ok",) * 3

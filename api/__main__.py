@@ -34,7 +34,7 @@ from schemas.topics import topics
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S: Final = 5
-_SWITCH_S: Final = 0.001  # so long at most what is made in a thread, for the web page, keeps a short answer waiting
+_SWITCH_S: Final = 0.001  # so long at most what is made in a thread, as for the web page, keeps a short answer waiting
 _FILE: Final = click.Path(path_type=Path)
 
 

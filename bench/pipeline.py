@@ -1,4 +1,4 @@
-"""The whole pipeline on the real Kafka: CPU and memory of all workers, and how soon points are there."""
+"""The whole pipeline on the real Kafka and InfluxDB: CPU and memory of all workers, and how soon points are there."""
 
 import statistics
 import time
@@ -24,13 +24,12 @@ _LATEST_S: Final = 120.0
 
 
 class Load(NamedTuple):
-    """What is run: so many windows of so many nodes, into InfluxDB or into a sink that only reads."""
+    """What is run: so many windows of so many nodes."""
 
     nodes: int
     every_s: int
     windows: int
     schema: str = ""
-    influxdb: bool = True
 
 
 class _Standing(NamedTuple):
@@ -46,7 +45,7 @@ def pipeline(here: Place, load: Load, tell: Tell) -> dict[str, float]:
     Each worker's CPU is divided by the node-scrapes that it has done itself, so it does not matter who is behind.
     """
     with ExitStack() as ending:
-        sink = ending.enter_context(Sink(_influxdb(here, load, ending), notes=True))
+        sink = ending.enter_context(Sink(_influxdb(here, ending), notes=True))
         served = ending.enter_context(kubelets(load.nodes, tell))
         workers = [
             Process(arguments[0], command(here, *arguments), here.folder / f"{arguments[0]}.log").launch()
@@ -82,10 +81,8 @@ def pipeline(here: Place, load: Load, tell: Tell) -> dict[str, float]:
     }
 
 
-def _influxdb(here: Place, load: Load, ending: ExitStack) -> str | None:
-    """Where a real InfluxDB serves, None if none is asked for."""
-    if not load.influxdb:
-        return None
+def _influxdb(here: Place, ending: ExitStack) -> str:
+    """Where a real InfluxDB serves."""
     influxdb = InfluxDB(here.folder / "influxdb")
     ending.callback(influxdb.kill)
     influxdb.start()

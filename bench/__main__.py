@@ -35,13 +35,16 @@ class _Size(NamedTuple):
 
 _WITH_FIELDS: Final = "&withfields=true"
 _FULL: Final = _Size(
-    rounds=25,
-    caught_up={100: 20, 1000: 3, 5000: 2},
+    rounds=20,
+    caught_up={100: 12, 1000: 3, 5000: 2},
     replayed=1000,
-    scraped={100: (6, 5), 1000: (4, 10), 5000: (2, 30)},
+    scraped={100: (4, 5), 1000: (3, 10), 5000: (2, 30)},
     pipelines={
-        "100 nodes, default schema": pipeline.Load(nodes=100, every_s=10, windows=4),
-        "1,000 nodes, with fields": pipeline.Load(nodes=1000, every_s=60, windows=2, schema=_WITH_FIELDS),
+        "100 nodes, into InfluxDB": pipeline.Load(nodes=100, every_s=10, windows=4),
+        "1,000 nodes, into a sink that only reads": pipeline.Load(nodes=1000, every_s=60, windows=1, influxdb=False),
+        "1,000 nodes, with fields, into InfluxDB": pipeline.Load(
+            nodes=1000, every_s=60, windows=1, schema=_WITH_FIELDS
+        ),
     },
 )
 _QUICK: Final = _Size(
@@ -49,7 +52,7 @@ _QUICK: Final = _Size(
     caught_up={20: 25},
     replayed=20,
     scraped={20: (3, 5)},
-    pipelines={"20 nodes, default schema": pipeline.Load(nodes=20, every_s=10, windows=2)},
+    pipelines={"20 nodes, into InfluxDB": pipeline.Load(nodes=20, every_s=10, windows=2)},
 )
 
 

@@ -24,12 +24,13 @@ _LATEST_S: Final = 120.0
 
 
 class Load(NamedTuple):
-    """What is run: so many windows of so many nodes."""
+    """What is run: so many windows of so many nodes, into a real InfluxDB or into a sink that only reads."""
 
     nodes: int
     every_s: int
     windows: int
     schema: str = ""
+    influxdb: bool = True
 
 
 class _Standing(NamedTuple):
@@ -45,7 +46,7 @@ def pipeline(here: Place, load: Load, tell: Tell) -> dict[str, float]:
     Each worker's CPU is divided by the node-scrapes that it has done itself, so it does not matter who is behind.
     """
     with ExitStack() as ending:
-        sink = ending.enter_context(Sink(_influxdb(here, ending), notes=True))
+        sink = ending.enter_context(Sink(_influxdb(here, ending) if load.influxdb else None, notes=True))
         served = ending.enter_context(kubelets(load.nodes, tell))
         workers = [
             Process(arguments[0], command(here, *arguments), here.folder / f"{arguments[0]}.log").launch()

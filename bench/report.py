@@ -58,7 +58,7 @@ def _services(results: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pipelines(results: Mapping[str, Any]) -> Iterator[str]:
-    yield "\nThe whole pipeline, one worker of each kind, into the real InfluxDB:\n"
+    yield "\nThe whole pipeline, one worker of each kind:\n"
     yield "| | scraper | processor | writer | CPU ms in all | memory, MB | latency p50, s | p99, s |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|"
     columns = ("scraper", "processor", "writer", "all", "memory_mb", "latency_p50_s", "latency_p99_s")

@@ -1,5 +1,6 @@
 """What of a request is ours, and what the environment's."""
 
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,35 @@ def test_a_request_has_our_headers_and_what_http_asks_for_and_no_cookie(server: 
     assert head == "GET /a%20b?c=d HTTP/1.1"
     names = {line.partition(":")[0] for line in lines}
     assert names == {"Host", "X-Ours", "Accept-Encoding", "User-Agent"}
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"),
+    [
+        pytest.param(4, 2, id="too many for the files that may be open: the one asked longest ago is made anew"),
+        pytest.param(8, 1, id="enough files: kept"),
+    ],
+)
+def test_as_many_connections_are_kept_as_files_may_be_open(
+    raw_server: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    servers = [raw_server(lambda connection: connection.sendall(ANSWER)) for _ in range(4)]
+    with monkeypatch.context() as limited:
+        limited.setattr(resource, "getrlimit", lambda _: (files, files))
+        transport = Transport(None)
+    for server in (*servers, servers[0]):
+        assert get(transport, f"http://127.0.0.1:{server.port}/stats/summary") == b"{}"
+    assert [server.connections for server in servers] == [connections, 1, 1, 1]
+
+
+def test_the_connections_of_a_cluster_of_5000_nodes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_048_576, 1_048_576))
+    asked: list[int] = []
+    monkeypatch.setattr(
+        "scraper.transport.DeadlineAdapter", lambda *, pool_connections, **_: asked.append(pool_connections)
+    )
+    Transport(None)
+    assert asked[0] > 5000
 
 
 def test_the_environments_proxy_is_asked(server: Any, environment: pytest.MonkeyPatch) -> None:

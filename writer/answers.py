@@ -13,7 +13,8 @@ _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _TOO_LARGE: Final = 413
-_LINES_REFUSED: Final = frozenset({400, 422})  # 1.x and 2.x; 2.x has 422 for conflicting types
+_UNPROCESSABLE: Final = 422
+_LINES_REFUSED: Final = frozenset({400, _UNPROCESSABLE})  # 1.x and 2.x; 2.x has 422 for conflicting types
 _POLICY_MISSING: Final = "retention policy not found"  # 1.x says so with a 500
 _ERROR_HEADERS: Final = ("x-influxdb-error", "x-influx-error")
 _LONGEST_MESSAGE: Final = 500
@@ -36,8 +37,7 @@ def failure(status: int, headers: Mapping[str, str], body: str, now: datetime) -
 
     Only InfluxDB's own word counts as a refusal of lines, not a 400 of some proxy on the way.
     """
-    own_words = _own_words(headers, body)
-    message = f"HTTP {status}: {own_words or _first_line(body) or 'no reason given'}"
+    own_words, message = _own_words(headers, body), told(status, headers, body)
     if status == _TOO_LARGE or (status in _LINES_REFUSED and own_words is not None):
         return RefusedError(own_words or message)
     if status == _NOT_FOUND or (own_words is not None and _POLICY_MISSING in own_words):
@@ -47,6 +47,16 @@ def failure(status: int, headers: Mapping[str, str], body: str, now: datetime) -
     if status == _FORBIDDEN:
         return ForbiddenError(f"{message} (the user or token may not do this)")
     return UnavailableError(message, retry_after_s=retry_after_s(_lower(headers).get("retry-after"), now))
+
+
+def told(status: int, headers: Mapping[str, str], body: str) -> str:
+    """An answer other than success in a line."""
+    return f"HTTP {status}: {_own_words(headers, body) or _first_line(body) or 'no reason given'}"
+
+
+def is_conflict(status: int, body: str) -> bool:
+    """Whether there is already what was to be created: 2.x has 422 for that too."""
+    return status == _UNPROCESSABLE and _document(body).get("code") == "conflict"
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
@@ -67,16 +77,21 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
 
 def _own_words(headers: Mapping[str, str], body: str) -> str | None:
     """InfluxDB's message, None if the answer is not InfluxDB's."""
+    document = _document(body)
+    for name in ("error", "message"):
+        if isinstance(document.get(name), str):
+            return str(document[name])
+    given = _lower(headers)
+    return next((given[name] for name in _ERROR_HEADERS if name in given), None)
+
+
+def _document(body: str) -> dict[str, object]:
+    """Empty if the answer is no JSON object."""
     try:
         document = json.loads(body)
     except ValueError:
-        document = None
-    if isinstance(document, dict):
-        for name in ("error", "message"):
-            if isinstance(document.get(name), str):
-                return str(document[name])
-    given = _lower(headers)
-    return next((given[name] for name in _ERROR_HEADERS if name in given), None)
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -23,7 +24,7 @@ from writer.connection import CONNECT_TIMEOUT_S, client
 from writer.filters import filtered
 from writer.points import Rendered, render
 from writer.sink import RefusedError
-from writer.storage import prepare_bucket, prepare_database, rows_of
+from writer.storage import Unmapped, prepare_bucket, prepare_database, rows_of
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Influx:
         self._answer_timeout_s = answer_timeout_s
         self._prepared = False
         self._told = ""
+        self._unmapped: Unmapped | None = None
         self._preparing = threading.Lock()
         self._client = client(config, answer_timeout_s)
         self._service = WriteService(self._client.api_client)
@@ -114,9 +116,17 @@ class Influx:
             return
         try:
             mappings = DBRPsService(self._client.api_client)
-            self._call(lambda: prepare_bucket(target, self._config.retention_ns, self._client.buckets_api(), mappings))
+            buckets = self._client.buckets_api()
+            unmapped = self._call(lambda: prepare_bucket(target, self._config.retention_ns, buckets, mappings))
         except UnauthorizedError as error:  # 2.x says so of a good token too, where it is not allowed a thing
             raise ForbiddenError(str(error)) from error
+        if unmapped is not None and unmapped != self._unmapped:
+            log.info(
+                "the bucket is not mapped: InfluxQL's SHOW, dashboards' variables and the historical API's lists find"
+                " nothing until somebody does it",
+                extra={"sink": self.name, **asdict(unmapped)},
+            )
+        self._unmapped = unmapped
 
     def _query(self, statement: str) -> Sequence[dict[str, Any]]:
         answer = self._call(

@@ -4,7 +4,9 @@ Source: docs/influxdb.md, database and retention. Heapster's retention never too
 duration it is to have.
 """
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +20,7 @@ from influxdb_client.service.dbr_ps_service import DBRPsService
 from runtime.duration import NS_PER_S, go_duration_ns
 from runtime.errors import UnavailableError
 from runtime.influxdb import POLICY, Version1, Version2
+from writer.answers import is_conflict, told
 
 Query: TypeAlias = Callable[[str], Sequence[dict[str, Any]]]
 """Runs a statement; its rows by column. Raises UnavailableError: it failed."""
@@ -26,6 +29,15 @@ _HOUR_NS: Final = 3600 * NS_PER_S
 _DAY_NS: Final = 24 * _HOUR_NS
 _GOES_WITHOUT: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
 """It cannot be mapped under such a name, this InfluxDB knows no mappings, or another writer was faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A bucket that InfluxQL does not find by its database alone: why, and the command that maps it."""
+
+    database: str
+    answer: str
+    command: str
 
 
 def quoted(name: str) -> str:
@@ -54,8 +66,10 @@ def prepare_database(target: Version1, retention_ns: int | None, query: Query) -
         query(_policy_statement("ALTER", database, retention_ns))
 
 
-def prepare_bucket(target: Version2, retention_ns: int | None, buckets: BucketsApi, mappings: DBRPsService) -> None:
-    """Create the bucket; give it the wanted retention if it has another; have InfluxQL find it.
+def prepare_bucket(
+    target: Version2, retention_ns: int | None, buckets: BucketsApi, mappings: DBRPsService
+) -> Unmapped | None:
+    """Create the bucket; give it the wanted retention if it has another; have InfluxQL find it, or tell why it cannot.
 
     Raises:
         UnavailableError: there is no such organisation.
@@ -68,10 +82,10 @@ def prepare_bucket(target: Version2, retention_ns: int | None, buckets: BucketsA
     elif retention_ns is not None and _bucket_retention_s(bucket) != retention_ns // NS_PER_S:
         bucket.retention_rules = _rules(retention_ns)
         buckets.update_bucket(bucket)
-    _map(target, bucket, mappings)
+    return _map(target, bucket, mappings)
 
 
-def _map(target: Version2, bucket: Bucket, mappings: DBRPsService) -> None:
+def _map(target: Version2, bucket: Bucket, mappings: DBRPsService) -> Unmapped | None:
     """Make the bucket `k8s/default` what InfluxQL asks where it names the database `k8s` alone.
 
     A 2.x answers SELECT for its policy `default` by itself, but SHOW TAG VALUES, as dashboards ask, from the database's
@@ -79,16 +93,23 @@ def _map(target: Version2, bucket: Bucket, mappings: DBRPsService) -> None:
     """
     database, slash, policy = target.bucket.partition("/")
     if not slash:
-        return
+        return None
     try:
         if any(each.default for each in mappings.get_dbr_ps(org=target.org, db=database).content or ()):
-            return
+            return None
         mappings.post_dbrp(
             DBRPCreate(org=target.org, bucket_id=bucket.id, database=database, retention_policy=policy, default=True)
         )
     except ApiException as error:
         if error.status not in _GOES_WITHOUT:
             raise
+        answer = str(error.body or "")
+        if is_conflict(error.status, answer):  # another writer was faster
+            return None
+        names = ("--org", target.org, "--bucket-id", str(bucket.id), "--db", database, "--rp", policy)
+        command = shlex.join(("influx", "v1", "dbrp", "create", "--default", *names))
+        return Unmapped(database, told(error.status, dict(error.headers or {}), answer), command)
+    return None
 
 
 def _bucket(target: Version2, buckets: BucketsApi) -> Bucket | None:

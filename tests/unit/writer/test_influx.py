@@ -253,12 +253,35 @@ def test_influxql_finds_the_bucket_by_its_database(
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_points_are_written_also_where_the_bucket_cannot_be_mapped(server: Any, influx: Made, status: int) -> None:
+def test_points_are_written_also_where_the_bucket_cannot_be_mapped(
+    server: Any, influx: Made, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """Told once, also if the bucket is dropped meanwhile, with what to do by hand."""
+    caplog.set_level(logging.INFO, "writer")
     server.other["GET", "/api/v2/buckets"] = (200, bucket(0))
     server.other["POST", "/api/v2/dbrps"] = (status, '{"code":"invalid","message":"invalid mapping"}')
+    server.script = [(204, ""), (404, '{"code":"not found","message":"bucket not found"}')]
+    sink = influx("org=my+org&token=t")
+    sink.write(LINES)
+    sink.write(LINES)
+    tried = [each for each in server.requests if (each.method, each.path) == ("POST", "/api/v2/dbrps")]
+    assert (len(tried), len(server.writes)) == (2, 3)
+    [record] = caplog.records
+    assert "InfluxQL's SHOW" in record.message
+    told = vars(record)
+    assert (told["sink"], told["database"], told["answer"]) == (sink.name, "k8s", f"HTTP {status}: invalid mapping")
+    assert told["command"] == ("influx v1 dbrp create --default --org 'my org' --bucket-id b1 --db k8s --rp default")
+
+
+def test_another_writer_that_was_faster_to_map_the_bucket_is_nothing_to_tell(
+    server: Any, influx: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "writer")
+    server.other["GET", "/api/v2/buckets"] = (200, bucket(0))
+    server.other["POST", "/api/v2/dbrps"] = (422, '{"code":"conflict","message":"another DBRP mapping exists"}')
     influx("org=o&token=t").write(LINES)
-    assert ("POST", "/api/v2/dbrps") in [(each.method, each.path) for each in server.requests]
     assert [write.body for write in server.writes] == [LINES]
+    assert not caplog.records
 
 
 def test_a_database_that_is_refused_is_no_refusal_of_lines(server: Any, influx: Made) -> None:

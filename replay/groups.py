@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -30,6 +30,19 @@ class Groups:
         self._admin = AdminClient(client_settings(kafka, _CLIENT_ID), logger=client_log)
         self._readers: dict[str, Reader] = {}
         self._reader = Reader(kafka, _CLIENT_ID)
+
+    def __enter__(self) -> Self:
+        """To be closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """No more questions."""
+        for reader in (self._reader, *self._readers.values()):
+            reader.close()
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """By partition the offsets a group has committed, of those it has.

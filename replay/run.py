@@ -1,5 +1,6 @@
 """One replay from its begin to its end, told to whoever has started it."""
 
+import threading
 from collections.abc import Mapping
 from typing import Final
 
@@ -23,21 +24,35 @@ _INTERRUPTED: Final = 1
 def run(plan: Plan, history: History, health: Health) -> int:
     """Replay until everything is done; the exit status. Interrupted, it can be started again."""
     stopped = stop_on_signals()
-    config, groups = plan.processor, Groups(plan.processor.kafka)
+    with Groups(plan.processor.kafka) as groups:
+        _begin(plan, groups, history)
+        if not _watched(plan, groups, history, stopped, health):
+            tell("Interrupted: start it again to go on.")
+            return _INTERRUPTED
+        _end(plan, groups)
+    return 0
+
+
+def _begin(plan: Plan, groups: Groups, history: History) -> None:
+    config = plan.processor
     ensure_topics(config.kafka, config.topics.all, partitions=len(plan.offsets.begin))
     claim(config.kafka, config.topics.kubelet_stats_dead_letter.name, plan.stretch)
     groups.begin_at(config.group, config.topics.kubelet_stats.name, plan.offsets.begin)
     _tell_what_begins(plan, history)
+
+
+def _watched(plan: Plan, groups: Groups, history: History, stopped: threading.Event, health: Health) -> bool:
     workers = workers_of(plan)
     try:
-        done = watch(plan, groups, history, workers, stopped, health)
+        return watch(plan, groups, history, workers, stopped, health)
     finally:
         for worker in workers:
             worker.stop()
-    if not done:
-        tell("Interrupted: start it again to go on.")
-        return _INTERRUPTED
-    topics = config.topics
+
+
+def _end(plan: Plan, groups: Groups) -> None:
+    """Clean up, and tell what there is."""
+    topics = plan.processor.topics
     batches, *rejected = (
         _count(groups.ends(topic.name))
         for topic in (topics.derived_metrics, topics.kubelet_stats_dead_letter, topics.derived_metrics_dead_letter)
@@ -51,7 +66,6 @@ def run(plan: Plan, history: History, health: Health) -> int:
             f"{letters} records were rejected: they are in the topics {topics.kubelet_stats_dead_letter.name}"
             f" and {topics.derived_metrics_dead_letter.name}."
         )
-    return 0
 
 
 def _tell_what_begins(plan: Plan, history: History) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Annotated, Final, TypeVar
 
+import orjson
 from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
@@ -17,8 +18,22 @@ from api.store import Store
 from api.usage import NodeUsage, PodUsage, node_usage, pod_usage
 from schemas.keys import node_key, pod_key
 
-VERSIONS: Final = ("metrics.k8s.io/v1beta1", "metrics.k8s.io/v1alpha1", "metrics/v1alpha1")
+KUBERNETES: Final = "metrics.k8s.io/v1beta1"  # what Kubernetes itself knows, and kubectl and autoscalers ask for
+VERSIONS: Final = (KUBERNETES, "metrics.k8s.io/v1alpha1", "metrics/v1alpha1")
 ROOTS: Final = tuple(f"/apis/{version}" for version in VERSIONS)
+
+_RESOURCES: Final = orjson.dumps(
+    {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": KUBERNETES,
+        "resources": [
+            {"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"]}
+            for name, namespaced, kind in (("nodes", False, "NodeMetrics"), ("pods", True, "PodMetrics"))
+        ],
+    }
+)
+"""As the metrics-server has it: an APIService is available once this is answered, and kubectl discovers by it."""
 
 Labels = Annotated[str, Query(alias="labelSelector", description="As in kubectl --selector")]
 _Usage = TypeVar("_Usage", NodeUsage, PodUsage)
@@ -27,6 +42,9 @@ _Usage = TypeVar("_Usage", NodeUsage, PodUsage)
 def metrics_routes(version: str, store: Store, now_ns: Clock) -> APIRouter:
     """All routes of one version."""
     router = APIRouter(prefix=f"/apis/{version}", tags=["resource metrics"], dependencies=[JSON_ONLY])
+
+    if version == KUBERNETES:  # Heapster's own had nothing there
+        router.add_api_route("", _resources)
 
     @router.get("/nodes")
     async def nodes(labels: Labels = "") -> Response:
@@ -72,6 +90,11 @@ def metrics_routes(version: str, store: Store, now_ns: Clock) -> APIRouter:
         return json_answer(Documents(version, now).pod(usage))
 
     return router
+
+
+async def _resources() -> Response:
+    """What there is, as the Kubernetes API server and kubectl ask."""
+    return json_answer(_RESOURCES)
 
 
 def _selector(text: str) -> Selector:

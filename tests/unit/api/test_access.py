@@ -88,6 +88,7 @@ def test_there_are_routes_to_guard() -> None:
     assert len(GUARDED) > 80
     assert {"/openapi.json", "/docs", "/api/v1/metric-export", "/api/v1/status", "/page/pods"} < set(GUARDED)
     assert {"/api/v1/historical/nodes", "/apis/metrics/v1alpha1/pods", "/metrics"} < set(GUARDED)
+    assert "/apis/metrics.k8s.io/v1beta1" in GUARDED
 
 
 @pytest.mark.parametrize("path", GUARDED)
@@ -231,6 +232,14 @@ def test_client_certificates(tmp_path: Path) -> None:
         assert asked(port, "/healthz", nobody)[0] == 500
         with pytest.raises((ssl.SSLError, ConnectionError)):
             asked(port, "/api/v1/model/nodes", certificates.context("alice", certificates.stranger))
+
+
+def test_a_kubernetes_api_server_finds_what_there_is_with_its_front_proxy_certificate(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    with served(certificates.security("front-proxy-client")) as port:
+        for path in ("/apis/metrics.k8s.io/v1beta1", "/apis/metrics.k8s.io/v1beta1/nodes"):
+            assert asked(port, path, certificates.context("front-proxy-client"))[0] == 200
+            assert asked(port, path, certificates.context("eve"))[0] == 403
 
 
 def test_without_allowed_users_any_verified_certificate_will_do(tmp_path: Path) -> None:

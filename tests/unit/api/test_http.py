@@ -74,7 +74,8 @@ def test_dots_and_doubled_slashes(path: str, cleaned: str) -> None:
     [
         ("GET", "/api/v1/model", 404, "404: Page Not Found"),
         ("GET", "/api/v1/model/nope", 404, "404: Page Not Found"),
-        ("GET", "/apis/metrics.k8s.io/v1beta1", 404, "404: Page Not Found"),
+        ("GET", "/apis/metrics.k8s.io/v1alpha1", 404, "404: Page Not Found"),
+        ("GET", "/apis/metrics/v1alpha1", 404, "404: Page Not Found"),
         ("GET", "/apis", 404, "404 page not found\n"),
         ("GET", "/api/v1/historical/nodes", 404, "404 page not found\n"),
         ("POST", "/api/v1/model/nodes", 405, "405: Method Not Allowed"),
@@ -163,6 +164,22 @@ def test_health_and_what_is_shown_once_no_news_comes(asked: Asked) -> None:
     assert old.get("/api/v1/metric-export").text == "null\n"
     series = old.get("/api/v1/model/nodes/n1/metrics/memory/usage").json()
     assert series["latestTimestamp"] == time_text(NOW)
+
+
+@pytest.mark.parametrize("path", ["/apis/metrics.k8s.io/v1beta1", "/apis/metrics.k8s.io/v1beta1/"])
+def test_what_there_is_for_an_apiservice_and_kubectl(asked: Asked, path: str) -> None:
+    answer = asked.get(path, headers={"Accept": "application/json, */*"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    verbs = ["get", "list"]
+    assert answer.json() == {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": "metrics.k8s.io/v1beta1",
+        "resources": [
+            {"name": "nodes", "singularName": "", "namespaced": False, "kind": "NodeMetrics", "verbs": verbs},
+            {"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": verbs},
+        ],
+    }
 
 
 def test_without_an_export_and_without_anything_in_memory() -> None:

@@ -75,9 +75,9 @@ def replay(  # noqa: PLR0913 - a flag each
     logs = logs.quieter("warning")
     logs.start()
     end_at_once_on_ctrl_c()  # nothing has begun
+    stretch = _stretch(from_, to)
     rules = label_rules(label_separator, store_label, ignore_label)
     sink_names = [each.name for each in build_sinks(sink)]
-    stretch = Stretch(_time("--from", from_), _time("--to", to))
     suffix = _suffix("--topic-suffix", topic_suffix) if topic_suffix else stretch.suffix
     topics = replay_topics(suffix, kafka.prefix)
     history = History(kafka, topics.kubelet_stats.name)
@@ -117,6 +117,14 @@ def _suffix(flag: str, text: str) -> str:
         return checked_suffix(text)
     except ValueError as error:
         raise ConfigError(f"{flag}: {error}") from error
+
+
+def _stretch(from_: str, to: str) -> Stretch:
+    first_ns, last_ns = _time("--from", from_), _time("--to", to)
+    try:
+        return Stretch(first_ns, last_ns)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _time(flag: str, text: str) -> int:

@@ -14,10 +14,18 @@ _FORM: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The windows to be written again, both bounds included; ends of windows in nanoseconds since the epoch."""
+    """The windows to be written again, both bounds included; ends of windows in nanoseconds since the epoch.
+
+    Raises ValueError: the first lies after the last.
+    """
 
     from_ns: int
     to_ns: int
+
+    def __post_init__(self) -> None:
+        """Without any window there is nothing to ask Kafka for."""
+        if self.from_ns > self.to_ns:
+            raise ValueError(f"--from {time_text(self.from_ns)} lies after --to {time_text(self.to_ns)}")
 
     def read_from_ns(self, resolution_ns: int) -> int:
         """Records of windows from there on are read: the first window's rates begin in an earlier one."""
@@ -63,8 +71,6 @@ class Kept(NamedTuple):
 
 def refusal(stretch: Stretch, kept: Collection[Kept], topic: str) -> str | None:
     """Why the stretch cannot be replayed, None if it can. `kept`: of each partition that has any record."""
-    if stretch.from_ns > stretch.to_ns:
-        return f"--from {time_text(stretch.from_ns)} lies after --to {time_text(stretch.to_ns)}"
     if not kept:
         return f"the topic {topic} is empty: there is nothing to replay"
     oldest = min(each.first_ns for each in kept)

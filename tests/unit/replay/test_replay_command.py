@@ -12,6 +12,10 @@ NOON = "2026-01-01T12:00:00Z"
         (("--from=noon", f"--to={NOON}"), "--from: 'noon' is not a time like 2026-01-01T00:00:00Z"),
         ((f"--from={NOON}", "--to=9999-12-31T23:59:59-23:59"), "--to: '9999-12-31T23:59:59-23:59' is not a time"),
         (
+            (f"--from={NOON}", "--to=2026-01-01T11:59:00Z"),
+            "--from 2026-01-01T12:00:00Z lies after --to 2026-01-01T11:59:00Z",
+        ),
+        (
             (f"--from={NOON}", f"--to={NOON}", "--topic-suffix=-dead-letter"),
             "--topic-suffix: '-dead-letter' would make the names of other topics",
         ),

@@ -58,9 +58,6 @@ WHOLE, TRUNCATED = False, True
         pytest.param((5, 5), [(1, 9, WHOLE)], None, id="one window"),
         pytest.param((1, 9), [(1, 4, WHOLE), (3, 9, WHOLE)], None, id="all of them"),
         pytest.param((5, 9), [(1, 9, WHOLE), (4, 9, TRUNCATED)], None, id="behind what was deleted"),
-        pytest.param(
-            (6, 5), [(1, 9, WHOLE)], "--from 2026-01-01T12:06:00Z lies after --to 2026-01-01T12:05:00Z", id="back"
-        ),
         pytest.param((1, 9), [], "the topic kubelet-stats is empty: there is nothing to replay", id="nothing there"),
         pytest.param(
             (0, 5),

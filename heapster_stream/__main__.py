@@ -1,6 +1,7 @@
 """`heapster-stream`: the services as subcommands, each loaded only when it is asked for."""
 
 import os
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
@@ -43,7 +44,12 @@ class Services(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is asked for; which variables are misspelt is told, as nothing reads them."""
-        name, command, rest = super().resolve_command(ctx, args)
+        try:
+            name, command, rest = super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            error.message += "".join(f" Did you mean {each}?" for each in near)
+            raise
         for variable, meant in flags.misspelt_variables(command, os.environ) if command else ():
             click.echo(f"{flags.PROGRAM}: the environment variable {variable} is not read: is it {meant}?", err=True)
         return name, command, rest

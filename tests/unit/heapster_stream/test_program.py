@@ -54,3 +54,18 @@ def test_a_misspelt_variable_is_told() -> None:
         "heapster-stream: the environment variable HEAPSTER_METRIC_RESOLUTON is not read:"
         " is it HEAPSTER_METRIC_RESOLUTION?"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("replya", "No such command 'replya'. Did you mean replay?"),
+        ("scrapper", "No such command 'scrapper'. Did you mean scraper?"),
+        ("dead-leters", "No such command 'dead-leters'. Did you mean dead-letters?"),
+        ("xyz", "No such command 'xyz'."),
+    ],
+)
+def test_a_misspelt_command_is_told_with_the_one_that_is_meant(typed: str, told: str) -> None:
+    found = CliRunner().invoke(program, [typed])
+    assert found.exit_code == 2
+    assert found.stderr.splitlines()[-1] == f"Error: {told}"

@@ -20,16 +20,18 @@ for path in CONTRACT.glob("versions/metric_batch-[34].avsc"):
     fingerprint = schema.fingerprint(schema.to_parsing_canonical_form(avsc), "CRC-64-AVRO")
     SCHEMAS[b"\xc3\x01" + bytes.fromhex(fingerprint)] = schema.parse_schema(avsc, named_schemas={})
 
+if not sys.argv[1:] or sys.argv[1].startswith("-"):
+    sys.exit(__doc__)
 brokers, *topics = sys.argv[1:]
 settings = {"group.id": "example", "auto.offset.reset": "earliest", "enable.auto.commit": False}
 consumer = Consumer(settings | {"bootstrap.servers": brokers})
 consumer.subscribe(topics or ["derived-metrics"])
 while True:
     message = consumer.poll(1)
-    if message is None or message.error():
+    if message is None:
         continue
-    if message.value()[:10] not in SCHEMAS:
-        print("not of a version known here:", message.key(), file=sys.stderr)
+    if message.error() or message.value()[:10] not in SCHEMAS:
+        print(message.error() or f"not a MetricBatch of a version known here: {message.key()}", file=sys.stderr)
         continue
     batch = schemaless_reader(io.BytesIO(message.value()[10:]), SCHEMAS[message.value()[:10]])
     texts = iter(batch["texts"])

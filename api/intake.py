@@ -43,9 +43,9 @@ class Intake:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it."""
+        """End it; it holds nothing that would have to be finished."""
         self._stopping = True
-        self._process.terminate()
+        self._process.kill()
         self._process.join(_END_WITHIN_S)
         self._thread.join(_END_WITHIN_S)
 
@@ -53,7 +53,7 @@ class Intake:
         try:
             while True:
                 self._deliver(self._from_process.recv())
-        except EOFError:
+        except (EOFError, OSError):  # the latter: it has ended in the middle of a message
             if not self._stopping:
                 log.error("the process that follows Kafka has ended", extra={"status": self._process.exitcode})  # noqa: TRY400 - nothing of ours went wrong
         finally:  # whatever it was: nothing is taken in any more
@@ -62,8 +62,9 @@ class Intake:
 
 
 def _follow(config: FollowConfig, logs: LogSettings, to_parent: Connection) -> None:
-    """The process: until it is terminated, or the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business, who then ends us
+    """The process: until the parent kills it, or is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole process group: the parent's business
+        signal.signal(number, signal.SIG_IGN)
     logs.start()
 
     def deliver(news: Packed | Progress) -> None:

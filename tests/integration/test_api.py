@@ -92,7 +92,10 @@ def test_a_simulated_cluster_as_kubectl_the_dashboard_and_an_autoscaler_see_it(
     assert re.search(r'http_requests_total{code="200",handler="model",method="GET"} [1-9]', figures)
     assert re.search(r'heapster_exporter_last_time_seconds{exporter="Metric Sink"} [1-9]', figures)
 
-    assert second.process.stop() == 0
+    os.killpg(second.process.pid, signal.SIGTERM)  # its follower gets it too
+    wait_until(lambda: second.process.status is not None, "it ends when told to")
+    assert second.process.status == 0
+    assert "the process that follows Kafka has ended" not in second.process.text
     (following,) = followers(first.process)
     os.kill(following, signal.SIGKILL)
     wait_until(lambda: first.process.status is not None, "without its follower it ends, to be started again")

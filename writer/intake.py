@@ -16,8 +16,8 @@ from writer.hand import Record
 log = logging.getLogger(__name__)
 
 QUEUE_KBYTES: Final = 16 * 1024  # fetched ahead, all partitions together
-FETCH_BYTES: Final = 4 * 1024 * 1024  # one answer of a broker, compressed; a greater record still passes
-PARTITION_FETCH_BYTES: Final = 1024 * 1024
+FETCH_BYTES: Final = 1024 * 1024  # one answer of a broker, compressed; a greater record still passes
+PARTITION_FETCH_BYTES: Final = 256 * 1024
 _LEARN_TIMEOUT_S: Final = 2.0
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import random
 import resource
 import signal
 import socket
@@ -674,9 +675,13 @@ def test_a_worker_that_was_away_for_too_long_writes_nothing_of_what_it_had(
 def test_memory_is_bounded_while_records_wait(pipeline: Pipeline, start: Start, own_influxdb: Any) -> None:
     influx = own_influxdb()
     influx.stop()
-    values = [encode_batch(batch(f"n{number}", values={f"custom/{i}": i for i in range(100)})) for number in range(20)]
+    numbers = random.Random(1)  # as little alike as real ones: what Kafka holds in a few bytes is no measure
+    values = [
+        encode_batch(batch(f"n{number % 20}", values={f"custom/{i}": numbers.getrandbits(62) for i in range(100)}))
+        for number in range(2000)
+    ]
     for number in range(100_000):
-        pipeline.send_bytes(f"n{number % 20}".encode(), values[number % 20])
+        pipeline.send_bytes(f"n{number % 20}".encode(), values[number % len(values)])
     pipeline.flush()
     writer = start(sink(influx, "k8s"))
     writer.has_told("sink unavailable")

@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 from processor.group import group_batch
 from processor.labels import LabelRules
 from processor.node import derive
+from processor.partition import PartitionState
 from processor.step import node_batch, node_sample
 from runtime.kafka import KafkaSettings, producer_settings
 from runtime.topics import ensure_topics
@@ -48,23 +49,12 @@ class Windows:
         totals: defaultdict[str, list[GroupSum]] = defaultdict(list)
         for number, scrape in enumerate(self._scrapes(window_end_ns)):
             result = derive(scrape, self._samples.get(scrape.node), LabelRules())
-            self._samples[scrape.node] = node_sample(scrape, result, 0)
+            sample = self._samples[scrape.node] = node_sample(scrape, result, 0)
             self._keep(node_batch(scrape, result.sets, 0))
-            for each in result.contributions:
-                totals[each.group].append(
-                    GroupSum(
-                        cluster=scrape.cluster,
-                        group=each.group,
-                        window_end_ns=window_end_ns,
-                        resolution_ns=RESOLUTION_NS,
-                        source_partition=number,
-                        source_offset=0,
-                        sums=each.sums,
-                        nodes=1,
-                        nodes_expected=each.nodes_expected,
-                        namespace_id=each.namespace_id,
-                    )
-                )
+            state = PartitionState(number)  # a partition for each node
+            state.fold(sample)
+            for total in state.changed_totals():
+                totals[total.group].append(total)
         for group in totals.values():
             self._keep(group_batch(group))
 

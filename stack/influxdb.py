@@ -89,8 +89,8 @@ class InfluxDB(Server):
     def _create_first_user(self) -> None:
         query = f"q=CREATE USER {self.user} WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES"
         try:
-            with urllib.request.urlopen(f"{self.url}/query", data=query.encode(), timeout=_TIMEOUT_S):
-                pass
+            with urllib.request.urlopen(f"{self.url}/query", data=query.encode(), timeout=_TIMEOUT_S) as answer:
+                answer.read()  # its status says 200 before anything is done; the user is there at its end
         except urllib.error.HTTPError as error:
             if error.code != _UNAUTHORIZED:  # that is the answer when it has one already
                 raise

@@ -36,7 +36,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.server.kept.wait(10)
         self.wfile.write(b'{"results":[{"statement_id":0}]}')
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 

@@ -11,6 +11,7 @@ import urllib3
 from rich.console import Console
 
 from runtime import flags
+from runtime.duration import NS_PER_S
 from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
@@ -24,7 +25,7 @@ from scraper import open_files
 from scraper.check import findings
 from scraper.check_report import notes_taken, report
 from scraper.config import FLAG, SourceConfig
-from scraper.schedule import SHORTEST_RESOLUTION
+from scraper.schedule import LONGEST_SPREAD, SHORTEST_RESOLUTION
 from scraper.worker import Worker, WorkerConfig
 
 _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
@@ -53,6 +54,14 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     default="60s",
     help="Length of a window, in each of which every node is scraped once: from 5s to 24h.",
 )
+@flags.flag(
+    "--scrape-spread",
+    type=flags.Duration(),
+    default=None,
+    show_default="8ms a node, at most 10s and a fifth of a window",
+    help="Over how long the requests of a window are spread, each node at its own moment. Longer: peaks are lower and"
+    " fewer cores are needed, but a window's totals are there later. At most half of --metric-resolution.",
+)
 @flags.flag("--cluster-name", default="default", help="Name of the cluster: part of every record and key.")
 @click.option("--check", is_flag=True, help="Try the whole configuration once, say what does not work and why, end.")
 @flags.metrics_flags
@@ -62,6 +71,7 @@ def scraper(  # noqa: PLR0913 - a flag each
     source: tuple[str, ...],
     kafka: KafkaSettings,
     metric_resolution: int,
+    scrape_spread: int | None,
     cluster_name: str,
     check: bool,
     metrics_port: int,
@@ -77,6 +87,11 @@ def scraper(  # noqa: PLR0913 - a flag each
         raise ConfigError(
             f"--cluster-name={cluster_name!r}: 1 to 200 characters are needed, none of them a slash or unprintable"
         )
+    if scrape_spread is not None and scrape_spread > metric_resolution * LONGEST_SPREAD:
+        raise ConfigError(
+            f"--scrape-spread={scrape_spread / NS_PER_S:g}s: at most half of --metric-resolution,"
+            f" which is {metric_resolution / NS_PER_S:g}s"
+        )
     topic = topics(kafka.prefix).kubelet_stats
     if check:
         sys.exit(run_check(source, kafka, topic))
@@ -85,6 +100,7 @@ def scraper(  # noqa: PLR0913 - a flag each
         source=read_from,
         cluster=cluster_name,
         resolution_ns=metric_resolution,
+        spread_ns=scrape_spread,
         kafka=kafka,
         topic=topic,
     )

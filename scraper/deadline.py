@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -27,13 +27,19 @@ _LOOK_EVERY_S: Final = 0.5
 class Deadline:
     """A moment that several threads work against."""
 
-    def __init__(self, within_s: float) -> None:
-        """From now on."""
+    def __init__(self, within_s: float, *, part_of: Self | None = None) -> None:
+        """From now on, and no later than that of which it is part."""
         self._ends_at = time.monotonic() + within_s
+        self._part_of = part_of
 
     def left_s(self) -> float:
         """Seconds until then; not positive: it is over."""
-        return self._ends_at - time.monotonic()
+        left_s = self._ends_at - time.monotonic()
+        return left_s if self._part_of is None else min(left_s, self._part_of.left_s())
+
+    def within(self, within_s: float) -> Self:
+        """One that is over with this one, or after so long from now."""
+        return type(self)(within_s, part_of=self)
 
     def bring_forward(self, within_s: float) -> None:
         """Let it be no later than that."""

@@ -1,7 +1,6 @@
 """One scraping round: every node that is ours, once, side by side; over when all have answered or failed."""
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +18,12 @@ from scraper.deadline import Deadline
 from scraper.kubelet import LARGEST_DOCUMENT_BYTES, KubeletClient, ScrapeError
 from scraper.objects import ClusterNode
 from scraper.record import Outcome, Round
-from scraper.schedule import longest_jitter_ms
+from scraper.schedule import place, usual_spread_ns
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 128
+LONGEST_ANSWER_S: Final = 20.0
 STOPPING_S: Final = 2.0
 """How long a round may still take when the process is to end: nobody else asks its kubelets in this window."""
 
@@ -39,11 +39,16 @@ class Scraping:
         publish: Callable[[NodeScrape, int], None],
         is_lost: Callable[[int], bool],
         stopped: threading.Event,
+        spread_ns: int | None = None,
     ) -> None:
-        """`publish` takes a record and its partition, `is_lost` tells whether a partition was taken from us unasked."""
+        """`publish` takes a record and its partition, `is_lost` tells whether a partition was taken from us unasked.
+
+        Requests are spread over `spread_ns`, None: as usual for so many nodes.
+        """
         self._publish = publish
         self._is_lost = is_lost
         self._stopped = stopped
+        self._spread_ns = spread_ns
         self._kubelets = KubeletClient(source.login, source.kubelets)
         self._asks_cadvisor = source.cadvisor
         self._asks_pods = source.pods_of_kubelets
@@ -61,7 +66,7 @@ class Scraping:
         telemetry.nodes.set(len(partitions))
         began = time.monotonic()
         scrapes: dict[str, Future[Outcome | None]] = {}
-        for delay_s, name in self._starts(partitions, this.resolution_ns):
+        for delay_s, name in self._starts(partitions, this):
             self._stopped.wait(max(0.0, began + delay_s - time.monotonic()))
             scrapes[name] = self._pool.submit(self._scrape, this, name, partitions[name], deadline)
         self._wait_for(scrapes, deadline)
@@ -73,15 +78,17 @@ class Scraping:
         """Begin nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _starts(self, partitions: Mapping[str, int], resolution_ns: int) -> Iterator[tuple[float, str]]:
+    def _starts(self, partitions: Mapping[str, int], this: Round) -> Iterator[tuple[float, str]]:
         """When to ask each, in seconds from now, earliest first.
 
         Those that failed the last time come last: if they hang again, they hold threads that nobody else waits for.
         """
-        longest_s = longest_jitter_ms(len(partitions), resolution_ns) / 1000
-        delays = sorted(random.uniform(0, longest_s) for _ in partitions)  # noqa: S311 - spreads the load
-        names = random.sample(sorted(partitions), len(partitions))
-        return zip(delays, sorted(names, key=self._failing.open.__contains__), strict=True)
+        spread_ns = self._spread_ns
+        if spread_ns is None:
+            spread_ns = usual_spread_ns(len(this.snapshot.nodes), this.resolution_ns)
+        places = {name: place(name) for name in partitions}
+        delays = [where * spread_ns / NS_PER_S for where in sorted(places.values())]
+        return zip(delays, sorted(places, key=lambda name: (name in self._failing.open, places[name])), strict=True)
 
     def _wait_for(self, scrapes: Mapping[str, Future[Outcome | None]], deadline: Deadline) -> None:
         pending = set(scrapes.values())
@@ -95,7 +102,7 @@ class Scraping:
         if self._is_lost(partition):
             return None
         node = this.snapshot.nodes[name]
-        outcome = self._ask(node, deadline)
+        outcome = self._ask(node, deadline.within(LONGEST_ANSWER_S))
         if self._is_lost(partition) or (self._stopped.is_set() and outcome.error is not None):
             return None
         self._publish(this.record(node, outcome), partition)

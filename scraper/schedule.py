@@ -1,15 +1,19 @@
-"""When a window is scraped. Source: Heapster's manager loop (docs/processing.md, 1).
+"""When a window is scraped, and each node in it. Source: Heapster's manager loop (docs/processing.md, 1 and 2).
 
 Windows are aligned to the year 1, as Go's `Truncate` does; a window is scraped a little after its end, when kubelets
 have sampled it.
 """
 
+import hashlib
 from typing import Final, NamedTuple
 
 SCRAPE_OFFSET_NS: Final = 5_000_000_000
 SHORTEST_RESOLUTION: Final = "5s"
 LONGEST_ROUND_NS: Final = 20_000_000_000
-_LONGEST_JITTER_MS: Final = 10_000  # half of a round: the last one asked has the other half
+LONGEST_SPREAD: Final = 0.5  # of a window
+_SPREAD_A_NODE_NS: Final = 8_000_000
+_USUAL_SPREAD_NS: Final = 10_000_000_000
+_LEAST_FOR_THE_LAST_NS: Final = 10_000_000_000
 _YEAR_1_NS: Final = -62_135_596_800 * 1_000_000_000
 
 
@@ -48,15 +52,20 @@ def windows_behind(last: Window, now_ns: int, resolution_ns: int) -> int:
     return max(0, (floor_ns(now_ns - SCRAPE_OFFSET_NS, resolution_ns) - last.end_ns) // resolution_ns)
 
 
-def longest_round_ns(resolution_ns: int) -> int:
-    """How long a round may take, all nodes together: never into the next one."""
-    return min(LONGEST_ROUND_NS, resolution_ns * 8 // 10)
+def longest_round_ns(resolution_ns: int, spread_ns: int = 0) -> int:
+    """How long a round may take, all nodes together: never into the next one. `spread_ns` of it asks the nodes."""
+    return min(max(LONGEST_ROUND_NS, spread_ns + _LEAST_FOR_THE_LAST_NS), resolution_ns * 8 // 10)
 
 
-def longest_jitter_ms(nodes: int, resolution_ns: int) -> int:
-    """The bound of the random pause before each request, so that kubelets are not all asked at once.
+def usual_spread_ns(nodes: int, resolution_ns: int) -> int:
+    """Over how long the requests of a round are spread, all scrapers together, if nothing else is asked for.
 
     8 ms a node as Heapster has it, 125 nodes a second: about what one processor keeps up with. Heapster stopped at 4 s,
     from 500 nodes on; here results would only wait in Kafka.
     """
-    return min(8 * nodes, _LONGEST_JITTER_MS, resolution_ns // 5_000_000)
+    return min(_SPREAD_A_NODE_NS * nodes, _USUAL_SPREAD_NS, resolution_ns // 5)
+
+
+def place(node: str) -> float:
+    """Where in that spread a node is asked, from 0 to 1: the same in every round, so that its samples are even."""
+    return int.from_bytes(hashlib.blake2b(node.encode(), digest_size=4).digest()) / 2**32

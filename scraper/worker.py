@@ -38,6 +38,7 @@ class WorkerConfig:
     source: SourceConfig
     cluster: str
     resolution_ns: int
+    spread_ns: int | None  # over how long a window's requests are spread; None: as usual for so many nodes
     kafka: KafkaSettings
     topic: Topic
 
@@ -50,6 +51,7 @@ class Worker:
         source = config.source
         self._cluster = config.cluster
         self._resolution_ns = config.resolution_ns
+        self._longest_round_ns = longest_round_ns(config.resolution_ns, config.spread_ns or 0)
         self._topic = config.topic
         self._partitions = partitions
         self._stopped = stopped
@@ -58,7 +60,7 @@ class Worker:
         self._membership = Membership(config.kafka, config.cluster, config.topic, stopped)
         self._records = Records(config.kafka, config.topic)
         self._publisher = Publisher(config.kafka, config.topic, stopped, self._beat)
-        self._scraping = Scraping(source, self._publisher.publish, self._membership.is_lost, stopped)
+        self._scraping = Scraping(source, self._publisher.publish, self._membership.is_lost, stopped, config.spread_ns)
         self._blind = False
         self._report()
 
@@ -110,7 +112,7 @@ class Worker:
                 self._scrape(last, missing)
 
     def _deadline(self, window: Window) -> Deadline:
-        ends_at_ns = window.fires_at_ns + longest_round_ns(self._resolution_ns)
+        ends_at_ns = window.fires_at_ns + self._longest_round_ns
         return Deadline((ends_at_ns - time.time_ns()) / NS_PER_S)
 
     def _scrape(self, window: Window, assigned: Collection[int]) -> None:

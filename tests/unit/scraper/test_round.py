@@ -14,6 +14,7 @@ from scraper.deadline import Deadline
 from scraper.objects import ClusterNamespace, ClusterNode, pod_of
 from scraper.record import Outcome, Round
 from scraper.round import Scraping
+from scraper.schedule import place
 from scraper.snapshot import Snapshot
 from simulator.faults import HEALTHY, MALFORMED, Fault
 from simulator.server import SimulatedCluster
@@ -41,13 +42,15 @@ def stopped() -> threading.Event:
 class Scrapes:
     """A scraping whose records are kept here."""
 
-    def __init__(self, cluster: SimulatedCluster, stopped: threading.Event, options: str = "") -> None:
+    def __init__(
+        self, cluster: SimulatedCluster, stopped: threading.Event, options: str = "", *, spread_ns: int | None = None
+    ) -> None:
         self.records: list[tuple[int, NodeScrape]] = []
         self.lost: set[int] = set()
         source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}{options}"
         self._addresses = cluster.addresses
         self._scraping = Scraping(
-            SourceConfig.parse((source,)), self._keep, lambda partition: partition in self.lost, stopped
+            SourceConfig.parse((source,)), self._keep, lambda partition: partition in self.lost, stopped, spread_ns
         )
 
     def _keep(self, scrape: NodeScrape, partition: int) -> None:
@@ -56,6 +59,13 @@ class Scrapes:
     def run(
         self, partitions: Mapping[str, int], within_s: float = 10, *, ports: Mapping[str, int] | None = None
     ) -> int:
+        return self._scraping.run(self.round(ports or {}), partitions, Deadline(within_s))
+
+    def starts(self) -> list[tuple[float, str]]:
+        """When each node is asked, in seconds."""
+        return list(self._scraping._starts(dict.fromkeys(NODES, 0), self.round({})))
+
+    def round(self, ports: Mapping[str, int]) -> Round:
         nodes = [
             ClusterNode(
                 name=name,
@@ -63,20 +73,19 @@ class Scrapes:
                 ready=True,
                 hostname=f"host-{name}",
                 address=address,
-                kubelet_port=(ports or {}).get(name),
+                kubelet_port=ports.get(name),
                 host_id="",
                 unschedulable=False,
             )
             for name, address in self._addresses.items()
         ]
         pods = [ApiPod(namespace="shop", name="web", uid="u", node="n1"), ApiPod(namespace="shop", name="x", uid="x")]
-        this = Round(
+        return Round(
             cluster="c",
             resolution_ns=60 * SECOND,
             window_end_ns=WINDOW_END,
             snapshot=Snapshot.of(nodes, pods, [ClusterNamespace("shop", "ns", {})]),
         )
-        return self._scraping.run(this, partitions, Deadline(within_s))
 
     def close(self) -> None:
         self._scraping.close()
@@ -141,17 +150,19 @@ def test_a_failed_scrape_is_a_record_too(
 def test_those_that_failed_are_asked_last_the_next_time(cluster: SimulatedCluster, scrapes: Scrapes) -> None:
     cluster.kubelets["n2"].fault = Fault(status=500)
     scrapes.run({"n1": 1, "n2": 2, "n3": 3})
-    for _ in range(5):
-        starts = [name for _, name in scrapes._scraping._starts({"n1": 1, "n2": 2, "n3": 3}, 60 * SECOND)]
-        assert starts[-1] == "n2"
+    assert [name for _, name in scrapes.starts()][-1] == "n2"
 
 
-def test_starts_are_spread_at_random_over_8_ms_a_node(scrapes: Scrapes) -> None:
-    starts = [list(scrapes._scraping._starts(dict.fromkeys(NODES, 0), 60 * SECOND)) for _ in range(50)]
-    delays = [delay_s for each in starts for delay_s, _ in each]
-    assert all(0 <= delay_s <= 0.024 for delay_s in delays)
-    assert max(delays) > 0.012
-    assert len({tuple(name for _, name in each) for each in starts}) > 1
+def test_each_node_has_its_moment_within_8_ms_a_node_of_the_cluster(scrapes: Scrapes) -> None:
+    starts = scrapes.starts()
+    assert [delay_s for delay_s, _ in starts] == sorted(place(name) * 0.024 for name in NODES)
+    assert starts == scrapes.starts()
+
+
+def test_requests_are_spread_over_as_long_as_asked_for(cluster: SimulatedCluster, stopped: threading.Event) -> None:
+    scrapes = Scrapes(cluster, stopped, spread_ns=30 * SECOND)
+    assert [delay_s for delay_s, _ in scrapes.starts()] == sorted(place(name) * 30 for name in NODES)
+    scrapes.close()
 
 
 def test_more_nodes_than_threads(
@@ -189,14 +200,23 @@ def test_the_wish_to_stop_ends_a_round_soon_and_reports_no_failure(
     assert scrapes.records == []
 
 
-def test_after_the_wish_to_stop_the_rest_is_asked_at_once(
-    cluster: SimulatedCluster, scrapes: Scrapes, stopped: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rounds, "longest_jitter_ms", lambda _nodes, _resolution_ns: 3_600_000)
+def test_after_the_wish_to_stop_the_rest_is_asked_at_once(cluster: SimulatedCluster, stopped: threading.Event) -> None:
+    scrapes = Scrapes(cluster, stopped, spread_ns=3600 * SECOND)
     stopped.set()
     cluster.kubelets["n2"].fault = Fault(status=500)
     assert scrapes.run({"n1": 1, "n2": 2, "n3": 3}) == 2
     assert scrapes.errors == {"n1": None, "n3": None}
+    scrapes.close()
+
+
+def test_a_kubelet_is_waited_for_no_longer_than_an_answer_may_take(
+    cluster: SimulatedCluster, scrapes: Scrapes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "LONGEST_ANSWER_S", 0.2)
+    cluster.kubelets["n2"].fault = Fault(hang=True)
+    began = time.monotonic()
+    assert scrapes.run({"n1": 1, "n2": 2}, within_s=60) == 1
+    assert time.monotonic() - began < 30
 
 
 def test_failures_and_clocks_are_told_once(

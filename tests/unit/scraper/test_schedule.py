@@ -9,9 +9,10 @@ from scraper.schedule import (
     Window,
     first_window,
     floor_ns,
-    longest_jitter_ms,
     longest_round_ns,
     next_window,
+    place,
+    usual_spread_ns,
     windows_behind,
 )
 
@@ -100,7 +101,25 @@ def test_a_round_is_over_before_the_next_one_and_after_20_s(resolution_ns: int) 
     ],
 )
 def test_requests_are_spread_over(nodes: int, resolution_s: int, expected_ms: int) -> None:
-    assert longest_jitter_ms(nodes, resolution_s * SECOND) == expected_ms
+    assert usual_spread_ns(nodes, resolution_s * SECOND) == expected_ms * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("spread_s", "resolution_s", "expected_s"),
+    [
+        pytest.param(0, 60, 20, id="as Heapster"),
+        pytest.param(10, 60, 20, id="the last ones asked have the other half"),
+        pytest.param(30, 60, 40, id="half a minute: the last ones have as long as ever"),
+        pytest.param(30, 30, 24, id="never into the next one"),
+    ],
+)
+def test_a_round_may_take(spread_s: int, resolution_s: int, expected_s: int) -> None:
+    assert longest_round_ns(resolution_s * SECOND, spread_s * SECOND) == expected_s * SECOND
+
+
+def test_nodes_have_places_of_their_own_all_over_the_spread() -> None:
+    places = sorted(place(f"node-{number:04d}") for number in range(1000))
+    assert all(abs(where - number / 1000) < 0.05 for number, where in enumerate(places))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,10 @@ def test_a_flag_that_cannot_be_used_ends_with_status_2(arguments: tuple[str, ...
     [
         ((BROKERS,), "--source is missing: which cluster is to be read, as --source=kubernetes"),
         ((BROKERS, SOURCE, SOURCE), "--source: Wrong number of sources specified: 2, give exactly one"),
+        (
+            (BROKERS, SOURCE, "--scrape-spread=31s"),
+            "--scrape-spread=31s: at most half of --metric-resolution, which is 60s",
+        ),
         ((BROKERS, SOURCE, "--cluster-name="), "--cluster-name='': 1 to 200 characters are needed"),
         ((BROKERS, SOURCE, "--cluster_name=a/b"), "--cluster-name='a/b': 1 to 200 characters are needed"),
         ((BROKERS, SOURCE, "--cluster-name=a\nb"), "--cluster-name='a\\nb': 1 to 200 characters are needed"),

@@ -58,6 +58,11 @@ def used(pid: int) -> Used:
     return Used(*(sum(each) for each in zip(own, *started, strict=True)))
 
 
+def tree(pid: int) -> list[int]:
+    """A process of ours and those that it has started, and they in turn."""
+    return [pid, *(each for child in _children(pid) for each in tree(child))]
+
+
 def _children(pid: int) -> list[int]:
     """Those that are there; of one that has just ended there are none."""
     try:

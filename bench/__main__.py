@@ -35,7 +35,7 @@ class _Size(NamedTuple):
 _WITH_FIELDS: Final = "&withfields=true"
 _FULL: Final = _Size(
     rounds=20,
-    caught_up={100: 12, 1000: 3, 5000: 2},
+    caught_up={100: 20, 1000: 3, 5000: 2},
     replayed=1000,
     scraped={100: (4, 5), 1000: (3, 10), 5000: (2, 30)},
     pipelines={

@@ -24,13 +24,17 @@ _LATEST_S: Final = 120.0
 
 
 class Load(NamedTuple):
-    """What is run: so many windows of so many nodes, into a real InfluxDB or into a sink that only reads."""
+    """What is run: so many windows of so many nodes, into a real InfluxDB or into a sink that only reads.
+
+    `spread_s`: over how long the requests of a window are spread; 0: as the scraper does by itself.
+    """
 
     nodes: int
     every_s: int
     windows: int
     schema: str = ""
     influxdb: bool = True
+    spread_s: int = 0
 
 
 class _Standing(NamedTuple):
@@ -53,7 +57,7 @@ def pipeline(here: Place, load: Load, tell: Tell) -> dict[str, float]:
             for arguments in (
                 ("processor",),
                 ("writer", f"--sink=influxdb:{sink.url}?db=k8s{load.schema}"),
-                ("scraper", *scraper_arguments(served, load.every_s)),
+                ("scraper", *scraper_arguments(served, load.every_s), *_spread(load)),
             )
         ]
         for worker in workers:
@@ -80,6 +84,10 @@ def pipeline(here: Place, load: Load, tell: Tell) -> dict[str, float]:
         "latency_p50_s": round(statistics.median(latencies), 2),
         "latency_p99_s": round(statistics.quantiles(latencies, n=100)[98], 2),
     }
+
+
+def _spread(load: Load) -> tuple[str, ...]:
+    return (f"--scrape-spread={load.spread_s}s",) if load.spread_s else ()
 
 
 def _influxdb(here: Place, ending: ExitStack) -> str:

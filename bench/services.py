@@ -29,6 +29,7 @@ Tell: TypeAlias = Callable[[str], None]
 MOST_WRITTEN: Final = 4000  # batches are enough to measure a writer by
 _CHANGELOGS: Final = (f"{GROUP}-samples-changelog", f"{GROUP}-groups-changelog")
 _WARM: Final = 0.2  # of the records
+_COUNTED: Final = 0.9  # the last ones wait for a flush and a commit that others hurry along
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,12 @@ def processor_and_writer(here: Place, nodes: int, scrapes: int, tell: Tell) -> d
         warm = max(nodes * 1.1, _WARM * scrapes)
         found: dict[str, object] = {
             "processor": asdict(
-                cost([processor], lambda: committed(groups, GROUP, live.kubelet_stats.name), warm=warm, records=scrapes)
+                cost(
+                    [processor],
+                    lambda: committed(groups, GROUP, live.kubelet_stats.name),
+                    warm=warm,
+                    records=_COUNTED * scrapes,
+                )
             )
         }
     names = (live.kubelet_stats.name, live.group_sums.name, live.derived_metrics.name, *_CHANGELOGS)

@@ -58,7 +58,7 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     "--scrape-spread",
     type=flags.Duration(),
     default=None,
-    show_default="8ms a node, at most 10s and a fifth of a window",
+    show_default="12ms a node, at most 12s and a fifth of a window",
     help="Over how long the requests of a window are spread, each node at its own moment. Longer: peaks are lower and"
     " fewer cores are needed, but a window's totals are there later. At most half of --metric-resolution.",
 )

@@ -153,15 +153,15 @@ def test_those_that_failed_are_asked_last_the_next_time(cluster: SimulatedCluste
     assert [name for _, name in scrapes.starts()][-1] == "n2"
 
 
-def test_each_node_has_its_moment_within_8_ms_a_node_of_the_cluster(scrapes: Scrapes) -> None:
+def test_each_node_has_its_moment_within_12_ms_a_node_of_the_cluster(scrapes: Scrapes) -> None:
     starts = scrapes.starts()
-    assert [delay_s for delay_s, _ in starts] == sorted(place(name) * 0.024 for name in NODES)
+    assert [delay_s for delay_s, _ in starts] == pytest.approx(sorted(place(name) * 0.036 for name in NODES))
     assert starts == scrapes.starts()
 
 
 def test_requests_are_spread_over_as_long_as_asked_for(cluster: SimulatedCluster, stopped: threading.Event) -> None:
     scrapes = Scrapes(cluster, stopped, spread_ns=30 * SECOND)
-    assert [delay_s for delay_s, _ in scrapes.starts()] == sorted(place(name) * 30 for name in NODES)
+    assert [delay_s for delay_s, _ in scrapes.starts()] == pytest.approx(sorted(place(name) * 30 for name in NODES))
     scrapes.close()
 
 

@@ -92,10 +92,10 @@ def test_a_round_is_over_before_the_next_one_and_after_20_s(resolution_ns: int) 
 @pytest.mark.parametrize(
     ("nodes", "resolution_s", "expected_ms"),
     [
-        pytest.param(3, 60, 24, id="8 ms a node"),
-        pytest.param(500, 60, 4000, id="500 nodes"),
-        pytest.param(1000, 60, 8000, id="1,000 nodes: Heapster stopped at 4 s"),
-        pytest.param(5000, 60, 10_000, id="half of a round at most"),
+        pytest.param(3, 60, 36, id="12 ms a node"),
+        pytest.param(500, 60, 6000, id="500 nodes: Heapster stopped at 4 s"),
+        pytest.param(5000, 60, 12_000, id="a round's last 8 s are for those asked last"),
+        pytest.param(5000, 600, 12_000, id="no more in a long window"),
         pytest.param(5000, 5, 1000, id="never so long that a short window is missed"),
         pytest.param(0, 60, 0, id="no nodes"),
     ],
@@ -108,8 +108,8 @@ def test_requests_are_spread_over(nodes: int, resolution_s: int, expected_ms: in
     ("spread_s", "resolution_s", "expected_s"),
     [
         pytest.param(0, 60, 20, id="as Heapster"),
-        pytest.param(10, 60, 20, id="the last ones asked have the other half"),
-        pytest.param(30, 60, 40, id="half a minute: the last ones have as long as ever"),
+        pytest.param(12, 60, 20, id="the last ones asked have 8 s"),
+        pytest.param(30, 60, 38, id="half a minute: the last ones have as long as ever"),
         pytest.param(30, 30, 24, id="never into the next one"),
     ],
 )

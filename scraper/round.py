@@ -18,7 +18,7 @@ from scraper.deadline import Deadline
 from scraper.kubelet import LARGEST_DOCUMENT_BYTES, KubeletClient, ScrapeError
 from scraper.objects import ClusterNode
 from scraper.record import Outcome, Round
-from scraper.schedule import place, usual_spread_ns
+from scraper.schedule import place, spread_in_time_ns, usual_spread_ns
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Scraping:
         telemetry.nodes.set(len(partitions))
         began = time.monotonic()
         scrapes: dict[str, Future[Outcome | None]] = {}
-        for delay_s, name in self._starts(partitions, this):
+        for delay_s, name in self._starts(partitions, this, deadline.left_s()):
             self._stopped.wait(max(0.0, began + delay_s - time.monotonic()))
             scrapes[name] = self._pool.submit(self._scrape, this, name, partitions[name], deadline)
         self._wait_for(scrapes, deadline)
@@ -78,7 +78,7 @@ class Scraping:
         """Begin nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _starts(self, partitions: Mapping[str, int], this: Round) -> Iterator[tuple[float, str]]:
+    def _starts(self, partitions: Mapping[str, int], this: Round, left_s: float) -> Iterator[tuple[float, str]]:
         """When to ask each, in seconds from now, earliest first.
 
         Those that failed the last time come last: if they hang again, they hold threads that nobody else waits for.
@@ -86,8 +86,9 @@ class Scraping:
         spread_ns = self._spread_ns
         if spread_ns is None:
             spread_ns = usual_spread_ns(len(this.snapshot.nodes), this.resolution_ns)
+        spread_s = spread_in_time_ns(spread_ns, int(left_s * NS_PER_S)) / NS_PER_S
         places = {name: place(name) for name in partitions}
-        delays = [where * spread_ns / NS_PER_S for where in sorted(places.values())]
+        delays = [where * spread_s for where in sorted(places.values())]
         return zip(delays, sorted(places, key=lambda name: (name in self._failing.open, places[name])), strict=True)
 
     def _wait_for(self, scrapes: Mapping[str, Future[Outcome | None]], deadline: Deadline) -> None:

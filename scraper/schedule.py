@@ -13,7 +13,7 @@ LONGEST_ROUND_NS: Final = 20_000_000_000
 LONGEST_SPREAD: Final = 0.5  # of a window
 _SPREAD_A_NODE_NS: Final = 12_000_000
 _USUAL_SPREAD_NS: Final = 12_000_000_000
-_LEAST_FOR_THE_LAST_NS: Final = 8_000_000_000
+_FOR_THE_LAST_NS: Final = 8_000_000_000
 _YEAR_1_NS: Final = -62_135_596_800 * 1_000_000_000
 
 
@@ -54,7 +54,7 @@ def windows_behind(last: Window, now_ns: int, resolution_ns: int) -> int:
 
 def longest_round_ns(resolution_ns: int, spread_ns: int = 0) -> int:
     """How long a round may take, all nodes together: never into the next one. `spread_ns` of it asks the nodes."""
-    return min(max(LONGEST_ROUND_NS, spread_ns + _LEAST_FOR_THE_LAST_NS), resolution_ns * 8 // 10)
+    return min(max(LONGEST_ROUND_NS, spread_ns + _FOR_THE_LAST_NS), resolution_ns * 8 // 10)
 
 
 def usual_spread_ns(nodes: int, resolution_ns: int) -> int:
@@ -64,6 +64,14 @@ def usual_spread_ns(nodes: int, resolution_ns: int) -> int:
     Heapster had 8 ms and stopped at 4 s, from 500 nodes on; here results would only wait in Kafka.
     """
     return min(_SPREAD_A_NODE_NS * nodes, _USUAL_SPREAD_NS, resolution_ns // 5)
+
+
+def spread_in_time_ns(spread_ns: int, left_ns: int) -> int:
+    """Of that spread, what fits into the rest of a round: late in it, for nodes taken over, it is less.
+
+    Those asked last are to have time to answer: 8 s, or three eighths where there is less, which leaves half a window.
+    """
+    return max(0, min(spread_ns, max(left_ns - _FOR_THE_LAST_NS, left_ns * 5 // 8)))
 
 
 def place(node: str) -> float:

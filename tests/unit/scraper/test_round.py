@@ -61,9 +61,9 @@ class Scrapes:
     ) -> int:
         return self._scraping.run(self.round(ports or {}), partitions, Deadline(within_s))
 
-    def starts(self) -> list[tuple[float, str]]:
-        """When each node is asked, in seconds."""
-        return list(self._scraping._starts(dict.fromkeys(NODES, 0), self.round({})))
+    def starts(self, left_s: float = 60) -> list[tuple[float, str]]:
+        """When each node is asked, in seconds, if so much is left of the round."""
+        return list(self._scraping._starts(dict.fromkeys(NODES, 0), self.round({}), left_s))
 
     def round(self, ports: Mapping[str, int]) -> Round:
         nodes = [
@@ -162,6 +162,7 @@ def test_each_node_has_its_moment_within_12_ms_a_node_of_the_cluster(scrapes: Sc
 def test_requests_are_spread_over_as_long_as_asked_for(cluster: SimulatedCluster, stopped: threading.Event) -> None:
     scrapes = Scrapes(cluster, stopped, spread_ns=30 * SECOND)
     assert [delay_s for delay_s, _ in scrapes.starts()] == pytest.approx(sorted(place(name) * 30 for name in NODES))
+    assert [delay_s for delay_s, _ in scrapes.starts(8)] == pytest.approx(sorted(place(name) * 5 for name in NODES))
     scrapes.close()
 
 

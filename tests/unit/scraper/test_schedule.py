@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.schedule import (
+    LONGEST_SPREAD,
     SCRAPE_OFFSET_NS,
     Window,
     first_window,
@@ -12,6 +13,7 @@ from scraper.schedule import (
     longest_round_ns,
     next_window,
     place,
+    spread_in_time_ns,
     usual_spread_ns,
     windows_behind,
 )
@@ -115,6 +117,26 @@ def test_requests_are_spread_over(nodes: int, resolution_s: int, expected_ms: in
 )
 def test_a_round_may_take(spread_s: int, resolution_s: int, expected_s: int) -> None:
     assert longest_round_ns(resolution_s * SECOND, spread_s * SECOND) == expected_s * SECOND
+
+
+@pytest.mark.parametrize(
+    ("spread_s", "left_s", "expected_s"),
+    [
+        pytest.param(12, 20, 12, id="a whole round: all of it"),
+        pytest.param(30, 38, 30, id="half of a minute's window"),
+        pytest.param(5, 8, 5, id="half of a 10 s window"),
+        pytest.param(12, 6, 3.75, id="nodes taken over, late in a round"),
+        pytest.param(12, -1, 0, id="too late"),
+    ],
+)
+def test_those_asked_last_have_time_to_answer(spread_s: int, left_s: float, expected_s: float) -> None:
+    assert spread_in_time_ns(spread_s * SECOND, int(left_s * SECOND)) == expected_s * SECOND
+
+
+@given(resolution_ns=RESOLUTIONS, share=st.floats(0, LONGEST_SPREAD))
+def test_whatever_spread_may_be_asked_for_fits_into_a_round(resolution_ns: int, share: float) -> None:
+    spread_ns = int(resolution_ns * share)
+    assert spread_in_time_ns(spread_ns, longest_round_ns(resolution_ns, spread_ns)) == spread_ns
 
 
 def test_nodes_have_places_of_their_own_all_over_the_spread() -> None:

@@ -45,6 +45,9 @@ _FULL: Final = _Size(
         "1,000 nodes, with fields, into InfluxDB": pipeline.Load(
             nodes=1000, every_s=60, windows=1, schema=_WITH_FIELDS
         ),
+        "1,000 nodes, spread over 30 s, with fields, into InfluxDB": pipeline.Load(
+            nodes=1000, every_s=60, windows=1, schema=_WITH_FIELDS, spread_s=30
+        ),
     },
 )
 _QUICK: Final = _Size(

@@ -51,6 +51,11 @@ def cost(
     )
 
 
+def all_done(processes: Sequence[Process], done: Callable[[], int], records: float) -> None:
+    """Wait until so many are done. Raises ProcessError: one of them has ended, or it takes too long."""
+    _reached(processes, done, records)
+
+
 def _reached(processes: Sequence[Process], done: Callable[[], int], wanted: float) -> _Standing:
     """Where they stand once that is done."""
     began_s = time.monotonic()

@@ -26,7 +26,7 @@ _LATEST_S: Final = 120.0
 class Load(NamedTuple):
     """What is run: so many windows of so many nodes, into a real InfluxDB or into a sink that only reads.
 
-    `spread_s`: over how long the requests of a window are spread; 0: as the scraper does by itself.
+    `spread_s`: over how long the requests of a window are spread; None: as the scraper does by itself.
     """
 
     nodes: int
@@ -34,7 +34,7 @@ class Load(NamedTuple):
     windows: int
     schema: str = ""
     influxdb: bool = True
-    spread_s: int = 0
+    spread_s: int | None = None
 
 
 class _Standing(NamedTuple):
@@ -87,7 +87,7 @@ def pipeline(here: Place, load: Load, tell: Tell) -> dict[str, float]:
 
 
 def _spread(load: Load) -> tuple[str, ...]:
-    return (f"--scrape-spread={load.spread_s}s",) if load.spread_s else ()
+    return () if load.spread_s is None else (f"--scrape-spread={load.spread_s}s",)
 
 
 def _influxdb(here: Place, ending: ExitStack) -> str:

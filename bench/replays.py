@@ -1,7 +1,7 @@
 """Replays: a history computed once more, by one worker, and by two that share it.
 
-On few cores two workers have less than one each, as Kafka needs some too. So both are also measured with two fifths
-of a core for each worker: then there is room for all, and what two do more than one is what sharing the work costs.
+On few cores two workers have less than one each, as Kafka needs some too. So one and two are also measured with two
+fifths of a core for each worker: then there is room for all, and what two lack of twice one is what sharing costs.
 """
 
 from contextlib import ExitStack

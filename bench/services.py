@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from bench import cluster, history
-from bench.costs import Cost, cost
+from bench.costs import Cost, all_done, cost
 from bench.machine import measured, measured_core, move, other_cores
 from bench.sink import Sink
 from processor.config import GROUP
@@ -69,6 +69,7 @@ def processor_and_writer(here: Place, nodes: int, scrapes: int, tell: Tell) -> d
                 )
             )
         }
+        all_done([processor], lambda: committed(groups, GROUP, live.kubelet_stats.name), scrapes)
     names = (live.kubelet_stats.name, live.group_sums.name, live.derived_metrics.name, *_CHANGELOGS)
     found["bytes"] = {
         name: round(size / scrapes) for name, size in history.topic_bytes(here.folder / "kafka" / "data", names).items()

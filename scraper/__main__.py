@@ -25,7 +25,7 @@ from scraper import open_files
 from scraper.check import findings
 from scraper.check_report import notes_taken, report
 from scraper.config import FLAG, SourceConfig
-from scraper.schedule import LONGEST_SPREAD, SHORTEST_RESOLUTION
+from scraper.schedule import LONGEST_SPREAD_SHARE, SHORTEST_RESOLUTION
 from scraper.worker import Worker, WorkerConfig
 
 _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
@@ -87,7 +87,7 @@ def scraper(  # noqa: PLR0913 - a flag each
         raise ConfigError(
             f"--cluster-name={cluster_name!r}: 1 to 200 characters are needed, none of them a slash or unprintable"
         )
-    if scrape_spread is not None and scrape_spread > metric_resolution * LONGEST_SPREAD:
+    if scrape_spread is not None and scrape_spread > metric_resolution * LONGEST_SPREAD_SHARE:
         raise ConfigError(
             f"--scrape-spread={scrape_spread / NS_PER_S:g}s: at most half of --metric-resolution,"
             f" which is {metric_resolution / NS_PER_S:g}s"

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Final
@@ -24,8 +24,13 @@ log = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 128
 LONGEST_ANSWER_S: Final = 20.0
+"""How long a kubelet may take, however long the round is."""
+
 STOPPING_S: Final = 2.0
+LONGEST_STOPPING_S: Final = 8.0
 """How long a round may still take when the process is to end: nobody else asks its kubelets in this window."""
+
+_STOPPING_A_SECOND: Final = 400  # nodes; a scraper does 500 and more
 
 _LOOK_EVERY_S: Final = 0.2
 
@@ -72,6 +77,8 @@ class Scraping:
         self._wait_for(scrapes, deadline)
         outcomes = {name: outcome for name, scrape in scrapes.items() if (outcome := scrape.result())}
         self._note(outcomes)
+        if self._stopped.is_set():
+            self._tell_unasked(name for name in scrapes.keys() - outcomes.keys() if not self._is_lost(partitions[name]))
         return sum(outcome.error is None for outcome in outcomes.values())
 
     def close(self) -> None:
@@ -96,7 +103,7 @@ class Scraping:
         while pending:
             pending = wait(pending, _LOOK_EVERY_S).not_done
             if self._stopped.is_set():
-                deadline.bring_forward(STOPPING_S)
+                deadline.bring_forward(min(LONGEST_STOPPING_S, STOPPING_S + len(pending) / _STOPPING_A_SECOND))
 
     def _scrape(self, this: Round, name: str, partition: int, deadline: Deadline) -> Outcome | None:
         """Ask and publish; None if it is not for us any more."""
@@ -135,6 +142,13 @@ class Scraping:
             return replace(outcome, cadvisor=self._kubelets.cadvisor(node, deadline, room_bytes))
         except ScrapeError as error:
             return replace(outcome, cadvisor_error=str(error))
+
+    def _tell_unasked(self, names: Iterable[str]) -> None:
+        if unasked := sorted(names):
+            log.warning(
+                "the process ends before all nodes have answered: they miss this window",
+                extra={"nodes": len(unasked), "first": unasked[0]},
+            )
 
     def _note(self, outcomes: Mapping[str, Outcome]) -> None:
         """Logs and figures about what came of a round."""

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 SCRAPE_OFFSET_NS: Final = 5_000_000_000
 SHORTEST_RESOLUTION: Final = "5s"
-LONGEST_ROUND_NS: Final = 20_000_000_000
-LONGEST_SPREAD: Final = 0.5  # of a window
+LONGEST_SPREAD_SHARE: Final = 0.5  # of a window
+_USUAL_ROUND_NS: Final = 20_000_000_000
 _SPREAD_A_NODE_NS: Final = 12_000_000
 _USUAL_SPREAD_NS: Final = 12_000_000_000
 _FOR_THE_LAST_NS: Final = 8_000_000_000
@@ -54,7 +54,7 @@ def windows_behind(last: Window, now_ns: int, resolution_ns: int) -> int:
 
 def longest_round_ns(resolution_ns: int, spread_ns: int = 0) -> int:
     """How long a round may take, all nodes together: never into the next one. `spread_ns` of it asks the nodes."""
-    return min(max(LONGEST_ROUND_NS, spread_ns + _FOR_THE_LAST_NS), resolution_ns * 8 // 10)
+    return min(max(_USUAL_ROUND_NS, spread_ns + _FOR_THE_LAST_NS), resolution_ns * 8 // 10)
 
 
 def usual_spread_ns(nodes: int, resolution_ns: int) -> int:
@@ -75,5 +75,8 @@ def spread_in_time_ns(spread_ns: int, left_ns: int) -> int:
 
 
 def place(node: str) -> float:
-    """Where in that spread a node is asked, from 0 to 1: the same in every round, so that its samples are even."""
+    """Where in that spread a node is asked, from 0 to 1: the same in every round, so that its samples are even.
+
+    By its name alone, in every process.
+    """
     return int.from_bytes(hashlib.blake2b(node.encode(), digest_size=4).digest()) / 2**32

@@ -19,8 +19,8 @@ from scraper.deadline import DeadlineAdapter
 from scraper.reach import Trust
 
 _SERVERS_REMEMBERED: Final = 8192
-"""More than a cluster has kubelets: they are asked in a random order, and with a few too many most connections would be
-made anew. One that is kept costs 51 KB with TLS, 2 KB without, and an open file."""
+"""More than a cluster has kubelets: they are asked in one order again and again, and with one too many all connections
+would be made anew. One that is kept costs 51 KB with TLS, 2 KB without, and an open file."""
 _URLS_REMEMBERED: Final = 2 * _SERVERS_REMEMBERED  # a kubelet's Summary and cadvisor's metrics
 
 

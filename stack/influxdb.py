@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
@@ -82,7 +83,7 @@ class InfluxDB(Server):
                 pass
             if self._auth:
                 self._create_first_user()
-        except OSError:
+        except (OSError, HTTPException):  # it is not there, or ends while it answers
             return False
         return True
 

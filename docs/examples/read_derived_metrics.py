@@ -16,9 +16,10 @@ CONTRACT = Path(__file__).parents[2] / "schemas"
 NAMES = {int(number): name for number, name in json.loads((CONTRACT / "metrics.json").read_text()).items()}
 BATCH = schema.load_schema(str(CONTRACT / "versions" / "metric_batch-4.avsc"))
 MARK = b"\xc3\x01" + bytes.fromhex(schema.fingerprint(schema.to_parsing_canonical_form(BATCH), "CRC-64-AVRO"))
-brokers, topic = [*sys.argv[1:], "derived-metrics"][:2] if sys.argv[1:] else sys.exit(__doc__)
-consumer = Consumer({"bootstrap.servers": brokers, "group.id": "example", "auto.offset.reset": "earliest"})
-consumer.subscribe([topic])
+brokers, *topics = sys.argv[1:] or sys.exit(__doc__)
+settings = {"group.id": "example", "auto.offset.reset": "earliest", "enable.auto.commit": False}
+consumer = Consumer(settings | {"bootstrap.servers": brokers})
+consumer.subscribe(topics or ["derived-metrics"])
 for message in iter(consumer.poll, None):
     if message.error() or message.value()[:10] != MARK:
         print(message.error() or f"of another version than is read here: {message.key()}", file=sys.stderr)

@@ -42,6 +42,7 @@ class Deliveries:
         self._most_bytes = most_bytes
         self._held: defaultdict[TP, deque[Held]] = defaultdict(deque)
         self._bytes = 0
+        self.taken = 0  # events so far
         self._generation = -1
         self._freed = asyncio.Event()
         self._crowded = asyncio.Event()
@@ -70,6 +71,7 @@ class Deliveries:
         An event from before the last rebalance is not acknowledged any more: those before it have been let go, and
         its offset alone says nothing of theirs.
         """
+        self.taken += 1
         held = Held(event, list(sends), complete)
         generation = event.message.generation_id or 0
         self.keep_generation(generation)

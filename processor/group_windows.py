@@ -1,19 +1,21 @@
 """The group totals of every source partition, and when a group's batch is to be written.
 
 For each source partition its total with the greatest offset counts, whatever the order of arrival. A group's batch
-is written when its totals have been quiet for a while, and now and then while they change, so that a dashboard rarely
-sees half a sum; a total that changes later has it written again.
+is written when all its nodes are in it, or its totals have been quiet for a while, and now and then while they change,
+so that a dashboard rarely sees half a sum; a total that changes later has it written again.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from processor.partition import GroupWindow
 from schemas.group_sum import GroupSum, SourceProgress
 
-QUIET_S: Final = 2.0
+QUIET_S: Final = 4.0
+"""Longer than source partitions keep totals that change to themselves."""
+
 LONGEST_WAIT_S: Final = 10.0
 KEPT_GROUP_WINDOWS: Final = 15
 KEPT_AT_LEAST_NS: Final = 15 * 60 * 1_000_000_000
@@ -24,6 +26,7 @@ KEPT_AT_LEAST_NS: Final = 15 * 60 * 1_000_000_000
 class _Change:
     first_s: float
     last_s: float
+    complete: bool = False
 
 
 class GroupWindows:
@@ -60,16 +63,23 @@ class GroupWindows:
     def fold(self, total: GroupSum, now_s: float) -> None:
         """Take in a newer total."""
         slot = group_window(total)
-        self._totals.setdefault(slot, {})[total.source_partition] = total
+        totals = self._totals.setdefault(slot, {})
+        totals[total.source_partition] = total
         change = self._changes.setdefault(slot, _Change(first_s=now_s, last_s=now_s))
-        change.last_s = max(change.last_s, now_s)
+        if change.last_s > now_s:
+            return  # put off until then, whatever comes
+        change.last_s = now_s
+        change.complete = has_all_nodes(totals.values())
 
     def due(self, now_s: float, *, everything: bool = False) -> list[GroupWindow]:
         """The groups and windows whose batch is to be written now; they are no longer due then."""
         due = [
             slot
             for slot, change in self._changes.items()
-            if everything or now_s - change.last_s >= QUIET_S or now_s - change.first_s >= LONGEST_WAIT_S
+            if everything
+            or change.complete
+            or now_s - change.last_s >= QUIET_S
+            or now_s - change.first_s >= LONGEST_WAIT_S
         ]
         for slot in due:
             del self._changes[slot]
@@ -133,6 +143,11 @@ class GroupWindows:
         if busy:
             return None if None in marks else min(mark for mark in marks if mark is not None)
         return max((mark for mark in marks if mark is not None), default=None)
+
+
+def has_all_nodes(totals: Collection[GroupSum]) -> bool:
+    """Whether as many nodes are counted as the group is on, by what the latest of them knew."""
+    return sum(total.nodes for total in totals) >= max(total.nodes_expected for total in totals)
 
 
 def group_window(total: GroupSum) -> GroupWindow:

@@ -22,11 +22,30 @@ from schemas.topics import Topic
 log = logging.getLogger(__name__)
 
 NODE_FLUSH_S: Final = 1.0
+MOST_PUT_OFF: Final = 2  # times that it is put off while scrapes come
 GROUP_FLUSH_S: Final = 0.5
 
 
 class StalledError(RuntimeError):
     """This worker has stopped without saying so, and Kafka answers: another one is to take over."""
+
+
+class Lull:
+    """Whether to flush now: when nothing has come since the last look, or it has been put off often enough.
+
+    Each scrape changes the totals of all its groups. Sent every second, these cost as much as scrapes that come slowly.
+    """
+
+    def __init__(self) -> None:
+        """Before the first look."""
+        self._taken = 0
+        self._put_off = 0
+
+    def now(self, taken: int) -> bool:
+        """A look, by when so many scrapes have been taken in all."""
+        busy, self._taken = taken != self._taken, taken
+        self._put_off = self._put_off + 1 if busy and self._put_off < MOST_PUT_OFF else 0
+        return self._put_off == 0
 
 
 class Loops:
@@ -41,11 +60,13 @@ class Loops:
         self._watchdog = Watchdog()
 
     async def flush_nodes(self) -> None:
-        """Every second, or sooner when many records wait."""
+        """Every second, every three while scrapes come, or sooner when many of them wait."""
+        lull = Lull()
 
         async def flush() -> None:
-            await self._nodes.deliveries.until_crowded(NODE_FLUSH_S)
-            if self._settled():
+            deliveries = self._nodes.deliveries
+            await deliveries.until_crowded(NODE_FLUSH_S)
+            if self._settled() and (deliveries.crowded or lull.now(deliveries.taken)):
                 await self._nodes.flush(self._assignment(self._config.topics.kubelet_stats), time.monotonic())
 
         await self._forever(flush)

@@ -28,7 +28,7 @@ from schemas.node_scrape import NodeScrape, decode_scrape
 
 log = logging.getLogger(__name__)
 
-PROGRESS_EVERY_S: Final = 10.0
+PROGRESS_EVERY_S: Final = 30.0
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from faust.types import TP
 from processor.assignment import Assignment, Position, Span
 from processor.delivery import Deliveries
 from processor.group_agent import GroupAgent
+from processor.group_windows import QUIET_S
 from processor.labels import LabelRules
 from processor.node_agent import NodeAgent
 from processor.output import RejectedError
@@ -212,7 +213,7 @@ def test_a_total_is_acknowledged_when_its_groups_batch_is_written() -> None:
         await groups.take(event)
         await groups.flush(1.0)
         before = event.acknowledged
-        await groups.flush(2.0)
+        await groups.flush(QUIET_S)
         return [before, event.acknowledged]
 
     assert asyncio.run(run()) == [False, True]
@@ -234,7 +235,7 @@ def test_a_worker_that_was_away_for_longer_than_its_session_waits_for_one_before
         groups = Groups()
         await groups.flush(0.0)
         await groups.take(Event(encode_group_sum(total()), 0))
-        return [await groups.flush(at_s) for at_s in (30.0, 35.0, 39.0, 42.0)]
+        return [await groups.flush(at_s) for at_s in (30.0, 35.0, 39.0, 40.0 + QUIET_S)]
 
     assert asyncio.run(run()) == [0, 0, 0, 1]
 

@@ -10,7 +10,7 @@ SLOT = ("c", "cluster", R)
 SOURCES = 2
 
 
-def total(*, source: int = 0, offset: int = 0, window: int = 1, memory: int = 1) -> GroupSum:
+def total(*, source: int = 0, offset: int = 0, window: int = 1, memory: int = 1, expected: int = 9) -> GroupSum:
     return GroupSum(
         cluster="c",
         group="cluster",
@@ -20,7 +20,7 @@ def total(*, source: int = 0, offset: int = 0, window: int = 1, memory: int = 1)
         source_offset=offset,
         sums=(None, None, None, memory, None, None),
         nodes=1,
-        nodes_expected=1,
+        nodes_expected=expected,
     )
 
 
@@ -41,6 +41,18 @@ def test_a_batch_is_due_when_its_totals_have_been_quiet() -> None:
     assert windows.due(QUIET_S - 0.1) == []
     assert windows.due(QUIET_S) == [SLOT]
     assert windows.due(QUIET_S) == []
+
+
+def test_a_batch_that_has_all_its_nodes_is_due_at_once() -> None:
+    windows = windows_of(total(source=0, expected=2), at_s=1.0)
+    assert windows.due(1.0) == []
+    windows.fold(total(source=1, expected=2), 2.0)
+    assert windows.due(2.0) == [SLOT]
+
+
+def test_a_node_that_only_a_later_record_knew_of_is_waited_for() -> None:
+    windows = windows_of(total(source=0, expected=1), total(source=1, expected=3), at_s=1.0)
+    assert windows.due(1.0) == []
 
 
 def test_a_batch_that_keeps_changing_is_due_now_and_then_all_the_same() -> None:
@@ -70,6 +82,8 @@ def test_only_a_greater_offset_is_news(offset: int, newer: bool) -> None:  # noq
 def test_what_was_taken_over_is_written_once_more_one_session_later() -> None:
     windows = GroupWindows(SOURCES)
     windows.restore([total()], write_again_at_s=10.0)
+    assert windows.due(10.0) == []
+    windows.fold(total(offset=1, expected=1), 9.0)  # complete: whoever had it may still write less until then
     assert windows.due(10.0) == []
     assert windows.due(10.0 + QUIET_S) == [SLOT]
 

@@ -62,7 +62,7 @@ _QUICK: Final = _Size(
 @click.command()
 @click.option("--quick", is_flag=True, envvar="BENCH_QUICK", help="Small, for a look: nothing is written down.")
 def main(*, quick: bool) -> None:
-    """Measure every stage, every service and the whole pipeline, in less than twenty minutes.
+    """Measure every stage, every service and the whole pipeline, in about half an hour.
 
     The figures replace those in bench/results/latest.json and docs/performance.md.
     """

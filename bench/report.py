@@ -42,7 +42,7 @@ def _stages(results: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _services(results: Mapping[str, Any]) -> Iterator[str]:
-    yield "\nServices on the real Kafka, one worker on one core:\n"
+    yield "\nServices on the real Kafka, one worker on one core where the name does not say otherwise:\n"
     yield "| service | nodes | CPU ms per node-scrape | node-scrapes/s | memory at most, MB |"
     yield "|---|---:|---:|---:|---:|"
     for nodes, found in results["services"].items():

@@ -59,8 +59,9 @@ _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
     type=flags.Duration(),
     default=None,
     show_default="12ms a node, at most 12s and a fifth of a window",
-    help="Over how long the requests of a window are spread, each node at its own moment. Longer: peaks are lower and"
-    " fewer cores are needed, but a window's totals are there later. At most half of --metric-resolution.",
+    help="Over how long the requests of a window are spread, each node at its own moment; 0s: all at once. Longer, if"
+    " lag grows in each window and is gone before the next: peaks are lower, fewer cores are needed, but a window's"
+    " totals are there later. At most half of --metric-resolution.",
 )
 @flags.flag("--cluster-name", default="default", help="Name of the cluster: part of every record and key.")
 @click.option("--check", is_flag=True, help="Try the whole configuration once, say what does not work and why, end.")

@@ -16,6 +16,7 @@ _TOO_LARGE: Final = 413
 _UNPROCESSABLE: Final = 422
 _LINES_REFUSED: Final = frozenset({400, _UNPROCESSABLE})  # 1.x and 2.x; 2.x has 422 for conflicting types
 _POLICY_MISSING: Final = "retention policy not found"  # 1.x says so with a 500
+_VERSION_HEADER: Final = "x-influxdb-version"
 _ERROR_HEADERS: Final = ("x-influxdb-error", "x-influx-error")
 _LONGEST_MESSAGE: Final = 500
 
@@ -40,8 +41,10 @@ def failure(status: int, headers: Mapping[str, str], body: str, now: datetime) -
     own_words, message = _own_words(headers, body), told(status, headers, body)
     if status == _TOO_LARGE or (status in _LINES_REFUSED and own_words is not None):
         return RefusedError(own_words or message)
-    if status == _NOT_FOUND or (own_words is not None and _POLICY_MISSING in own_words):
+    if own_words is not None and _POLICY_MISSING in own_words:
         return MissingError(message)
+    if status == _NOT_FOUND:
+        return MissingError(message if _VERSION_HEADER in _lower(headers) else f"{message} (is this an InfluxDB?)")
     if status == _UNAUTHORIZED:
         return UnauthorizedError(f"{message} (check user and pw, or the token)")
     if status == _FORBIDDEN:

@@ -81,9 +81,15 @@ HTML = "<html>\n<body>nginx</body></html>"
     ],
 )
 def test_what_an_answer_asks_for(status: int, body: str, kind: type[Exception], message: str) -> None:
-    found = failure(status, {}, body, NOW)
+    found = failure(status, {"X-Influxdb-Version": "1.8.3"}, body, NOW)
     assert type(found) is kind
     assert str(found) == message
+
+
+def test_another_server_that_knows_no_such_path_is_asked_after() -> None:
+    found = failure(404, {}, '{"kind":"Status","message":"the server could not find the requested resource"}', NOW)
+    assert isinstance(found, MissingError)
+    assert str(found) == "HTTP 404: the server could not find the requested resource (is this an InfluxDB?)"
 
 
 def test_influxdb_may_say_it_in_a_header() -> None:

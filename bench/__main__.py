@@ -52,7 +52,7 @@ _FULL: Final = _Size(
 )
 _QUICK: Final = _Size(
     rounds=5,
-    caught_up={20: 25},
+    caught_up={20: 60},
     replayed=20,
     scraped={20: (3, 5)},
     pipelines={"20 nodes, into InfluxDB": pipeline.Load(nodes=20, every_s=10, windows=2)},

@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import cast
 
 from faust import Stream
@@ -13,7 +14,7 @@ from processor import telemetry
 from processor.assignment import Assignment, Span
 from processor.delivery import Deliveries, Held, Sent
 from processor.group import group_batch
-from processor.group_windows import QUIET_S, GroupWindows, group_window
+from processor.group_windows import GroupWindows, group_window
 from processor.output import Output
 from processor.partition import GroupWindow
 from processor.windows import WindowTable
@@ -54,6 +55,7 @@ class GroupAgent:
         self._clock_s = clock_s
         self._partitions: dict[int, _Assigned] = {}
         self._flushed_s: float | None = None
+        self._silent_until_s = -inf
         self.deliveries = Deliveries()
 
     async def run(self, stream: StreamT[bytes]) -> None:
@@ -70,16 +72,17 @@ class GroupAgent:
             Exception: whatever a send failed with.
         """
         now_s = self._clock_s()
-        away = self._flushed_s is not None and now_s - self._flushed_s > self._session_s
+        if self._flushed_s is not None and now_s - self._flushed_s > self._session_s:
+            self._silent_until_s = now_s + self._session_s
         self._flushed_s = now_s
         self._assign(assignment)
         until = self.deliveries.mark()
         sends: list[Sent] = []
         for partition, assigned in list(self._partitions.items()):
             due = assigned.windows.due(now_s, everything=self.deliveries.crowded)
-            if away:
-                # another worker may have these groups by now: if not, their turn comes again
-                assigned.windows.put_off(due, now_s + self._session_s)
+            if now_s < self._silent_until_s:
+                # this one was away, and another worker may have these groups by now: if not, their turn comes again
+                assigned.windows.put_off(due, self._silent_until_s)
                 continue
             for slot in due:
                 sends += await self._write(slot, partition, assigned)
@@ -160,7 +163,7 @@ class GroupAgent:
             return assigned
         windows = GroupWindows(self._sources)
         totals = [decode_group_sum(row) for row in self._groups.rows(partition)]
-        windows.restore(totals, write_again_at_s=self._clock_s() + self._session_s - QUIET_S)
+        windows.restore(totals, write_again_at_s=self._clock_s() + self._session_s)
         assigned = _Assigned(generation, windows, restored={group_window(total) for total in totals})
         self._partitions[partition] = assigned
         return assigned

@@ -8,6 +8,7 @@ so that a dashboard rarely sees half a sum; a total that changes later has it wr
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from processor.partition import GroupWindow
@@ -27,6 +28,13 @@ class _Change:
     first_s: float
     last_s: float
     complete: bool = False
+    not_before_s: float = -inf
+
+    def is_due(self, now_s: float, *, everything: bool) -> bool:
+        if now_s < self.not_before_s:
+            return False
+        quiet, long = now_s - self.last_s >= QUIET_S, now_s - self.first_s >= LONGEST_WAIT_S
+        return everything or self.complete or quiet or long
 
 
 class GroupWindows:
@@ -37,6 +45,7 @@ class GroupWindows:
         self._sources = sources
         self._totals: dict[GroupWindow, dict[int, GroupSum]] = {}
         self._changes: dict[GroupWindow, _Change] = {}
+        self._whole: set[GroupWindow] = set()  # have been written because all nodes were there
         self._progress: dict[int, SourceProgress] = {}
         self._reports: deque[tuple[int, SourceProgress]] = deque()  # not yet committed, with their offsets
         self._horizon_ns = -(2**63)
@@ -49,7 +58,7 @@ class GroupWindows:
         for total in totals:
             slot = group_window(total)
             self._totals.setdefault(slot, {})[total.source_partition] = total
-            self._changes[slot] = _Change(first_s=write_again_at_s, last_s=write_again_at_s)
+            self._changes[slot] = _Change(first_s=-inf, last_s=-inf, not_before_s=write_again_at_s)
 
     def newer(self, total: GroupSum) -> bool:
         """Whether this total says more than the one kept of its source partition."""
@@ -66,29 +75,22 @@ class GroupWindows:
         totals = self._totals.setdefault(slot, {})
         totals[total.source_partition] = total
         change = self._changes.setdefault(slot, _Change(first_s=now_s, last_s=now_s))
-        if change.last_s > now_s:
-            return  # put off until then, whatever comes
         change.last_s = now_s
-        change.complete = has_all_nodes(totals.values())
+        # once: where more nodes come than were expected, each would have its batch
+        change.complete = slot not in self._whole and has_all_nodes(totals.values())
 
     def due(self, now_s: float, *, everything: bool = False) -> list[GroupWindow]:
         """The groups and windows whose batch is to be written now; they are no longer due then."""
-        due = [
-            slot
-            for slot, change in self._changes.items()
-            if everything
-            or change.complete
-            or now_s - change.last_s >= QUIET_S
-            or now_s - change.first_s >= LONGEST_WAIT_S
-        ]
+        due = [slot for slot, change in self._changes.items() if change.is_due(now_s, everything=everything)]
         for slot in due:
-            del self._changes[slot]
+            if self._changes.pop(slot).complete:
+                self._whole.add(slot)
         return due
 
     def put_off(self, slots: Iterable[GroupWindow], until_s: float) -> None:
-        """Have batches written later after all."""
+        """Have batches written later after all, whatever comes meanwhile."""
         for slot in slots:
-            self._changes[slot] = _Change(first_s=until_s, last_s=until_s)
+            self._changes[slot] = _Change(first_s=-inf, last_s=-inf, not_before_s=until_s)
 
     def totals(self, slot: GroupWindow) -> tuple[GroupSum, ...]:
         """Each source partition's total of that group and window, in the order of the partitions."""
@@ -128,6 +130,7 @@ class GroupWindows:
             if slot[2] <= horizon_ns and slot not in self._changes:
                 self._horizon_ns = max(self._horizon_ns, slot[2])
                 gone.extend(self._totals.pop(slot).values())
+                self._whole.discard(slot)
         return gone
 
     def _learn(self, progress: SourceProgress) -> None:
@@ -146,7 +149,7 @@ class GroupWindows:
 
 
 def has_all_nodes(totals: Collection[GroupSum]) -> bool:
-    """Whether as many nodes are counted as the group is on, by what the latest of them knew."""
+    """Whether as many nodes are counted as the group is on, by what any of the partitions knows."""
     return sum(total.nodes for total in totals) >= max(total.nodes_expected for total in totals)
 
 

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 NODE_FLUSH_S: Final = 1.0
 MOST_PUT_OFF: Final = 2  # times that it is put off while scrapes come
 GROUP_FLUSH_S: Final = 0.5
+_MOMENT_S: Final = 0.1
 
 
 class StalledError(RuntimeError):
@@ -33,7 +34,7 @@ class StalledError(RuntimeError):
 class Lull:
     """Whether to flush now: when nothing has come since the last look, or it has been put off often enough.
 
-    Each scrape changes the totals of all its groups. Sent every second, these cost as much as scrapes that come slowly.
+    Each scrape changes the totals of all its groups: sent every second, there may be more of them than scrapes.
     """
 
     def __init__(self) -> None:
@@ -66,7 +67,9 @@ class Loops:
         async def flush() -> None:
             deliveries = self._nodes.deliveries
             await deliveries.until_crowded(NODE_FLUSH_S)
-            if self._settled() and (deliveries.crowded or lull.now(deliveries.taken)):
+            if not self._settled():
+                await self._app.sleep(_MOMENT_S)
+            elif deliveries.crowded or lull.now(deliveries.taken):
                 await self._nodes.flush(self._assignment(self._config.topics.kubelet_stats), time.monotonic())
 
         await self._forever(flush)
@@ -78,6 +81,8 @@ class Loops:
             await self._groups.deliveries.until_crowded(GROUP_FLUSH_S)
             if self._settled():
                 await self._groups.flush(self._assignment(self._config.topics.group_sums))
+            if self._groups.deliveries.crowded:  # by what may not be written yet, or not now
+                await self._app.sleep(_MOMENT_S)
 
         await self._forever(flush)
 

@@ -44,7 +44,8 @@ def failure(status: int, headers: Mapping[str, str], body: str, now: datetime) -
     if own_words is not None and _POLICY_MISSING in own_words:
         return MissingError(message)
     if status == _NOT_FOUND:
-        return MissingError(message if _VERSION_HEADER in _lower(headers) else f"{message} (is this an InfluxDB?)")
+        known = _VERSION_HEADER in _lower(headers) or (own_words is not None and "not found" in own_words)
+        return MissingError(message if known else f"{message} (is this an InfluxDB?)")
     if status == _UNAUTHORIZED:
         return UnauthorizedError(f"{message} (check user and pw, or the token)")
     if status == _FORBIDDEN:

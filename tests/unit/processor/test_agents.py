@@ -240,6 +240,33 @@ def test_a_worker_that_was_away_for_longer_than_its_session_waits_for_one_before
     assert asyncio.run(run()) == [0, 0, 0, 1]
 
 
+def test_a_worker_that_was_away_writes_no_whole_total_either_that_comes_meanwhile() -> None:
+    async def run() -> list[int]:
+        groups = Groups()
+        await groups.flush(0.0)
+        await groups.flush(30.0)
+        groups.clock.now_s = 30.1
+        await groups.take(Event(encode_group_sum(total(nodes=2)), 0))
+        return [await groups.flush(at_s) for at_s in (30.5, 39.9, 40.0)]
+
+    assert asyncio.run(run()) == [0, 0, 1]
+
+
+def test_a_total_that_becomes_whole_soon_after_a_takeover_waits_for_one_session_too() -> None:
+    async def run() -> tuple[list[int], int]:
+        groups = Groups()
+        await groups.take(Event(encode_group_sum(total()), 0))
+        await groups.flush(1.0)
+        await groups.flush(2.0, generation=2)
+        groups.clock.now_s = 2.0 + SESSION_S - 0.5
+        await groups.take(Event(encode_group_sum(total(source=1)), 1, generation=2))
+        groups.rows.written.clear()
+        written = [await groups.flush(2.0 + SESSION_S + later_s, generation=2) for later_s in (-0.1, 0.0)]
+        return written, len(groups.rows.written)
+
+    assert asyncio.run(run()) == ([0, 1], 2)
+
+
 def test_what_waits_for_a_batch_is_let_go_with_its_generation() -> None:
     async def run() -> tuple[int, bool]:
         groups = Groups()

@@ -52,6 +52,14 @@ def settle(deliveries: Deliveries, also: list[Sent] | None = None) -> None:
     asyncio.run(run())
 
 
+def test_what_has_been_taken_is_counted_for_whoever_waits_for_a_lull() -> None:
+    deliveries = Deliveries()
+    for offset in (3, 4):
+        deliveries.hold(Reader().event(offset))
+    settle(deliveries)
+    assert deliveries.taken == 2
+
+
 def test_events_are_acknowledged_in_their_order_behind_what_was_sent_for_them() -> None:
     reader, deliveries = Reader(), Deliveries()
     for offset in (3, 4, 5):

@@ -50,6 +50,14 @@ def test_a_batch_that_has_all_its_nodes_is_due_at_once() -> None:
     assert windows.due(2.0) == [SLOT]
 
 
+def test_where_more_nodes_come_than_were_expected_not_each_has_its_batch() -> None:
+    windows = windows_of(total(source=0, expected=1), at_s=1.0)
+    assert windows.due(1.0) == [SLOT]
+    windows.fold(total(source=1, expected=1), 2.0)
+    assert windows.due(2.0) == []
+    assert windows.due(2.0 + QUIET_S) == [SLOT]
+
+
 def test_a_node_that_only_a_later_record_knew_of_is_waited_for() -> None:
     windows = windows_of(total(source=0, expected=1), total(source=1, expected=3), at_s=1.0)
     assert windows.due(1.0) == []
@@ -79,13 +87,22 @@ def test_only_a_greater_offset_is_news(offset: int, newer: bool) -> None:  # noq
     assert windows_of(total(offset=5)).newer(total(offset=offset)) is newer
 
 
-def test_what_was_taken_over_is_written_once_more_one_session_later() -> None:
+def test_what_was_taken_over_is_written_once_more_one_session_later_and_not_before() -> None:
     windows = GroupWindows(SOURCES)
     windows.restore([total()], write_again_at_s=10.0)
-    assert windows.due(10.0) == []
-    windows.fold(total(offset=1, expected=1), 9.0)  # complete: whoever had it may still write less until then
-    assert windows.due(10.0) == []
-    assert windows.due(10.0 + QUIET_S) == [SLOT]
+    windows.fold(total(offset=1, expected=1), 9.5)  # whole; but whoever had it may still write less until then
+    assert windows.due(9.9) == []
+    assert windows.due(9.9, everything=True) == []
+    assert windows.due(10.0) == [SLOT]
+    assert windows.due(99.0) == []
+
+
+def test_what_is_put_off_waits_until_then_whatever_comes() -> None:
+    windows = windows_of(total())
+    windows.put_off(windows.due(QUIET_S), 20.0)
+    windows.fold(total(offset=1, expected=1), 10.0)
+    assert windows.due(19.9, everything=True) == []
+    assert windows.due(20.0) == [SLOT]
 
 
 FAR = 1 + KEPT_AT_LEAST_NS // R

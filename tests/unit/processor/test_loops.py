@@ -1,6 +1,7 @@
 import pytest
 
-from processor.loops import Lull
+from processor.group_windows import QUIET_S
+from processor.loops import MOST_PUT_OFF, NODE_FLUSH_S, Lull
 
 
 @pytest.mark.parametrize(
@@ -15,3 +16,7 @@ from processor.loops import Lull
 def test_totals_are_sent_in_a_lull_or_at_every_third_look(taken: list[int], flushes: list[bool]) -> None:
     lull = Lull()
     assert [lull.now(each) for each in taken] == flushes
+
+
+def test_totals_that_change_are_sent_more_often_than_they_count_as_quiet() -> None:
+    assert (MOST_PUT_OFF + 1) * NODE_FLUSH_S < QUIET_S

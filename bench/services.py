@@ -55,21 +55,16 @@ def place(folder: Path) -> Iterator[Place]:
 def processor_and_writer(here: Place, nodes: int, scrapes: int, tell: Tell) -> dict[str, object]:
     """Both catch up with a history: the processor, then a writer in each schema, into a sink that only reads."""
     live, groups = topics(), Groups(here.settings)
+
+    def done() -> int:
+        return committed(groups, GROUP, live.kubelet_stats.name)
+
     tell(f"processor, {nodes} nodes")
     with worker(here, "processor") as processor:
         # a first scrape has no rates, and costs less: it is not counted
         warm = max(nodes * 1.1, _WARM * scrapes)
-        found: dict[str, object] = {
-            "processor": asdict(
-                cost(
-                    [processor],
-                    lambda: committed(groups, GROUP, live.kubelet_stats.name),
-                    warm=warm,
-                    records=_COUNTED * scrapes,
-                )
-            )
-        }
-        all_done([processor], lambda: committed(groups, GROUP, live.kubelet_stats.name), scrapes)
+        found: dict[str, object] = {"processor": asdict(cost([processor], done, warm=warm, records=_COUNTED * scrapes))}
+        all_done([processor], done, scrapes)
     names = (live.kubelet_stats.name, live.group_sums.name, live.derived_metrics.name, *_CHANGELOGS)
     found["bytes"] = {
         name: round(size / scrapes) for name, size in history.topic_bytes(here.folder / "kafka" / "data", names).items()

@@ -73,19 +73,16 @@ class GroupAgent:
         """
         now_s = self._clock_s()
         if self._flushed_s is not None and now_s - self._flushed_s > self._session_s:
+            # another worker may have these groups by now: if not, their turn comes again
             self._silent_until_s = now_s + self._session_s
         self._flushed_s = now_s
         self._assign(assignment)
         until = self.deliveries.mark()
         sends: list[Sent] = []
-        for partition, assigned in list(self._partitions.items()):
-            due = assigned.windows.due(now_s, everything=self.deliveries.crowded)
-            if now_s < self._silent_until_s:
-                # this one was away, and another worker may have these groups by now: if not, their turn comes again
-                assigned.windows.put_off(due, self._silent_until_s)
-                continue
-            for slot in due:
-                sends += await self._write(slot, partition, assigned)
+        if now_s >= self._silent_until_s:
+            for partition, assigned in list(self._partitions.items()):
+                for slot in assigned.windows.due(now_s, everything=self.deliveries.crowded):
+                    sends += await self._write(slot, partition, assigned)
         await self.deliveries.settle(until, sends)
         for partition, assigned in list(self._partitions.items()):
             position = assignment.positions.get(partition)  # None: it came while this waited

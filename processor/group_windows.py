@@ -6,13 +6,13 @@ so that a dashboard rarely sees half a sum; a total that changes later has it wr
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from processor.partition import GroupWindow
-from schemas.group_sum import GroupSum, SourceProgress
+from schemas.group_sum import GroupSum, SourceProgress, nodes_of
 
 QUIET_S: Final = 4.0
 """Longer than source partitions keep totals that change to themselves."""
@@ -77,7 +77,8 @@ class GroupWindows:
         change = self._changes.setdefault(slot, _Change(first_s=now_s, last_s=now_s))
         change.last_s = now_s
         # once: where more nodes come than were expected, each would have its batch
-        change.complete = slot not in self._whole and has_all_nodes(totals.values())
+        nodes, expected = nodes_of(totals.values())
+        change.complete = slot not in self._whole and nodes >= expected
 
     def due(self, now_s: float, *, everything: bool = False) -> list[GroupWindow]:
         """The groups and windows whose batch is to be written now; they are no longer due then."""
@@ -86,11 +87,6 @@ class GroupWindows:
             if self._changes.pop(slot).complete:
                 self._whole.add(slot)
         return due
-
-    def put_off(self, slots: Iterable[GroupWindow], until_s: float) -> None:
-        """Have batches written later after all, whatever comes meanwhile."""
-        for slot in slots:
-            self._changes[slot] = _Change(first_s=-inf, last_s=-inf, not_before_s=until_s)
 
     def totals(self, slot: GroupWindow) -> tuple[GroupSum, ...]:
         """Each source partition's total of that group and window, in the order of the partitions."""
@@ -146,11 +142,6 @@ class GroupWindows:
         if busy:
             return None if None in marks else min(mark for mark in marks if mark is not None)
         return max((mark for mark in marks if mark is not None), default=None)
-
-
-def has_all_nodes(totals: Collection[GroupSum]) -> bool:
-    """Whether as many nodes are counted as the group is on, by what any of the partitions knows."""
-    return sum(total.nodes for total in totals) >= max(total.nodes_expected for total in totals)
 
 
 def group_window(total: GroupSum) -> GroupWindow:

@@ -4,6 +4,7 @@ A running total, not a difference: a later one replaces an earlier one of the sa
 by the next.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
@@ -38,6 +39,11 @@ class GroupSum:
     def key(self) -> str:
         """Key of the record in `group-sums`, and of the group's batches in `derived-metrics`."""
         return f"{self.cluster}/{self.group}"
+
+
+def nodes_of(totals: Collection[GroupSum]) -> tuple[int, int]:
+    """How many nodes are in a group's totals, one of each source partition, and how many any of them expects."""
+    return sum(total.nodes for total in totals), max(total.nodes_expected for total in totals)
 
 
 def encode_group_sum(total: GroupSum) -> bytes:

@@ -1,5 +1,6 @@
-"""Waiting for what other processes do: a deadline instead of a sleep."""
+"""Waiting for what other processes do, by a deadline instead of a sleep; and not waiting where pauses are looked at."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -17,3 +18,15 @@ def wait_until(reached: Callable[[], bool], what: str, deadline_s: float = DEADL
         if time.monotonic() > ends_at:
             pytest.fail(f"not within {deadline_s:g} s: {what}")
         time.sleep(_LOOK_EVERY_S)
+
+
+class NotedWaits(threading.Event):
+    """Notes how long it was waited for instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout or 0.0)
+        return self.is_set()

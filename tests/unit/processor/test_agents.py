@@ -240,13 +240,17 @@ def test_a_worker_that_was_away_for_longer_than_its_session_waits_for_one_before
     assert asyncio.run(run()) == [0, 0, 0, 1]
 
 
-def test_a_worker_that_was_away_writes_no_whole_total_either_that_comes_meanwhile() -> None:
+@pytest.mark.parametrize("crowded", [False, True])
+def test_a_worker_that_was_away_writes_no_whole_total_either_that_comes_meanwhile(*, crowded: bool) -> None:
     async def run() -> list[int]:
-        groups = Groups()
+        groups, event = Groups(), Event(encode_group_sum(total(nodes=2)), 0)
+        if crowded:
+            groups.agent.deliveries = Deliveries(most_bytes=2 * len(event.value))
         await groups.flush(0.0)
         await groups.flush(30.0)
         groups.clock.now_s = 30.1
-        await groups.take(Event(encode_group_sum(total(nodes=2)), 0))
+        await groups.take(event)
+        assert groups.agent.deliveries.crowded is crowded
         return [await groups.flush(at_s) for at_s in (30.5, 39.9, 40.0)]
 
     assert asyncio.run(run()) == [0, 0, 1]

@@ -97,14 +97,6 @@ def test_what_was_taken_over_is_written_once_more_one_session_later_and_not_befo
     assert windows.due(99.0) == []
 
 
-def test_what_is_put_off_waits_until_then_whatever_comes() -> None:
-    windows = windows_of(total())
-    windows.put_off(windows.due(QUIET_S), 20.0)
-    windows.fold(total(offset=1, expected=1), 10.0)
-    assert windows.due(19.9, everything=True) == []
-    assert windows.due(20.0) == [SLOT]
-
-
 FAR = 1 + KEPT_AT_LEAST_NS // R
 
 

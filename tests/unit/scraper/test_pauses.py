@@ -3,22 +3,11 @@ import threading
 import pytest
 
 from scraper.pauses import FIRST_S, LONGEST_S, Pauses
-
-
-class Waited(threading.Event):
-    """Notes how long it was waited for instead of waiting."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.seconds.append(timeout or 0.0)
-        return False
+from tests.waiting import NotedWaits
 
 
 def test_pauses_double_up_to_a_limit_with_jitter_and_begin_again_after_success() -> None:
-    stopped = Waited()
+    stopped = NotedWaits()
     pauses = Pauses(stopped)
     for _ in range(12):
         pauses.wait()
@@ -40,6 +29,6 @@ def test_the_wish_to_stop_ends_a_pause() -> None:
 
 
 def test_a_pause_is_as_long_as_the_other_side_asks_for() -> None:
-    stopped = Waited()
+    stopped = NotedWaits()
     Pauses(stopped).wait(30.0)
     assert 30.0 + FIRST_S / 2 <= stopped.seconds[0] <= 30.0 + FIRST_S

@@ -19,6 +19,7 @@ from scraper.snapshot import Snapshot
 from simulator.faults import HEALTHY, MALFORMED, Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
+from tests.waiting import NotedWaits
 
 SECOND = 1_000_000_000
 WINDOW_END = 1_502_621_460 * SECOND
@@ -201,23 +202,11 @@ def test_the_wish_to_stop_ends_a_round_soon_and_reports_no_failure(
     assert scrapes.records == []
 
 
-class NotedPauses(threading.Event):
-    """Nobody waits for it; how long they would have is kept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waited_s: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waited_s.append(timeout or 0.0)
-        return self.is_set()
-
-
 def test_a_round_waits_until_each_node_s_moment(cluster: SimulatedCluster) -> None:
-    pauses = NotedPauses()
+    pauses = NotedWaits()
     scrapes = Scrapes(cluster, pauses, spread_ns=3600 * SECOND)
     assert scrapes.run({"n1": 1, "n2": 2, "n3": 3}, within_s=7200) == 3
-    assert pauses.waited_s == pytest.approx([delay_s for delay_s, _ in scrapes.starts(7200)], abs=60)
+    assert pauses.seconds == pytest.approx([delay_s for delay_s, _ in scrapes.starts(7200)], abs=60)
     scrapes.close()
 
 

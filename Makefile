@@ -25,29 +25,29 @@ setup: $(UV)/bin/uv ## the virtual environment in .venv, with locked dependencie
 	@$(UV)/bin/uv sync --frozen --quiet --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 
 $(UV)/bin/uv:
-	@stack/requirements.sh python
+	@tools/stack/requirements.sh python
 	@echo "setting up Python's packages …"
 	@$(PYTHON) -m venv --clear $(UV)
 	@$(UV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 stack: setup ## a real Kafka and a real InfluxDB, installed in .cache
-	@stack/requirements.sh python java maven go
-	@$(RUN)/python -m stack.install
+	@tools/stack/requirements.sh python java maven go
+	@$(RUN)/python -m tools.stack.install
 
 browser:
-	@stack/requirements.sh chromium
+	@tools/stack/requirements.sh chromium
 
 demo: stack ## a simulated cluster through it all; DEMO_SECONDS=90 ends it
-	@$(RUN)/python -m stack.demo
+	@$(RUN)/python -m tools.stack.demo
 
 servers: stack ## Kafka and InfluxDB at their usual ports, empty, until Ctrl-C
-	@$(RUN)/python -m stack.servers
+	@$(RUN)/python -m tools.stack.servers
 
 chaos: stack ## CHAOS_MINUTES=5 of faults at random, then a comparison
-	@$(RUN)/python -m chaos
+	@$(RUN)/python -m tools.chaos
 
 bench: stack ## what each stage, each service and the whole pipeline cost; BENCH_QUICK=1 for a look
-	@$(RUN)/python -m bench
+	@$(RUN)/python -m tools.bench
 
 docs: setup ## the documentation as a site in .site
 	@NO_MKDOCS_2_WARNING=1 $(UV)/bin/uv run --frozen --isolated --quiet --only-group docs \
@@ -72,7 +72,7 @@ lint: setup ## format, style, types, imports, shell scripts
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/shellcheck .ci/run stack/requirements.sh
+	$(RUN)/shellcheck .ci/run tools/stack/requirements.sh
 
 audit: setup ## known holes in what is locked; asks osv.dev, so it is no part of CI
 	@$(UV)/bin/uv audit --frozen --preview-features audit-command

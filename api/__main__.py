@@ -13,22 +13,22 @@ import uvicorn
 
 from api import telemetry
 from api.app import Choices, application
-from api.columns import Packed
 from api.config import DEFAULT_IP, DEFAULT_PORT, Address, Security
-from api.follow import FollowConfig
-from api.health import Progress
-from api.history import FLAG, History, HistoryConfig
-from api.intake import Intake
-from api.moment import AHEAD_NS
-from api.peer import PeerProtocol
+from api.heapster.history import FLAG, History, HistoryConfig
+from api.http.peer import PeerProtocol
+from api.ingest.follower import FollowConfig
+from api.ingest.follower_process import Intake
+from api.ingest.freshness import Progress
 from api.status import Served
-from api.store import Store
+from api.store.current_view import AHEAD_NS
+from api.store.packed_batch import Packed
+from api.store.store import Store
 from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
 from runtime.memory import spare_memory_work
-from runtime.stopping import stop_on_signals
+from runtime.shutdown import stop_on_signals
 from schemas.topics import topics
 
 log = logging.getLogger(__name__)

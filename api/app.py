@@ -8,17 +8,20 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api import export_routes, history_routes, metrics_routes, model, page, status
-from api.access import Access, Guard
-from api.answers import refusal, text_answer
-from api.compression import Compression
-from api.history import History
-from api.model import Clock, model_routes
-from api.page import page_routes
-from api.paths import CleanPaths
-from api.site import site_routes
+from api import status
+from api.dashboard import page
+from api.dashboard.page import page_routes
+from api.heapster import export_routes, history_routes, model
+from api.heapster.history import History
+from api.heapster.model import Clock, model_routes
+from api.http.access import Access, Guard
+from api.http.compression import Compression
+from api.http.paths import CleanPaths
+from api.http.responses import refusal, text_answer
+from api.http.static import site_routes
+from api.metrics_v1beta1 import metrics_routes
 from api.status import Served, status_routes
-from api.store import Store
+from api.store.store import Store
 from api.telemetry import Counted
 
 _DESCRIPTION: Final = "Heapster's APIs, answered from the newest fifteen minutes of derived-metrics."

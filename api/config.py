@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from api.access import Access, ByCertificate, ByToken
+from api.http.access import Access, ByCertificate, ByToken
 from runtime.errors import ConfigError
 
 DEFAULT_IP: Final = "127.0.0.1"

@@ -8,12 +8,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from api.answers import text_answer
-from api.health import Progress, not_ready, unhealthy
-from api.model import Clock
-from api.moment import Moment
-from api.store import Store
-from api.times import time_text
+from api.heapster.model import Clock
+from api.http.responses import text_answer
+from api.ingest.freshness import Progress, not_ready, unhealthy
+from api.store.current_view import Moment
+from api.store.store import Store
+from api.store.times import time_text
 
 ROOTS: Final = ("/healthz", "/readyz", "/api/v1/status")
 

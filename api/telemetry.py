@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Summary
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.health import Progress
+from api.ingest.freshness import Progress
 
 SINK: Final = "Metric Sink"
 _OTHER: Final = "other"

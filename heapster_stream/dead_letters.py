@@ -11,7 +11,7 @@ from runtime import dead_letter, flags
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
 from runtime.logs import LogSettings
-from runtime.stopping import end_at_once_on_ctrl_c
+from runtime.shutdown import end_at_once_on_ctrl_c
 
 _FLUSH_S: Final = 30.0
 _SHOWN_BYTES: Final = 512

@@ -10,7 +10,7 @@ from confluent_kafka import Message
 from runtime import dead_letter
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from schemas.topics import topics
 
 _ID: Final = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)/(?P<offset>\d+)", re.ASCII)

@@ -10,9 +10,9 @@ from typing import Final
 import click
 import faust
 
-from processor.app import build
+from processor.agents.app import build
 from processor.config import ProcessorConfig, changelogs
-from processor.labels import LabelRules, ignored_labels, stored_labels
+from processor.core.labels import LabelRules, ignored_labels, stored_labels
 from runtime import flags
 from runtime.errors import ConfigError
 from runtime.health import Health
@@ -20,7 +20,7 @@ from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
-from runtime.stopping import stop_on_signals
+from runtime.shutdown import stop_on_signals
 from runtime.topics import wait_for_topics
 
 log = logging.getLogger(__name__)

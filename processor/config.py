@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from processor.assignment import Span
-from processor.labels import LabelRules
+from processor.core.labels import LabelRules
+from processor.state.assignment import Span
 from runtime.kafka import KafkaSettings
 from schemas.topics import Topic, Topics, changelog, topics
 

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 import click
 
 from processor.__main__ import label_rules
-from processor.assignment import Span
 from processor.config import GROUP, ProcessorConfig
+from processor.state.assignment import Span
 from replay.history import History
 from replay.plan import Plan
 from replay.run import run, tell
@@ -20,10 +20,10 @@ from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
-from runtime.stopping import end_at_once_on_ctrl_c
+from runtime.shutdown import end_at_once_on_ctrl_c
 from schemas.topics import replay_topics
 from writer.__main__ import build as build_sinks
-from writer.consume import GROUP_PREFIX, WriterConfig
+from writer.pipeline.sink_worker import GROUP_PREFIX, WriterConfig
 
 
 @click.command("replay", context_settings=flags.CONTEXT)

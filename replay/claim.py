@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 from replay.stretch import Stretch
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 
 HEADER: Final = "replay-of"
 _CLIENT_ID: Final = "heapster-replay"

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings, client_log, client_settings, consumer_settings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from replay.stretch import Kept, Stretch, deleted_to_ns, refusal, time_text
 from runtime.duration import NS_PER_MS
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape
 

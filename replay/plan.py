@@ -7,7 +7,7 @@ from processor.config import ProcessorConfig
 from replay.history import Offsets
 from replay.stretch import Stretch
 from runtime.logs import LogSettings
-from writer.consume import WriterConfig
+from writer.pipeline.sink_worker import WriterConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

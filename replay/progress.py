@@ -13,7 +13,7 @@ from replay import telemetry
 from replay.groups import Groups, reached
 from replay.history import History
 from replay.plan import Plan
-from replay.standing import Standing, standing
+from replay.progress_snapshot import Standing, standing
 from replay.stretch import time_text
 from replay.worker import Worker
 from runtime.errors import UnavailableError

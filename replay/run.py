@@ -15,7 +15,7 @@ from replay.progress import watch
 from replay.stretch import time_text
 from replay.worker import workers_of
 from runtime.health import Health
-from runtime.stopping import stop_on_signals
+from runtime.shutdown import stop_on_signals
 from runtime.topics import ensure_topics
 
 _INTERRUPTED: Final = 1

@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from replay.standing import Standing
+from replay.progress_snapshot import Standing
 from replay.stretch import Stretch
 from runtime.duration import NS_PER_S
 

@@ -18,7 +18,7 @@ from runtime.logs import LogSettings
 from runtime.memory import spare_memory_work
 from writer.__main__ import build as build_sinks
 from writer.__main__ import run as run_writer
-from writer.consume import WriterConfig
+from writer.pipeline.sink_worker import WriterConfig
 
 log = logging.getLogger(__name__)
 

@@ -18,15 +18,15 @@ from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
-from runtime.stopping import stop_on_signals
+from runtime.shutdown import stop_on_signals
 from runtime.topics import wait_for_topics
 from schemas.topics import Topic, topics
-from scraper import open_files
-from scraper.check import findings
-from scraper.check_report import notes_taken, report
+from scraper.check.probe import findings
+from scraper.check.report import notes_taken, report
 from scraper.config import FLAG, SourceConfig
-from scraper.schedule import LONGEST_SPREAD_SHARE, SHORTEST_RESOLUTION
-from scraper.worker import Worker, WorkerConfig
+from scraper.kubelet import open_files
+from scraper.rounds.schedule import LONGEST_SPREAD_SHARE, SHORTEST_RESOLUTION
+from scraper.rounds.worker import Worker, WorkerConfig
 
 _CLUSTER_NAME: Final = re.compile(r"[^/\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 

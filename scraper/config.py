@@ -7,10 +7,10 @@ from typing import Final, Self
 
 from runtime.errors import ConfigError
 from runtime.uri import KeyedUri, Options, parse_keyed_uri
-from scraper.credentials import Access
-from scraper.login import Login
-from scraper.objects import ADDRESS_TYPES
-from scraper.reach import KubeletAccess
+from scraper.cluster.credentials import Access
+from scraper.cluster.login import Login
+from scraper.cluster.objects import ADDRESS_TYPES
+from scraper.kubelet.endpoint import KubeletAccess
 
 log = logging.getLogger(__name__)
 

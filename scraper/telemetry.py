@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from runtime.duration import NS_PER_S
-from scraper.record import Outcome
+from scraper.rounds.record import Outcome
 
 _SCRAPE_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)
 _ROUND_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 10, 12, 15, 20, 30, 40, 60, 120, 300)

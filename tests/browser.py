@@ -26,7 +26,7 @@ _ARGUMENTS: Final = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The machine's own one, as stack/requirements.sh finds it."""
+    """The machine's own one, as tools/stack/requirements.sh finds it."""
     program = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     assert program is not None, "there is no Chromium: make browser installs it"
     with sync_playwright() as playwright:

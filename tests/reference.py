@@ -9,10 +9,10 @@ from unittest.mock import patch
 import click
 
 import scraper.config
-import writer.sinks
+import writer.sinks.registry
 from heapster_stream.__main__ import program
 from runtime.uri import Options
-from writer.sinks import sink_of
+from writer.sinks.registry import sink_of
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "reference.md"
 OPENING: Final = """# Every flag
@@ -70,7 +70,7 @@ def source_options() -> dict[str, Option]:
 
 def sink_options(key: str) -> dict[str, Option]:
     Noted.seen.clear()
-    with patch.object(writer.sinks, "Options", Noted):
+    with patch.object(writer.sinks.registry, "Options", Noted):
         for uri in SINKS[key]:
             sink_of("--sink", uri)
     return dict(Noted.seen)

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from processor.group import group_batch
-from processor.labels import LabelRules
-from processor.node import derive
-from processor.step import node_batch, node_sample
-from processor.times import parse_time_ns
+from processor.core.derive import derive
+from processor.core.labels import LabelRules
+from processor.core.timestamps import parse_time_ns
+from processor.state.group_batch import group_batch
+from processor.state.transition import node_batch, node_sample
 from schemas.group_sum import GroupSum
 from schemas.metric_batch import MetricBatch
 from schemas.node_sample import Contribution, NodeSample

@@ -5,8 +5,8 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import trustme
 
+from scraper.cluster.objects import ClusterNode
 from scraper.config import SourceConfig
-from scraper.objects import ClusterNode
 
 
 def source(url: str, options: str = "") -> SourceConfig:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from api.columns import pack
-from api.store import Store
+from api.store.packed_batch import pack
+from api.store.store import Store
 from schemas.catalogue import CLUSTER, NAMESPACE, NODE, POD, POD_CONTAINER, SYS_CONTAINER, EntityType, Number
 from schemas.keys import node_key, pod_container_key, pod_key, sys_container_key
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, namespace_group

@@ -16,12 +16,12 @@ from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
 from runtime.metrics import metrics_served
 from runtime.probe import KafkaProbe
-from runtime.stopping import stop_on_signals
+from runtime.shutdown import stop_on_signals
 from runtime.topics import wait_for_topics
-from writer.consume import SinkWorker, WriterConfig
-from writer.file_sink import reopen_on_hangup
-from writer.sink import Sink
-from writer.sinks import sink_of
+from writer.pipeline.sink_worker import SinkWorker, WriterConfig
+from writer.sinks.file_sink import reopen_on_hangup
+from writer.sinks.registry import sink_of
+from writer.sinks.sink import Sink
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 
 import pytest
 
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
-from stack.process import Process
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 
 _Process = TypeVar("_Process", bound=Process)
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from chaos.contents import Content, Database, differences
 from replay.groups import reached
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from schemas.node_scrape import NodeScrape
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
-from stack.process import Process
 from tests.integration.recordings import batches_of
 from tests.waiting import wait_until
+from tools.chaos.contents import Content, Database, differences
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 from writer.__main__ import build
 
 Start = Callable[..., Process]

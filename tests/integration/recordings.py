@@ -6,16 +6,16 @@ from dataclasses import replace
 
 from confluent_kafka import Producer
 
-from chaos.expected import expected
 from runtime.kafka import KafkaSettings, producer_settings
 from runtime.topics import ensure_topics
 from schemas.metric_batch import MetricBatch
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import DEFAULT_PARTITIONS, Topics, topics
-from scraper.leases import partition_of
+from scraper.rounds.assignment import partition_of
 from simulator.cluster import Cluster, Shape
 from simulator.objects import Endpoint
 from tests.scrapes import processed, scrape_of
+from tools.chaos.expected import expected
 
 RESOLUTION_S = 10
 NS_PER_S = 1_000_000_000

@@ -7,15 +7,15 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import Choices, application
-from api.history import History, HistoryConfig
+from api.heapster.history import History, HistoryConfig
 from api.status import Served
-from api.store import Store
-from chaos.contents import Database
-from stack.influxdb import InfluxDB
+from api.store.store import Store
 from tests.scrapes import time_ns
-from tests.unit.api.test_heapsters_answers import body_of, comparable, recorded, same, without_floats
+from tests.unit.api.heapster.test_heapsters_answers import body_of, comparable, recorded, same, without_floats
 from tests.unit.test_golden import UPTIME_OFF_MS, basic_batches
-from writer.points import Schema, render
+from tools.chaos.contents import Database
+from tools.stack.influxdb import InfluxDB
+from writer.lines.render import Schema, render
 
 ROOT, MODEL = "/api/v1/historical", "/api/v1/model"
 SINCE = "start=2023-12-31T00:00:00Z"

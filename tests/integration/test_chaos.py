@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from chaos.contents import Database, QueryError
-from stack.influxdb import InfluxDB
+from tools.chaos.contents import Database, QueryError
+from tools.stack.influxdb import InfluxDB
 
 SECONDS = 420
 SEEN = re.compile(r"^(\d+) node-windows scraped, (\d+) missed in a takeover, (\d+) of those$", re.MULTILINE)

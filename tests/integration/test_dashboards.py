@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from chaos.contents import Database
 from deploy.grafana.dashboards import FOLDER
 from deploy.grafana.influxql import CLUSTER, NODE, SCHEMAS, Schema, mean, total
 from schemas.metric_batch import MetricBatch
 from simulator.cluster import Shape
 from simulator.server import SimulatedCluster
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
 from tests.integration.pipeline import Start
 from tests.integration.recordings import RESOLUTION_S, batches_of, recorded
 from tests.waiting import wait_until
-from writer.points import Schema as WritersSchema
-from writer.points import render
+from tools.chaos.contents import Database
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from writer.lines.render import Schema as WritersSchema
+from writer.lines.render import render
 
 pytestmark = pytest.mark.integration
 

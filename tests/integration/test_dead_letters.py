@@ -10,10 +10,10 @@ from confluent_kafka import Producer
 
 from runtime.dead_letter import SINK, headers
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from runtime.topics import ensure_topics
 from schemas.topics import Topic, topics
-from stack.kafka import Kafka
+from tools.stack.kafka import Kafka
 
 
 class Letters:

@@ -14,15 +14,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from chaos.contents import Database, differences
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import DEFAULT_PARTITIONS
-from scraper.leases import partition_of
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
-from stack.process import Process
+from scraper.rounds.assignment import partition_of
 from tests.integration.pipeline import Pipeline, Start, of_windows
 from tests.integration.recordings import (
     RESOLUTION_S,
@@ -31,6 +27,10 @@ from tests.integration.recordings import (
     recorded,
 )
 from tests.waiting import wait_until
+from tools.chaos.contents import Database, differences
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 
 WITHOUT_A_DISK = """
 import resource

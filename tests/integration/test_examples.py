@@ -11,9 +11,9 @@ from runtime.kafka import KafkaSettings, producer_settings
 from runtime.topics import ensure_topics
 from schemas.metric_batch import LabeledValues, MetricBatch, encode_batch
 from schemas.topics import Topic
-from stack.process import Process
 from tests.integration.recordings import batches_of, recorded
 from tests.waiting import wait_until
+from tools.stack.process import Process
 
 EXAMPLE: Final = Path(__file__).parents[2] / "docs" / "examples" / "read_derived_metrics.py"
 

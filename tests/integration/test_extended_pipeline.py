@@ -5,13 +5,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from chaos.contents import Database
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
-from stack.process import Process
 from tests.waiting import wait_until
+from tools.chaos.contents import Database
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 
 Tags: TypeAlias = Mapping[str, str]
 

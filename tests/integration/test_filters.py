@@ -6,15 +6,15 @@ from itertools import chain
 
 import pytest
 
-from chaos.contents import Database
 from replay.groups import reached
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
+from runtime.topic_reader import Reader
 from tests.integration.pipeline import Start
 from tests.integration.recordings import Recorder, batches_of, recorded
 from tests.waiting import wait_until
+from tools.chaos.contents import Database
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
 from writer.__main__ import build
 
 END_S = 1_767_225_600  # then the simulated cluster has pods of many kinds

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from chaos.contents import Content, Database, differences
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
-from stack.process import Process
 from tests.waiting import wait_until
+from tools.chaos.contents import Content, Database, differences
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 
 NR131 = Path(__file__).parents[1] / "fixtures" / "golden" / "nr131"
 NODE = "datagen-1-31"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from simulator.cluster import Shape
 from simulator.listening import Layout
 from simulator.server import SimulatedCluster
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
-from stack.ports import own_ports
-from stack.process import Process
 from tests.waiting import wait_until
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from tools.stack.ports import own_ports
+from tools.stack.process import Process
 
 Service = Callable[..., Process]
 

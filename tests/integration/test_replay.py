@@ -10,14 +10,10 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from chaos.contents import Database, differences
 from replay.stretch import time_text
 from schemas.node_scrape import NodeScrape
 from schemas.topics import DEFAULT_PARTITIONS
-from scraper.leases import partition_of
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka
-from stack.process import Process
+from scraper.rounds.assignment import partition_of
 from tests.integration.pipeline import Pipeline, Start, of_windows
 from tests.integration.recordings import (
     NS_PER_S,
@@ -28,6 +24,10 @@ from tests.integration.recordings import (
     recorded,
 )
 from tests.waiting import wait_until
+from tools.chaos.contents import Database, differences
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 
 YEAR_S = 365 * 24 * 60 * 60
 

@@ -12,11 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from replay.stretch import time_text
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
-from stack.kafka import Kafka
-from stack.process import Process
+from runtime.topic_reader import Reader
 from tests.integration.recordings import NS_PER_S, Recorder, recorded
 from tests.waiting import wait_until
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 
 NOBODY_THERE = {"HEAPSTER_SINK": "influxdb:http://127.0.0.1:1"}  # as the live writer's, where both are started
 

@@ -24,13 +24,13 @@ from runtime.kafka import KafkaSettings, client_log, client_settings, consumer_s
 from runtime.topics import ensure_topics
 from schemas.node_scrape import NodeScrape, decode_scrape
 from schemas.topics import MAX_RECORD_BYTES, topics
-from scraper.leases import partition_of
-from scraper.schedule import SCRAPE_OFFSET_NS, floor_ns
+from scraper.rounds.assignment import partition_of
+from scraper.rounds.schedule import SCRAPE_OFFSET_NS, floor_ns
 from simulator.faults import Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
-from stack.kafka import Kafka
-from stack.process import Process
+from tools.stack.kafka import Kafka
+from tools.stack.process import Process
 
 SECOND: Final = 1_000_000_000
 NODES: Final = tuple(f"n{number}" for number in range(12))

@@ -21,20 +21,20 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from chaos.contents import Database
 from replay.stretch import time_text
 from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from runtime.topics import ensure_topics
 from schemas.topics import Topic
 from simulator.cluster import Shape
 from simulator.server import SimulatedCluster
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka, Secured
-from stack.process import Process
 from tests.waiting import wait_until
-from writer.sinks import sink_of
+from tools.chaos.contents import Database
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka, Secured
+from tools.stack.process import Process
+from writer.sinks.registry import sink_of
 
 PREFIX: Final = "team-a."
 DEADLINE_S: Final = 180.0

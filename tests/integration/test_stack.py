@@ -18,9 +18,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from simulator.cluster import FED_METRICS
-from stack.influxdb import InfluxDB
-from stack.kafka import Kafka, brokers_listed
 from tests.waiting import DEADLINE_S, wait_until
+from tools.stack.influxdb import InfluxDB
+from tools.stack.kafka import Kafka, brokers_listed
 
 Demo: TypeAlias = subprocess.Popen[str]
 
@@ -135,7 +135,7 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     """Starts the demo, or another module, with data and logs in a folder of its own."""
     started: list[Demo] = []
 
-    def start(module: str = "stack.demo", **settings: str) -> Demo:
+    def start(module: str = "tools.stack.demo", **settings: str) -> Demo:
         (tmp_path / "cache").mkdir()
         for installed in Path(os.environ.get("HEAPSTER_STREAM_CACHE") or ROOT / ".cache").glob("*-*"):
             (tmp_path / "cache" / installed.name).symlink_to(installed.absolute())
@@ -231,7 +231,7 @@ def test_the_demo_says_which_service_has_died(demo: Callable[..., Demo], tmp_pat
 def test_servers_without_a_pipeline_say_where_they_are_until_interrupted(
     demo: Callable[..., Demo], tmp_path: Path
 ) -> None:
-    running = demo("stack.servers")
+    running = demo("tools.stack.servers")
     told = told_until(running, "Ctrl-C ends them.")
     kafka, influxdb = (line.split()[1].rstrip(",") for line in told.splitlines()[-3:-1])
     assert brokers_listed(int(kafka.rpartition(":")[2])) == 1

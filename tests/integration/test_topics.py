@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.topics import MAX_RECORD_BYTES
-from stack.kafka import Kafka
+from tools.stack.kafka import Kafka
 
 
 def ran(*arguments: str) -> subprocess.CompletedProcess[str]:

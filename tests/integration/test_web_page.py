@@ -18,25 +18,25 @@ import uvicorn
 from confluent_kafka import Producer
 from playwright.sync_api import Browser, expect
 
-from api.access import ByToken
 from api.app import Choices, application
-from api.columns import pack
-from api.health import Progress
+from api.http.access import ByToken
+from api.ingest.freshness import Progress
 from api.status import Served
-from api.store import Store
+from api.store.packed_batch import pack
+from api.store.store import Store
 from runtime.kafka import KafkaSettings
 from runtime.topics import ensure_topics
 from schemas.metric_batch import MetricBatch, encode_batch
 from schemas.topics import topics
 from simulator.cluster import Shape
 from simulator.server import SimulatedCluster
-from stack.kafka import Kafka
-from stack.ports import own_ports
-from stack.process import Process
 from tests.browser import PHONE, Visit, chromium, visit
 from tests.integration.recordings import batches_of, recorded
 from tests.stored import S, batch, cluster, namespace, node, pod
 from tests.waiting import DEADLINE_S, wait_until
+from tools.stack.kafka import Kafka
+from tools.stack.ports import own_ports
+from tools.stack.process import Process
 
 RESOLUTION_S: Final = 10
 expect.set_options(timeout=DEADLINE_S * 1000)

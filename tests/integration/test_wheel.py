@@ -12,7 +12,7 @@ import click
 import pytest
 
 from heapster_stream.__main__ import program
-from stack.cache import cache_folder
+from tools.stack.cache import cache_folder
 
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())

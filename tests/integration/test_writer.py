@@ -21,15 +21,15 @@ import pytest
 import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from chaos.gate import RETRY_AFTER_S, Gate, Mood
 from runtime.kafka import KafkaSettings, consumer_settings, producer_settings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from runtime.topics import ensure_topics
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
 from schemas.topics import Topic, topics
-from writer.json_points import render_json
-from writer.points import Schema, render
+from tools.chaos.gate import RETRY_AFTER_S, Gate, Mood
+from writer.lines.render import Schema, render
+from writer.lines.render_json import render_json
 
 MINUTE_NS: Final = 60_000_000_000
 FIRST_WINDOW_NS: Final = 1_704_067_200_000_000_000
@@ -40,7 +40,7 @@ import sys, time
 from runtime.health import Health
 from runtime.logs import LogSettings
 from runtime.kafka import KafkaSettings
-from runtime.reader import Reader
+from runtime.topic_reader import Reader
 from schemas.topics import Topic
 from writer.__main__ import WriterConfig, build, run
 brokers, source, dead_letter, *sinks = sys.argv[1:]

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
-from processor.labels import LabelRules
-from processor.node import NodeResult, derive
-from processor.step import node_sample
+from processor.core.derive import NodeResult, derive
+from processor.core.labels import LabelRules
+from processor.state.transition import node_sample
 from schemas.catalogue import Number
 from schemas.metric_batch import MetricSet
 from schemas.node_scrape import ApiContainer, ApiPod

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.labels import LabelRules
-from processor.node import NodeResult, derive
-from processor.step import node_batch, node_sample
+from processor.core.derive import NodeResult, derive
+from processor.core.labels import LabelRules
+from processor.state.transition import node_batch, node_sample
 from schemas.codec import UndecodableError
 from schemas.metric_batch import MetricSet, decode_batch, encode_batch
 from schemas.node_sample import NodeSample, decode_sample, encode_sample
 from schemas.node_scrape import NodeScrape
-from scraper.document import NotADocumentError, overview
+from scraper.kubelet.summary_index import NotADocumentError, overview
 from tests.scrapes import summary_scrape
-from writer.points import Schema, render
+from writer.lines.render import Schema, render
 
 CAPTURES = Path(__file__).parents[1] / "fixtures" / "captures"
 DOCUMENTS = sorted(

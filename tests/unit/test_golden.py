@@ -14,7 +14,7 @@ import pytest
 from schemas.metric_batch import MetricBatch, MetricSet
 from schemas.node_scrape import NodeScrape
 from tests.scrapes import MINUTE_NS, processed, scrape_of, time_ns
-from writer.points import Schema, render
+from writer.lines.render import Schema, render
 
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "golden"
 BASIC, NR131 = GOLDEN / "basic", GOLDEN / "nr131"

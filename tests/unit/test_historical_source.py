@@ -1,6 +1,6 @@
-from api.history import HistoryConfig
+from api.heapster.history import HistoryConfig
 from runtime.uri import Options, parse_keyed_uri
-from writer.config import InfluxConfig
+from writer.sinks.config import InfluxConfig
 
 
 def test_the_api_takes_every_option_of_the_writers_sink() -> None:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-import writer.sinks
+import writer.sinks.registry
 from tests import reference
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_the_reference_is_that_of_the_code() -> None:
 
 
 def test_it_has_every_sink() -> None:
-    assert list(reference.SINKS) == list(writer.sinks._SINKS)
+    assert list(reference.SINKS) == list(writer.sinks.registry._SINKS)
 
 
 def test_options_of_source_and_sinks_are_explained() -> None:

@@ -1,7 +1,7 @@
 from runtime import dead_letter
 from schemas.topics import topics
 from tests.topic_tables import DOCUMENT, METRIC_NAMES, current, metric_names
-from writer.dead_letters import REFUSED_COUNT, REFUSED_LINES
+from writer.pipeline.dead_letters import REFUSED_COUNT, REFUSED_LINES
 
 
 def test_the_documented_records_are_those_of_the_schemas() -> None:

@@ -11,20 +11,20 @@ from types import FrameType
 
 import pytest
 
-from bench import cluster, stages
-from bench.stages import PROCESS
 from schemas.node_scrape import ApiPod
-from scraper.deadline import Deadline
-from scraper.kubelet import KubeletClient
-from scraper.objects import ClusterNamespace
-from scraper.record import Outcome, Round
-from scraper.snapshot import Snapshot
+from scraper.cluster.objects import ClusterNamespace
+from scraper.cluster.snapshot import Snapshot
+from scraper.kubelet.client import KubeletClient
+from scraper.kubelet.deadline import Deadline
+from scraper.rounds.record import Outcome, Round
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 from tests.sources import node, source
-from writer.hand import Hand, Record
-from writer.points import Schema, render
-from writer.versions import NewestVersions
+from tools.bench import cluster, stages
+from tools.bench.stages import PROCESS
+from writer.lines.render import Schema, render
+from writer.pipeline.batch_versions import NewestVersions
+from writer.pipeline.write_batch import Hand, Record
 
 
 def calls(work: Callable[[object], object], record: object) -> int:

@@ -7,19 +7,19 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.answers import accepts_json
 from api.app import Choices, application
-from api.columns import pack
-from api.compression import encoding_for
-from api.health import Progress
-from api.paths import cleaned_path
-from api.quantities import byte_count, cores
+from api.http.compression import encoding_for
+from api.http.paths import cleaned_path
+from api.http.responses import accepts_json
+from api.ingest.freshness import Progress
+from api.metrics_v1beta1.quantities import byte_count, cores
 from api.status import Served
-from api.store import Store
-from api.times import parse_time_ns, time_text
+from api.store.packed_batch import pack
+from api.store.store import Store
+from api.store.times import parse_time_ns, time_text
 from schemas.metric_batch import MetricBatch
 from tests.asked import Asked
-from tests.unit.api.test_store import MINUTE, NOW, cluster, node
+from tests.unit.api.store.test_store import MINUTE, NOW, cluster, node
 
 
 def application_of(*batches: MetricBatch, choices: Choices | None = None, now: int = NOW) -> FastAPI:

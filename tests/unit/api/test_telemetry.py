@@ -6,8 +6,8 @@ from starlette.types import Scope
 
 from api.telemetry import request_size
 from tests.asked import Asked
+from tests.unit.api.store.test_store import NOW, node
 from tests.unit.api.test_http import application_of
-from tests.unit.api.test_store import NOW, node
 
 
 def sample(name: str, handler: str, **labels: str) -> float:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import METRICS
 from schemas.metric_batch import MetricBatch
-from scraper.cadvisor import used_lines
+from scraper.kubelet.cadvisor import used_lines
 from simulator.cluster import FED_METRICS, Cluster, Shape
 from simulator.objects import Endpoint
 from tests.scrapes import processed, scrape_of

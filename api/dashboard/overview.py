@@ -1,0 +1,78 @@
+"""Overview: the cluster at a glance: what is used, asked for and there, and how busy each node is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from api.store.row import Reading
+from api.store.snapshot import Census, NodeState
+from api.store.times import NS_PER_MS
+from schemas.catalogue import Number
+from schemas.keys import name_of
+
+_RESOURCES: Final = {"cpu": "cpu/usage_rate", "memory": "memory/usage"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """One resource of the cluster, in millicores or bytes: sums over the pods, and over the nodes that are there."""
+
+    usage: Number | None
+    request: Number | None
+    limit: Number | None
+    allocatable: Number | None
+    capacity: Number | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The first thing to see."""
+
+    window_ms: int | None  # end of the window that the sums are of; None: there are none for now
+    nodes: int
+    nodes_silent: int  # seen in the last fifteen minutes, but not in the newest windows
+    nodes_counted: int  # in the sums
+    nodes_expected: int
+    namespaces: int
+    pods: int
+    cpu: Amounts
+    memory: Amounts
+    map: list[tuple[str, float | None, float | None]]  # each node: name, utilization of cpu and memory
+
+
+def overview(census: Census) -> Overview:
+    """What there is."""
+    nodes, cluster = census.nodes, census.cluster
+    return Overview(
+        window_ms=None if cluster is None else cluster.window_end_ns // NS_PER_MS,
+        nodes=census.state.nodes,
+        nodes_silent=sum(1 for node in nodes if node.reading is None),
+        nodes_counted=census.state.nodes_counted,
+        nodes_expected=census.state.nodes_expected,
+        namespaces=len(census.namespaces),
+        pods=len(census.pods),
+        cpu=_amounts("cpu", cluster, nodes),
+        memory=_amounts("memory", cluster, nodes),
+        map=[(name_of(node.key), _utilization(node, "cpu"), _utilization(node, "memory")) for node in nodes],
+    )
+
+
+def _amounts(resource: str, cluster: Reading | None, nodes: Iterable[NodeState]) -> Amounts:
+    there = [node.reading for node in nodes if node.reading is not None]
+    return Amounts(
+        usage=None if cluster is None else cluster.value(_RESOURCES[resource]),
+        request=None if cluster is None else cluster.value(f"{resource}/request"),
+        limit=None if cluster is None else cluster.value(f"{resource}/limit"),
+        allocatable=_sum(there, f"{resource}/node_allocatable"),
+        capacity=_sum(there, f"{resource}/node_capacity"),
+    )
+
+
+def _sum(readings: Iterable[Reading], metric: str) -> Number | None:
+    values = [value for reading in readings if (value := reading.value(metric)) is not None]
+    return sum(values) if values else None
+
+
+def _utilization(node: NodeState, resource: str) -> float | None:
+    value = None if node.reading is None else node.reading.value(f"{resource}/node_utilization")
+    return None if value is None else round(float(value), 4)

@@ -1,0 +1,1 @@
+"""api.metrics_v1beta1."""

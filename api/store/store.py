@@ -1,0 +1,173 @@
+"""Store: the newest fifteen minutes of every metric set, by node, namespace and cluster.
+
+What the writers of answers use (a key is Heapster's, as `namespace:default/pod:web-1`; times are nanoseconds since the
+epoch):
+
+    store.series(key, metric, labels, start_ns, end_ns)   the points of one series, in order
+    store.metric_names(key)                               what there is to ask of an entity
+    store.latest(key)                                     the newest metric set that is kept, current or not
+    store.node_keys(), store.windows(key)                 all nodes that are kept, and what has come of one
+    Moment(store, now_ns)                                 what may be shown as the state of now (current_view.py)
+
+One thread puts, any may read: a row is seen whole or not at all.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from api.store.batch_schema import Labels, Shape, read_shape
+from api.store.packed_batch import Packed
+from api.store.row import Point, Reading, Row
+from api.store.times import NS_PER_S
+from schemas.keys import node_key
+
+SPAN_NS: Final = 15 * 60 * NS_PER_S
+NODE: Final = node_key("")  # what the sources that are nodes begin with
+
+
+class Window(NamedTuple):
+    """One window of a node or group."""
+
+    end_ns: int
+    resolution_ns: int
+    answered: bool  # there is more to it than that the scrape has failed
+
+
+class Store:
+    """Rows by node, namespace and cluster, their *source*; see the module."""
+
+    def __init__(self, *, span_ns: int = SPAN_NS) -> None:
+        """Empty; windows are kept for `span_ns`."""
+        self.span_ns = span_ns
+        self._rows: dict[str, tuple[Row, ...]] = {}  # by source, in order of time
+        self._sources: dict[str, tuple[str, ...]] = {}  # by key of an entity: where it is in
+        self._windows: Counter[int] = Counter()
+        self.resolution_ns = 60 * NS_PER_S
+        self.revision = 0  # grows with whatever is put or forgotten
+
+    def put(self, packed: Packed, now_ns: int) -> bool:
+        """Take a batch in, in whatever order they come.
+
+        False if it is not wanted: outside the span, or of a lower version than what is there of its window.
+        """
+        if not now_ns - self.span_ns < packed.window_end_ns <= now_ns + self.span_ns:
+            return False
+        rows = self._rows.get(packed.source, ())
+        at = bisect_left(rows, packed.window_end_ns, key=lambda row: row.window_end_ns)
+        replaced = rows[at : at + 1] if at < len(rows) and rows[at].window_end_ns == packed.window_end_ns else ()
+        if replaced and packed.version < replaced[0].version:
+            return False
+        row = Row(
+            window_end_ns=packed.window_end_ns,
+            resolution_ns=packed.resolution_ns,
+            version=packed.version,
+            nodes_counted=packed.nodes_counted,
+            nodes_expected=packed.nodes_expected,
+            shape=_shape(packed, rows[at - 1 : at] + rows[at : at + 1] + rows[-1:]),
+            block=packed.block,
+        )
+        self._replace(packed.source, (*rows[:at], row, *rows[at + len(replaced) :]))
+        self._windows[row.window_end_ns] += 1 - len(replaced)
+        self.resolution_ns = packed.resolution_ns
+        return True
+
+    def expire(self, now_ns: int) -> None:
+        """Forget windows past the span, and whoever has none left."""
+        for source, rows in list(self._rows.items()):
+            gone = [row for row in rows if row.window_end_ns <= now_ns - self.span_ns]  # rows are in order of time
+            if gone:
+                self._replace(source, rows[len(gone) :])
+                self._windows -= Counter(row.window_end_ns for row in gone)  # those that come to zero go
+
+    def series(
+        self, key: str, metric: str, labels: Labels = (), start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[Point]:
+        """The points from `start_ns` to `end_ns`, both included; none if there is no such entity or metric."""
+        found: dict[int, Point] = {}
+        for source in self.sources_of(key):
+            for row in self.rows(source):
+                if (start_ns is None or row.window_end_ns >= start_ns) and (
+                    end_ns is None or row.window_end_ns <= end_ns
+                ):
+                    value = row.value(key, metric, labels)
+                    if value is not None:
+                        found[row.window_end_ns] = Point(row.window_end_ns, value)
+        return [found[time_ns] for time_ns in sorted(found)]
+
+    def metric_names(self, key: str) -> list[str]:
+        """Names of the metrics without labels that an entity has in any window kept."""
+        names: set[str] = set()
+        for source in self.sources_of(key):
+            for shape in {row.shape for row in self.rows(source)}:
+                names.update(shape.plain_metrics(key))
+        return sorted(names)
+
+    def latest(self, key: str) -> Reading | None:
+        """The newest metric set of an entity that is kept, whether it is there now or not."""
+        kept = (
+            next((found for row in reversed(self.rows(source)) if (found := row.reading(key))), None)
+            for source in self.sources_of(key)
+        )
+        return max((found for found in kept if found), key=lambda found: found.window_end_ns, default=None)
+
+    def node_keys(self) -> list[str]:
+        """Keys of all nodes of which any window is kept, in order; current or not."""
+        return sorted(self.sources(NODE))
+
+    def windows(self, key: str) -> tuple[Window, ...]:
+        """Those that are kept of a node, namespace or the cluster, in order of time."""
+        return tuple(Window(row.window_end_ns, row.resolution_ns, row.answered(key)) for row in self.rows(key))
+
+    def newest_ns(self, until_ns: int) -> int | None:
+        """The newest window that ends at `until_ns` or before."""
+        return max((window_ns for window_ns in list(self._windows) if window_ns <= until_ns), default=None)
+
+    def sources(self, prefix: str = "") -> list[str]:
+        """Those whose keys begin so."""
+        return [source for source in list(self._rows) if source.startswith(prefix)]
+
+    def sources_of(self, key: str) -> tuple[str, ...]:
+        """Those that an entity is or was in: one, or more if it has moved."""
+        return self._sources.get(key, ())
+
+    def rows(self, source: str) -> tuple[Row, ...]:
+        """All that is kept of a source, in order of time."""
+        return self._rows.get(source, ())
+
+    def _replace(self, source: str, rows: tuple[Row, ...]) -> None:
+        """Other rows for a source, and the places of its entities' keys with them."""
+        self.revision += 1
+        before = {row.shape for row in self.rows(source)}
+        after = {row.shape for row in rows}
+        if rows:
+            self._rows[source] = rows
+        else:
+            self._rows.pop(source, None)
+        if before != after:
+            self._move(source, _keys(before), _keys(after))
+
+    def _move(self, source: str, before: set[str], after: set[str]) -> None:
+        for key in after - before:
+            self._sources[key] = (*self._sources.get(key, ()), source)
+        for key in before - after:
+            left = tuple(other for other in self._sources[key] if other != source)
+            if left:
+                self._sources[key] = left
+            else:
+                del self._sources[key]
+
+
+def _keys(shapes: Iterable[Shape]) -> set[str]:
+    return {key for shape in shapes for key in shape.keys}
+
+
+def _shape(packed: Packed, rows: Iterable[Row]) -> Shape:
+    """The shape of a batch: one of the rows' if it is the same."""
+    like = None
+    for row in rows:
+        like = row.shape
+        if like.digest == packed.digest:
+            return like
+    return read_shape(packed.digest, packed.shape, like)

@@ -1,0 +1,97 @@
+"""Derive: one scrape of one node to its metric sets, and to what it adds to its namespaces and the cluster.
+
+A function of the scrape, of the node's earlier one and of the label rules: the same again gives the same again.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from processor.core.aggregate import sum_containers, sum_pods
+from processor.core.decode import decode
+from processor.core.disks import add_cadvisor
+from processor.core.enrich import enrich_namespaces, enrich_pods
+from processor.core.entity import Entities, Entity, of_type
+from processor.core.extended import add_extended
+from processor.core.group_contributions import add_workload_labels, contributions, counted_here
+from processor.core.labels import LabelRules
+from processor.core.problems import Problem, Problems
+from processor.core.rates import rates
+from processor.core.ratios import add_shares
+from processor.core.sample import sample
+from processor.core.scrape_metrics import add_health
+from processor.core.utilization import enrich_node
+from schemas.catalogue import MAX_INT, POD
+from schemas.keys import node_key
+from schemas.metric_batch import MetricSet
+from schemas.node_sample import Contribution, DiskKey, EntitySample, NodeSample
+from schemas.node_scrape import NodeScrape
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """Everything that one scrape of one node leads to."""
+
+    sets: tuple[MetricSet, ...]  # of the node, its system containers, its pods and their containers
+    entities: Mapping[str, EntitySample]  # what the next scrape's rates begin from, by key
+    contributions: tuple[Contribution, ...]  # to each pod's namespace, and to the cluster
+    problems: Mapping[str, int]  # what was odd (`problems.Problem`), and how often
+    disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # the same for each entity's disks
+
+
+def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules, *, extended: bool = False) -> NodeResult:
+    """The result of a scrape, in the order of Heapster's processors (docs/processing.md).
+
+    `previous` is the node's newest earlier scrape; without one there are no rates. With `extended` there is more than
+    Heapster had (docs/metrics.md, beyond Heapster).
+
+    Raises:
+        UndecodableError: the document is not JSON, or no object.
+        ValueError: the scrape failed, there is no document.
+    """
+    problems: Problems = Counter()
+    entities = decode(scrape, problems)
+    if extended:
+        add_extended(entities, scrape, problems)
+    samples = _samples(entities.values())
+    _add_rates(entities, samples, {} if previous is None else previous.entities, problems)
+    disks = add_cadvisor(entities, scrape, {} if previous is None else previous.disks, problems)
+    enrich_pods(entities, scrape.pods, rules, problems)
+    enrich_namespaces(entities, scrape.namespaces)
+    if extended:
+        add_workload_labels(entities, scrape.pods)
+    sum_containers(entities, problems)
+    node, pods = entities[node_key(scrape.node)], counted_here(scrape, of_type(entities, POD), problems)
+    sum_pods(node, pods, problems)
+    added = contributions(scrape, pods, problems, workloads=extended)
+    enrich_node(node, scrape, rules, problems)
+    if extended:
+        add_shares(entities, node)
+        add_health(node, scrape, entities.values())
+    sets = tuple(entity.metric_set() for entity in entities.values())
+    return NodeResult(sets, samples, added, problems, disks)
+
+
+def _samples(entities: Iterable[Entity]) -> dict[str, EntitySample]:
+    samples = (sample(entity) for entity in entities)
+    return {each.key: each for each in samples if each is not None}
+
+
+def _add_rates(
+    entities: Entities,
+    samples: Mapping[str, EntitySample],
+    earlier: Mapping[str, EntitySample],
+    problems: Problems,
+) -> None:
+    for key, current in samples.items():
+        if key not in earlier:
+            continue
+        found = rates(earlier[key], current)
+        if found.resets:
+            problems[Problem.COUNTER_RESET] += len(found.resets)
+        values = entities[key].values
+        for name, value in found.values.items():
+            if value <= MAX_INT:
+                values[name] = value
+            else:
+                problems[Problem.PAST_64_BITS] += 1

@@ -1,0 +1,174 @@
+"""The kubelet's document: JSON to typed fields. A field that cannot be read is lost, the node is not.
+
+Go, in which kubelets and Heapster are written, matches names whatever their case and reads null as absent: so does
+this. Where Go would have refused the whole document for one number or time, only that one is left out and counted.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+import orjson
+
+from processor.core.problems import Problem, Problems
+from processor.core.timestamps import parse_time_ns
+from schemas.catalogue import MAX_INT
+from schemas.codec import UndecodableError
+
+JsonObject: TypeAlias = Mapping[str, object]
+
+_NOTHING: Final[JsonObject] = {}
+_OBJECTS_KEPT: Final = 4096  # combinations of names: a kubelet has a few dozen
+_MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
+
+
+def parse_document(data: bytes, problems: Problems) -> JsonObject:
+    """The document's top level; `null` is an empty one.
+
+    Raises:
+        UndecodableError: not JSON, or no object.
+    """
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        document = _parse_leniently(data, str(error))
+        problems[Problem.LENIENT_JSON] += 1
+    if document is None:
+        return _NOTHING
+    if not isinstance(document, dict):
+        raise UndecodableError(f"kubelet document: an object is expected, not {_kind(document)}")
+    return document
+
+
+def _parse_leniently(data: bytes, strictly: str) -> object:
+    """Also accepts NaN, infinities, numbers of any length, text that is not quite Unicode, and a byte order mark."""
+    try:
+        return json.loads(data.decode("utf-8-sig", errors="replace"), parse_int=_integer)
+    except (ValueError, RecursionError) as error:
+        raise UndecodableError(f"kubelet document: not JSON: {strictly}") from error
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+
+
+class Block:
+    """One JSON object; a missing one reads as empty. What cannot be read is counted in `problems`."""
+
+    __slots__ = ("_fields", "_problems")
+
+    def __init__(self, fields: JsonObject, problems: Problems) -> None:
+        """The object's fields."""
+        self._fields = fields
+        self._problems = problems
+
+    def number(self, name: str, missing: int | None = None) -> int | None:
+        """A whole number that a signed 64-bit integer holds and that is not negative; `missing` if it is absent."""
+        value = self._value(name)
+        if value is None:
+            return missing
+        if type(value) is int and 0 <= value <= MAX_INT:
+            return value
+        self._problems[_number_problem(value)] += 1
+        return None
+
+    def numbers(self, names: Mapping[str, str], missing: int | None = None) -> dict[str, int]:
+        """The numbers of several fields, by what each is to be called; absent or unreadable ones are left out.
+
+        Most of a document is read here, so what is in order is taken without asking `number`.
+        """
+        found: dict[str, int] = {}
+        fields = self._fields
+        for called, name in names.items():
+            value: object = fields.get(name)
+            if type(value) is int and 0 <= value <= MAX_INT:
+                found[called] = value
+            elif (read := self.number(name, missing)) is not None:
+                found[called] = read
+        return found
+
+    def real(self, name: str) -> float | None:
+        """A finite number, None if absent."""
+        value = self._value(name)
+        if value is None:
+            return None
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+        self._problems[Problem.NOT_A_NUMBER] += 1
+        return None
+
+    def time_ns(self, name: str) -> int | None:
+        """A time in nanoseconds since the epoch, None if absent or Go's zero time."""
+        value = self._value(name)
+        if value is None:
+            return None
+        if isinstance(value, str):
+            try:
+                return parse_time_ns(value)
+            except ValueError:
+                pass  # counted below, as what is no text at all
+        self._problems[Problem.UNREADABLE_TIME] += 1
+        return None
+
+    def text(self, name: str) -> str:
+        """A text, empty if absent."""
+        value = self._value(name)
+        if isinstance(value, str):
+            return value if value.isascii() else _repaired(value)
+        if value is not None:
+            self._problems[Problem.MALFORMED] += 1
+        return ""
+
+    def block(self, name: str) -> "Block":
+        """An object within this one."""
+        return self._block(self._value(name))
+
+    def blocks(self, name: str) -> list["Block"]:
+        """The objects of a list within this one."""
+        values = self._value(name)
+        if isinstance(values, list):
+            return [self._block(value) for value in values]
+        if values is not None:
+            self._problems[Problem.MALFORMED] += 1
+        return []
+
+    def _block(self, value: object) -> "Block":
+        if isinstance(value, dict):
+            return Block(value, self._problems)
+        if value is not None:
+            self._problems[Problem.MALFORMED] += 1
+        return Block(_NOTHING, self._problems)
+
+    def _value(self, name: str) -> object:
+        value = self._fields.get(name)
+        if value is not None:
+            return value
+        for other in _spellings(tuple(self._fields), name):
+            return self._fields[other]
+        return None
+
+
+@lru_cache(maxsize=_OBJECTS_KEPT)
+def _spellings(names: tuple[str, ...], wanted: str) -> tuple[str, ...]:
+    """Those of an object's names that are the wanted one, whatever their case."""
+    lower = wanted.lower()
+    return tuple(name for name in names if len(name) == len(wanted) and name.lower() == lower)
+
+
+def _number_problem(value: object) -> Problem:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Problem.NEGATIVE if value < 0 else Problem.PAST_64_BITS
+    if isinstance(value, float) and abs(value) > MAX_INT:
+        return Problem.PAST_64_BITS  # how the parsers give back an integer of more than 64 bits
+    return Problem.NOT_A_WHOLE_NUMBER
+
+
+def _repaired(text: str) -> str:
+    """Halves of surrogate pairs, which no encoding can carry, replaced as Go does."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _kind(value: object) -> str:
+    return {list: "a list", str: "a text", bool: "a truth value"}.get(type(value), "a number")

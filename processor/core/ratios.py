@@ -1,0 +1,52 @@
+"""Shares: what is used of what was asked for, and of the node (docs/metrics.md, beyond Heapster).
+
+Usage is what Heapster's own node utilization takes: cpu/usage_rate and memory/usage. Working sets are what the kubelet
+evicts by.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from processor.core.entity import Entities, Entity, of_type
+from schemas.catalogue import POD, POD_CONTAINER
+from schemas.keys import pod_key
+
+USED: Final[Mapping[str, str]] = {"cpu": "cpu/usage_rate", "memory": "memory/usage"}
+BOUNDS: Final = ("request", "limit")
+
+
+def add_shares(entities: Entities, node: Entity) -> None:
+    """Add ratios to containers, pods and the node; absent where the usage is, or what it is divided by is 0.
+
+    A pod has one of its requests or limits only if each of its containers has such a request or limit.
+    """
+    containers: defaultdict[str, list[Entity]] = defaultdict(list)
+    for container in of_type(entities, POD_CONTAINER):
+        containers[pod_key(container.namespace, container.pod)].append(container)
+        _add_bounds(container, [container])
+        _add_node_shares(container, node)
+    for pod in of_type(entities, POD):
+        _add_bounds(pod, containers[pod.key])
+        _add_node_shares(pod, node)
+    _divide(node, "memory/node_working_set_utilization", node, "memory/working_set", "memory/node_allocatable")
+
+
+def _add_bounds(entity: Entity, containers: Iterable[Entity]) -> None:
+    for resource, used in USED.items():
+        for bound in BOUNDS:
+            metric = f"{resource}/{bound}"
+            if all(container.values.get(metric) for container in containers):
+                _divide(entity, f"{metric}_utilization", entity, used, metric)
+
+
+def _add_node_shares(entity: Entity, node: Entity) -> None:
+    for resource, used in USED.items():
+        _divide(entity, f"{resource}/node_share", node, used, f"{resource}/node_capacity")
+
+
+def _divide(entity: Entity, share: str, whole: Entity, used: str, amount: str) -> None:
+    """`used` of the entity by the `amount` that the whole has."""
+    divisor = whole.values.get(amount)
+    if used in entity.values and divisor:
+        entity.values[share] = entity.values[used] / divisor

@@ -1,0 +1,109 @@
+"""What the scraper itself wants of a kubelet's document: that it is JSON, whose pods it lists, when it was sampled.
+
+All else is the processor's business, and is looked at but not built. What that can still make use of, as NaN, passes
+here too.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypedDict
+
+import msgspec
+import orjson
+
+from scraper.cluster.pod_index import PodName
+
+_MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
+_SAMPLED: Final = ("cpu", "memory", "network")
+
+
+class Overview(NamedTuple):
+    """What a document is about."""
+
+    pods: frozenset[PodName]  # those it lists
+    sampled_at_ns: int | None  # the node's newest sample, by the kubelet's clock, in whole seconds
+
+
+class _Sample(TypedDict, total=False):
+    time: Any
+
+
+class _Node(TypedDict, total=False):
+    cpu: _Sample | None
+    memory: _Sample | None
+    network: _Sample | None
+
+
+class _Reference(TypedDict, total=False):
+    namespace: Any
+    name: Any
+
+
+class _Pod(TypedDict, total=False):
+    podRef: _Reference | None
+
+
+class _Summary(TypedDict, total=False):
+    node: _Node | None
+    pods: list[_Pod] | None
+
+
+_SUMMARY: Final = msgspec.json.Decoder(_Summary)
+
+
+class NotADocumentError(ValueError):
+    """No kubelet answers so; the message says what is wrong."""
+
+
+def overview(document: bytes) -> Overview:
+    """Of a document. Raises NotADocumentError: it is no JSON object."""
+    parsed = _parsed(document)
+    if parsed is None:
+        return Overview(frozenset(), None)
+    if not isinstance(parsed, dict):
+        raise NotADocumentError(f"a JSON object is expected, not {type(parsed).__name__}")
+    return Overview(frozenset(_listed(parsed.get("pods"))), _sampled_at_ns(parsed.get("node")))
+
+
+def _parsed(document: bytes) -> object:
+    """Only what is wanted of a sound document; all of one that is odd."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _SUMMARY.decode(document)
+    try:
+        return orjson.loads(document)
+    except orjson.JSONDecodeError as error:
+        try:
+            return json.loads(document.decode("utf-8-sig", "replace"), parse_int=_integer)
+        except (ValueError, RecursionError):
+            raise NotADocumentError(f"not JSON: {error}") from error
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+
+
+def _listed(pods: object) -> Iterator[PodName]:
+    for pod in pods if isinstance(pods, list) else ():
+        reference = pod.get("podRef") if isinstance(pod, dict) else None
+        if isinstance(reference, dict):
+            namespace, name = reference.get("namespace"), reference.get("name")
+            if isinstance(namespace, str) and isinstance(name, str):
+                yield namespace, name
+
+
+def _sampled_at_ns(node: object) -> int | None:
+    if not isinstance(node, dict):
+        return None
+    samples = (node.get(name) for name in _SAMPLED)
+    times = (_time_ns(sample.get("time")) for sample in samples if isinstance(sample, dict))
+    return max((time for time in times if time), default=None)
+
+
+def _time_ns(text: object) -> int | None:
+    try:
+        return int(datetime.fromisoformat(str(text)).timestamp()) * 1_000_000_000
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import pytest
+
+from processor.core.labels import LabelRules
+from processor.state.node_windows import PartitionState, Place
+from processor.state.transition import failed_step, step
+from schemas.metric_batch import Version
+from schemas.node_sample import NodeSample
+from schemas.node_scrape import NodeScrape
+from tests.scrapes import MINUTE_NS, summary_scrape
+
+ANSWERED = summary_scrape({"node": {"nodeName": "n1"}}, labels={"zone": "a"})
+FAILED = replace(ANSWERED, document=None, error="connection refused", duration_ns=3_000_000_000)
+
+
+def nothing_kept(node: str, window_end_ns: int) -> NodeSample:
+    raise AssertionError(node, window_end_ns)
+
+
+def answered(state: PartitionState, offset: int) -> None:
+    found = step(ANSWERED, offset, state, nothing_kept, LabelRules())
+    assert found.place is Place.NEW
+    assert found.sample is not None
+    state.fold(found.sample)
+
+
+def test_a_failed_scrape_is_a_node_that_is_down_and_nothing_else() -> None:
+    found = failed_step(FAILED, 7, PartitionState(0), LabelRules())
+    assert (found.place, found.sample) == (Place.NEW, None)
+    assert found.batch is not None
+    assert (found.batch.entity, found.batch.version) == ("n1", Version(nodes=1, offsets=7))
+    [node] = found.batch.sets
+    assert node.values == {"scrape/up": 0, "scrape/duration": 3.0}
+    assert node.labels == {
+        "type": "node",
+        "nodename": "n1",
+        "hostname": "h1",
+        "host_id": "i-1",
+        "labels": "zone:a",
+    }
+
+
+def test_a_window_that_was_answered_is_not_told_to_be_down_by_a_second_scrape() -> None:
+    state = PartitionState(0)
+    answered(state, 3)
+    assert failed_step(FAILED, 4, state, LabelRules()).batch is None
+
+
+def test_an_answer_after_a_failure_takes_its_window() -> None:
+    state = PartitionState(0)
+    assert failed_step(FAILED, 3, state, LabelRules()).batch is not None
+    state.advance(3)
+    answered(state, 4)
+
+
+def late(scrape: NodeScrape, windows_behind: int) -> NodeScrape:
+    return replace(scrape, window_end_ns=scrape.window_end_ns - windows_behind * MINUTE_NS)
+
+
+def test_nothing_is_told_of_a_failed_one_that_is_late() -> None:
+    state = PartitionState(0)
+    answered(state, 3)
+    found = failed_step(late(FAILED, 5), 4, state, LabelRules())
+    assert (found.place, found.batch) == (Place.LATE, None)
+
+
+@pytest.mark.parametrize("windows_behind", [5, 50])
+def test_an_answer_that_is_late_is_told_without_what_an_earlier_one_would_have_given(windows_behind: int) -> None:
+    state = PartitionState(0)
+    answered(state, 3)
+    used = {"node": {"nodeName": "n1", "memory": {"usageBytes": 500}}}
+    scrape = summary_scrape(used, allocatable={"cpu": "2", "memory": "1000"})
+    found = step(late(scrape, windows_behind), 4, state, nothing_kept, LabelRules())
+    assert (found.place, found.sample) == (Place.LATE, None)
+    assert found.batch is not None
+    [node] = found.batch.sets
+    assert node.values["memory/node_utilization"] == 0.5
+    assert "cpu/node_utilization" not in node.values
+    first = step(scrape, 4, PartitionState(0), nothing_kept, LabelRules())
+    assert first.batch is not None
+    assert first.batch.sets[0].values["cpu/node_utilization"] == 0.0

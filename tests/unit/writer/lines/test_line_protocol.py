@@ -1,0 +1,147 @@
+"""What is written reads back: by a reader of the line protocol that knows nothing of how it was written."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.catalogue import BY_NAME, EntityType, Number
+from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
+from writer.lines.render import Schema, render, render_with_care
+
+
+class Point(NamedTuple):
+    measurement: str
+    tags: dict[str, str]
+    field: str
+    value: Number
+    time: int
+
+
+def cut(text: str, end: str) -> tuple[str, str]:
+    """What stands before the first of these characters that no backslash precedes, and the rest with it."""
+    at = 0
+    while at < len(text) and (text[at] not in end or (at > 0 and text[at - 1] == "\\")):
+        at += 1
+    return text[:at], text[at:]
+
+
+def plain(text: str, escaped: str) -> str:
+    for character in escaped:
+        text = text.replace("\\" + character, character)
+    return text
+
+
+def parse(line: str) -> Point:
+    measurement, rest = cut(line, ", ")
+    tags: dict[str, str] = {}
+    while rest.startswith(","):
+        name, rest = cut(rest[1:], "=")
+        value, rest = cut(rest[1:], ", ")
+        tags[plain(name, ",= ")] = plain(value, ",= ")
+    field, rest = cut(rest[1:], "=")
+    value, _, time = rest[1:].partition(" ")
+    number = int(value[:-1]) if value.endswith("i") else float(value)
+    return Point(plain(measurement, ", "), tags, plain(field, ',= "'), number, int(time))
+
+
+ANY = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12)
+AWKWARD = st.text(alphabet=',= \\"\nai', max_size=8)
+TEXT = ANY | AWKWARD
+NAME = TEXT.filter(lambda text: text.strip("\\\n ") and "\n" not in text and not text.endswith("\\"))
+INTS = st.integers(-(2**63), 2**63 - 1)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def batch(labels: dict[str, str], values: dict[str, Number]) -> MetricBatch:
+    only = MetricSet(key="k", type="pod", labels=labels, labeled=(LabeledValues({}, values),))
+    return MetricBatch(
+        cluster="c",
+        entity="n",
+        window_end_ns=1502621460000000000,
+        resolution_ns=1,
+        sets=(only,),
+        version=Version(1, 0),
+    )
+
+
+def written(text: str) -> str:
+    """What of a tag can be written at all."""
+    return text.replace("\n", " ").rstrip("\\") if text.endswith("\\") else text.replace("\n", " ")
+
+
+@given(labels=st.dictionaries(NAME, TEXT, max_size=5), metric=NAME, value=INTS | FLOATS)
+def test_tags_measurements_and_values_read_back(labels: dict[str, str], metric: str, value: Number) -> None:
+    (line,) = render(batch(labels, {metric: value}), Schema(tag_set="1.3")).lines
+    assert "\n" not in line
+    point = parse(line)
+    expected = {name: written(text) for name, text in labels.items() if written(text)} | {"cluster_name": "c"}
+    if labels.get("namespace_name"):
+        expected["pod_namespace"] = written(labels["namespace_name"])
+    assert point == Point(metric, expected, "value", value, 1502621460000000000)
+    assert type(point.value) is type(value)
+
+
+@given(group=NAME.filter(lambda name: "/" not in name), field=NAME, value=INTS)
+def test_fields_read_back(group: str, field: str, value: int) -> None:
+    (line,) = render(batch({}, {f"{group}/{field}": value}), Schema(with_fields=True)).lines
+    assert parse(line) == Point(group, {"cluster_name": "c"}, field, value, 1502621460000000000)
+
+
+@given(st.dictionaries(TEXT, TEXT, max_size=5), st.dictionaries(TEXT, INTS | st.floats(), max_size=5))
+def test_whatever_the_names_and_values_a_point_is_a_line(labels: dict[str, str], values: dict[str, Number]) -> None:
+    rendered = render(batch(labels, values), Schema())
+    assert len(rendered.lines) + rendered.problems.get("not_finite", 0) == len(values)
+    assert not any("\n" in line for line in rendered.lines)
+
+
+@given(FLOATS)
+def test_floats_read_back_to_the_bit_and_have_no_exponent(value: float) -> None:
+    (line,) = render(batch({}, {"m": value}), Schema()).lines
+    text = line.split("value=")[1].split(" ")[0]
+    assert set(text) <= set("-.0123456789")
+    assert math.copysign(1, float(text)) == math.copysign(1, value)
+    assert float(text) == value
+
+
+KINDS: st.SearchStrategy[EntityType] = st.sampled_from(["node", "pod", "pod_container", "sys_container"])
+USUAL = st.text(alphabet="ab ,=%日", max_size=4)
+LABELS = st.dictionaries(
+    st.sampled_from(["type", "namespace_name", "pod_id", "resource_id", "cluster_name", "a %"]), USUAL
+) | st.dictionaries(TEXT, TEXT, max_size=3)
+VALUES = st.dictionaries(st.sampled_from([*BY_NAME, "custom/5 %d"]), INTS | FLOATS, max_size=8) | st.dictionaries(
+    TEXT, INTS | st.floats(), max_size=3
+)
+SETS = st.builds(
+    MetricSet,
+    key=USUAL,
+    type=KINDS,
+    labels=LABELS,
+    values=VALUES,
+    labeled=st.lists(st.builds(LabeledValues, LABELS, VALUES), max_size=2).map(tuple),
+    collection_start_ns=st.none(),
+    entity_create_ns=st.none() | INTS,
+    scrape_ns=st.none() | INTS,
+)
+SCHEMAS = st.builds(
+    Schema,
+    with_fields=st.booleans(),
+    counters_with_rates=st.booleans(),
+    tag_set=st.sampled_from(["1.3", "1.5"]),
+    cluster_name=st.sampled_from([None, "", "c 1", "a\\"]),
+)
+
+
+@given(st.lists(SETS, max_size=3).map(tuple), SCHEMAS)
+def test_lines_made_by_column_are_those_made_with_care(sets: tuple[MetricSet, ...], schema: Schema) -> None:
+    read = decode_batch(encode_batch(replace(batch({}, {}), sets=sets)))
+    assert render(read, schema) == render_with_care(read, schema)
+
+
+def test_a_name_that_is_mended_only_where_it_is_cut_in_two_is_counted_too() -> None:
+    """`queue\\` is the measurement: its backslash would swallow what follows."""
+    read = decode_batch(encode_batch(batch({}, {"queue\\/length": 1})))
+    assert render(read, Schema(with_fields=True)).problems == {"trailing_backslash": 1}
+    assert render(read, Schema()).problems == {}

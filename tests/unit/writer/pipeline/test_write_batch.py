@@ -1,0 +1,104 @@
+import pytest
+
+from schemas.catalogue import EntityType
+from schemas.metric_batch import MetricBatch, MetricSet, Version, encode_batch
+from writer.lines.render import Rendered
+from writer.pipeline.batch_versions import NewestVersions
+from writer.pipeline.write_batch import Hand, Letter, Record
+from writer.pipeline.write_requests import Piece
+
+
+def render(batch: MetricBatch) -> Rendered:
+    """A line a metric: short, and enough to tell one batch from another."""
+    names = sorted(name for metric_set in batch.sets for name in metric_set.values)
+    return Rendered("".join(f"{name} v{batch.version.nodes}\n" for name in names), len(names), {"not_finite": 1})
+
+
+def record(
+    offset: int, *, entity: str = "n1", nodes: int = 1, partition: int = 0, time_ms: int | None = 60_000
+) -> Record:
+    """A batch of two metrics, of a node or of the group `cluster`."""
+    kind: EntityType = "cluster" if entity == "cluster" else "node"
+    batch = MetricBatch(
+        cluster="c",
+        entity=entity,
+        window_end_ns=60,
+        resolution_ns=60,
+        sets=(MetricSet(key=entity, type=kind, labels={}, values={"uptime": 1, "restart_count": 1}),),
+        version=Version(nodes, offset),
+    )
+    return Record("derived-metrics", partition, offset, b"key", encode_batch(batch), time_ms)
+
+
+def hand(*records: Record, max_points: int = 100) -> Hand:
+    made = Hand(render, NewestVersions(), max_points=max_points)
+    for each in records:
+        made.add(each)
+    return made
+
+
+def test_lines_remember_their_record() -> None:
+    first, second = record(7), record(9, entity="n2", partition=3)
+    found = hand(first, second)
+    (request,) = found.requests()
+    text = "restart_count v1\nuptime v1\n"
+    assert request == (Piece(0, 7, text, 2), Piece(3, 9, text, 2))
+    assert [found.record(piece) for piece in request] == [first, second]
+
+
+def test_what_is_committed_stands_behind_the_last_record_of_each_partition() -> None:
+    assert hand(record(7), record(8, entity="n2"), record(4, entity="n3", partition=2)).offsets == {0: 9, 2: 5}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        pytest.param(None, "metric_batch: empty: a record without value", id="no value"),
+        pytest.param(b"garbage", "metric_batch: not Avro", id="not Avro"),
+        pytest.param(b"\xc3\x01" + b"\0" * 8, "metric_batch: unknown schema fingerprint", id="unknown fingerprint"),
+        pytest.param((record(0).value or b"")[:-3], "metric_batch: damaged body", id="cut off"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_a_letter_and_the_others_go_on(value: bytes | None, reason: str) -> None:
+    bad = Record("derived-metrics", 0, 3, b"key", value, 1)
+    found = hand(bad, record(4))
+    (letter,) = found.letters
+    assert letter == Letter(bad, letter.reason, ())
+    assert letter.reason.startswith(reason)
+    assert [piece.offset for request in found.requests() for piece in request] == [4]
+    assert found.offsets == {0: 5}
+
+
+def test_only_the_newest_batch_of_a_group_is_written() -> None:
+    versions = [record(offset, entity="cluster", nodes=nodes) for offset, nodes in enumerate((1, 3, 2))]
+    found = hand(*versions)
+    assert found.requests() == [(Piece(0, 1, "restart_count v3\nuptime v3\n", 2),)]
+    assert (found.stale, found.offsets) == (2, {0: 3})
+
+
+def test_partitions_of_others_are_forgotten() -> None:
+    bad = Record("derived-metrics", 1, 5, None, b"", 1)
+    found = hand(record(1), record(2, entity="n2", partition=1), bad)
+    found.drop({1})
+    assert [piece.partition for request in found.requests() for piece in request] == [0]
+    assert (found.offsets, found.letters, len(found)) == ({0: 2}, [], 1)
+    assert found.record(Piece(1, 2, "", 0)) is None
+
+
+def test_it_is_full_when_one_more_record_like_the_last_is_too_much() -> None:
+    assert not hand(record(1), max_points=4).full
+    assert not hand(record(1), record(2, entity="n2"), max_points=6).full
+    assert hand(record(1), record(2, entity="n2"), max_points=5).full
+    assert not hand(max_points=1).full
+
+
+def test_it_is_full_of_bytes_even_if_they_cannot_be_read() -> None:
+    assert hand(Record("t", 0, 1, None, b"x" * (16 * 1024 * 1024), 1)).full
+
+
+def test_problems_are_counted_and_the_oldest_record_is_known() -> None:
+    found = hand(
+        record(1, time_ms=120_000), record(2, entity="n2", time_ms=60_000), record(3, entity="n3", time_ms=None)
+    )
+    assert (found.problems, found.oldest_ms) == ({"not_finite": 3}, 60_000)
+    assert hand().oldest_ms is None

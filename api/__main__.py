@@ -17,11 +17,11 @@ from api.config import DEFAULT_IP, DEFAULT_PORT, Address, Security
 from api.heapster.history import FLAG, History, HistoryConfig
 from api.http.peer import PeerProtocol
 from api.ingest.follower import FollowConfig
-from api.ingest.follower_process import Intake
+from api.ingest.follower_process import FollowerProcess
 from api.ingest.freshness import Progress
 from api.status import Served
 from api.store.current_view import AHEAD_NS
-from api.store.packed_batch import Packed
+from api.store.packed_batch import PackedBatch
 from api.store.store import Store
 from runtime import flags
 from runtime.errors import ConfigError
@@ -130,7 +130,7 @@ class Server:
         """Until told to stop; the exit status."""
         sys.setswitchinterval(_SWITCH_S)
         stop_on_signals()  # uvicorn stops on them too, then hands them on to us: without this they would end us at once
-        intake = None if followed is None else Intake(followed, logs, self._take, self._fail)
+        intake = None if followed is None else FollowerProcess(followed, logs, self._take, self._fail)
         if intake is not None:
             intake.start()
         try:
@@ -140,7 +140,7 @@ class Server:
                 intake.stop()
         return int(self._failed.is_set())
 
-    def _take(self, news: Packed | Progress) -> None:
+    def _take(self, news: PackedBatch | Progress) -> None:
         now_ns = time.time_ns()
         if isinstance(news, Progress):
             if news.caught_up and not self._served.progress.caught_up:

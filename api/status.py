@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.heapster.model import Clock
 from api.http.responses import text_answer
 from api.ingest.freshness import Progress, not_ready, unhealthy
-from api.store.current_view import Moment
+from api.store.current_view import CurrentView
 from api.store.store import Store
 from api.store.times import time_text
 
@@ -49,7 +49,7 @@ def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
     async def healthz(verbose: Annotated[str | None, Query(description="List the checks")] = None) -> Response:
         """`ok`, or 500 when the newest window is too old."""
         now = now_ns()
-        if unhealthy(Moment(store, now).state(), now) is not None:
+        if unhealthy(CurrentView(store, now).state(), now) is not None:
             return text_answer("[-]healthz failed: reason withheld\nhealthz check failed\n", 500)
         return text_answer("ok" if verbose is None else "[+]healthz ok\nhealthz check passed\n")
 
@@ -57,14 +57,14 @@ def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
     async def healthz_reason() -> Response:
         """The same, with the reason."""
         now = now_ns()
-        reason = unhealthy(Moment(store, now).state(), now)
+        reason = unhealthy(CurrentView(store, now).state(), now)
         return text_answer("ok") if reason is None else text_answer(f"internal server error: {reason}\n", 500)
 
     @router.get("/readyz")
     async def readyz() -> Response:
         """`ok`, or 503 with the reasons, a line each."""
         now = now_ns()
-        reasons = not_ready(Moment(store, now).state(), served.progress, now)
+        reasons = not_ready(CurrentView(store, now).state(), served.progress, now)
         return text_answer("\n".join(reasons) + "\n", 503) if reasons else text_answer("ok")
 
     @router.get("/metrics")
@@ -76,7 +76,7 @@ def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
     async def status() -> Status:
         """How current the answers are, for people."""
         now = now_ns()
-        state, progress = Moment(store, now).state(), served.progress
+        state, progress = CurrentView(store, now).state(), served.progress
         reasons = not_ready(state, progress, now)
         return Status(
             ready=not reasons,

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 from confluent_kafka import Producer
 
-from heapster_stream.letters import Letter, all_letters, one_letter, sent_again
+from heapster_stream.letters import DeadLetter, all_letters, one_letter, sent_again
 from runtime import dead_letter, flags
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
@@ -101,7 +101,7 @@ def _settle(producer: Producer, count: int) -> None:
         raise UnavailableError(f"Kafka has not taken {left} of {count} records within {_FLUSH_S:.0f} s: do it again")
 
 
-def _send(producer: Producer, letter: Letter) -> None:
+def _send(producer: Producer, letter: DeadLetter) -> None:
     topic, partition, _ = letter.origin.split("/")
     _produce(
         producer,

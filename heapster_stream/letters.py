@@ -10,14 +10,14 @@ from confluent_kafka import Message
 from runtime import dead_letter
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from schemas.topics import topics
 
 _ID: Final = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)/(?P<offset>\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter as it lies in its topic."""
 
     id: str  # TOPIC/PARTITION/OFFSET
@@ -26,7 +26,7 @@ class Letter:
     headers: Mapping[str, str]
 
     @classmethod
-    def of(cls, message: Message) -> "Letter":
+    def of(cls, message: Message) -> "DeadLetter":
         """From the record."""
         key, value = message.key(), message.value()
         headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
@@ -67,7 +67,7 @@ def _topics(kafka: KafkaSettings) -> tuple[str, ...]:
     return live.kubelet_stats_dead_letter.name, live.derived_metrics_dead_letter.name
 
 
-def all_letters(kafka: KafkaSettings) -> Iterator[Letter]:
+def all_letters(kafka: KafkaSettings) -> Iterator[DeadLetter]:
     """Every one of them. Raises UnavailableError: Kafka does not answer."""
     return (letter for letter in _records(kafka) if dead_letter.SENT_AGAIN not in letter.headers)
 
@@ -78,14 +78,14 @@ def sent_again(kafka: KafkaSettings) -> set[str]:
     return {origin for origin in marks if origin is not None}
 
 
-def _records(kafka: KafkaSettings) -> Iterator[Letter]:
+def _records(kafka: KafkaSettings) -> Iterator[DeadLetter]:
     with _reader(kafka) as reader:
         for topic in _topics(kafka):
             for partition, (begin, end) in reader.bounds(topic).items():
-                yield from map(Letter.of, reader.records(topic, partition, begin, end))
+                yield from map(DeadLetter.of, reader.records(topic, partition, begin, end))
 
 
-def one_letter(kafka: KafkaSettings, name: str) -> Letter:
+def one_letter(kafka: KafkaSettings, name: str) -> DeadLetter:
     """The one of that name.
 
     Raises:
@@ -101,8 +101,8 @@ def one_letter(kafka: KafkaSettings, name: str) -> Letter:
         if not begin <= offset < end:
             raise ConfigError(f"there is no dead letter {name}")
         (record,) = reader.records(topic, partition, offset, offset + 1)
-        return Letter.of(record)
+        return DeadLetter.of(record)
 
 
-def _reader(kafka: KafkaSettings) -> Reader:
-    return Reader(kafka, "heapster-stream-dead-letters")
+def _reader(kafka: KafkaSettings) -> TopicReader:
+    return TopicReader(kafka, "heapster-stream-dead-letters")

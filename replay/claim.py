@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 from replay.stretch import Stretch
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 
 HEADER: Final = "replay-of"
 _CLIENT_ID: Final = "heapster-replay"
@@ -41,7 +41,7 @@ def _say(kafka: KafkaSettings, topic: str, stretch: Stretch) -> None:
 
 
 def _claimed(kafka: KafkaSettings, topic: str) -> str | None:
-    with Reader(kafka, _CLIENT_ID) as reader:
+    with TopicReader(kafka, _CLIENT_ID) as reader:
         begin, end = reader.bounds(topic)[_PARTITION]
         for record in reader.records(topic, _PARTITION, begin, end):
             headers = dict(cast("list[tuple[str, bytes]]", record.headers() or []))

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings, client_log, client_settings, consumer_settings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ class Groups:
         """In that Kafka."""
         self._kafka = kafka
         self._admin = AdminClient(client_settings(kafka, _CLIENT_ID), logger=client_log)
-        self._readers: dict[str, Reader] = {}
-        self._reader = Reader(kafka, _CLIENT_ID)
+        self._readers: dict[str, TopicReader] = {}
+        self._reader = TopicReader(kafka, _CLIENT_ID)
 
     def __enter__(self) -> Self:
         """To be closed at the end."""
@@ -50,7 +50,7 @@ class Groups:
         Raises UnavailableError: Kafka does not answer.
         """
         if group not in self._readers:
-            self._readers[group] = Reader(self._kafka, _CLIENT_ID, group=group)
+            self._readers[group] = TopicReader(self._kafka, _CLIENT_ID, group=group)
         return self._readers[group].committed(topic)
 
     def begin_at(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:

@@ -10,7 +10,7 @@ from replay.stretch import Kept, Stretch, deleted_to_ns, refusal, time_text
 from runtime.duration import NS_PER_MS
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape
 
@@ -35,7 +35,7 @@ class History:
 
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         """Of one topic."""
-        self._reader = Reader(kafka, "heapster-replay")
+        self._reader = TopicReader(kafka, "heapster-replay")
         self._topic = topic
         self._brokers = kafka.brokers
 

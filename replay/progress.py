@@ -13,7 +13,7 @@ from replay import telemetry
 from replay.groups import Groups, reached
 from replay.history import History
 from replay.plan import Plan
-from replay.progress_snapshot import Standing, standing
+from replay.progress_snapshot import Readiness, progress_snapshot
 from replay.stretch import time_text
 from replay.worker import Worker
 from runtime.errors import UnavailableError
@@ -41,7 +41,7 @@ def watch(
                 health.report(worker.name, worker.keep_running())
             try:
                 committed = groups.committed(plan.processor.group, topic)
-                found = standing(plan, groups, history, committed)
+                found = progress_snapshot(plan, groups, history, committed)
                 while steps and steps[0](committed):
                     steps.pop(0)
             except UnavailableError as error:  # the workers wait for Kafka, and so do we
@@ -81,7 +81,7 @@ def _steps(plan: Plan, groups: Groups) -> list[Callable[[Mapping[int, int]], boo
     return [scrapes, sums, points] if plan.sinks else [scrapes, sums]
 
 
-def _told(speed: float, found: Standing) -> str:
+def _told(speed: float, found: Readiness) -> str:
     """Speed, and the window of the stretch that the partition furthest behind has reached."""
     if not found.begun:
         return "starting …"

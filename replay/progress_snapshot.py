@@ -9,7 +9,7 @@ from replay.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Readiness:
     """Records are those of `kubelet-stats`, batches those of the replay's `derived-metrics`."""
 
     records: int  # to be read
@@ -21,7 +21,7 @@ class Standing:
     lag: Mapping[str, int]  # records that are there and not done, by topic
 
 
-def standing(plan: Plan, groups: Groups, history: History, committed: Mapping[int, int]) -> Standing:
+def progress_snapshot(plan: Plan, groups: Groups, history: History, committed: Mapping[int, int]) -> Readiness:
     """Look where it is; `committed` is what the processor has of `kubelet-stats`.
 
     Raises UnavailableError: Kafka does not answer.
@@ -40,7 +40,7 @@ def standing(plan: Plan, groups: Groups, history: History, committed: Mapping[in
     }
     if of_sinks:
         lag[topics.derived_metrics.name] = max(left(batch_ends, written) for written in of_sinks.values())
-    return Standing(
+    return Readiness(
         records=plan.offsets.records,
         records_done=records_done,
         begun=records_done > 0,

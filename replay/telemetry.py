@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from replay.progress_snapshot import Standing
+from replay.progress_snapshot import Readiness
 from replay.stretch import Stretch
 from runtime.duration import NS_PER_S
 
@@ -20,7 +20,7 @@ batches_written: Final = Gauge("heapster_replay_batches_written", "Batches that 
 lag: Final = Gauge("heapster_replay_lag_records", "Records that are to be done yet, of what is there.", ["topic"])
 
 
-def note(stretch: Stretch, found: Standing) -> None:
+def note(stretch: Stretch, found: Readiness) -> None:
     """Let the figures say so."""
     first_window.set(stretch.from_ns / NS_PER_S)
     last_window.set(stretch.to_ns / NS_PER_S)

@@ -29,7 +29,7 @@ _PASSING: Final = frozenset(
 _Answer = TypeVar("_Answer")
 
 
-class Reader:
+class TopicReader:
     """Joins no consumer group, commits nothing. Every method raises UnavailableError: Kafka does not answer."""
 
     def __init__(self, kafka: KafkaSettings, client_id: str, *, group: str | None = None) -> None:

@@ -19,7 +19,7 @@ _Names: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layout:
+class RowFormat:
     """A shape as it is read; equal ones are one object."""
 
     type: EntityType | None  # None: labeled values, of the next metric set
@@ -33,7 +33,7 @@ class Layout:
 class Columns(NamedTuple):
     """What the rows of a batch have, one row after the other."""
 
-    rows: tuple[Layout, ...]
+    rows: tuple[RowFormat, ...]
     texts: tuple[str, ...]  # of each row: a metric set's key, then the values of its labels
     ints: tuple[int, ...]  # of each row: its times, then its metrics
     floats: tuple[float, ...]
@@ -107,7 +107,7 @@ def read_columns(record: Record) -> Columns:
     return Columns(rows, texts, ints, floats)
 
 
-def _lengths(rows: tuple[Layout, ...]) -> tuple[int, ...]:
+def _lengths(rows: tuple[RowFormat, ...]) -> tuple[int, ...]:
     """Of the columns that these rows fill."""
     counted = Counter(rows).items()
     return tuple(sum(times * layout.lengths[column] for layout, times in counted) for column in range(3))
@@ -123,14 +123,14 @@ def _layout(  # noqa: PLR0913 - the fields of a shape
     other_ints: _Names,
     floats: tuple[int, ...],
     other_floats: _Names,
-) -> Layout:
+) -> RowFormat:
     int_names, float_names = (*_named(ints), *other_ints), (*_named(floats), *other_floats)
     lengths = len(labels) + (type is not None), len(times) + len(int_names), len(float_names)
-    return Layout(type, times, labels, int_names, float_names, lengths)
+    return RowFormat(type, times, labels, int_names, float_names, lengths)
 
 
 def _read(
-    rows: Iterable[Layout], texts: Iterator[str], ints: Iterator[int], floats: Iterator[float]
+    rows: Iterable[RowFormat], texts: Iterator[str], ints: Iterator[int], floats: Iterator[float]
 ) -> Iterator[MetricSet]:
     """Walks all columns at once. In `zip` the names come first: it takes nothing from a column when they are over."""
     labeled: list[LabeledValues] = []

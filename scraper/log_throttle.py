@@ -19,7 +19,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d[\d.:]*")
 
 
 @dataclass(slots=True, kw_only=True)
-class Complaints:
+class LogThrottle:
     """About one thing that may be wrong with nodes."""
 
     log: logging.Logger

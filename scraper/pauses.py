@@ -8,7 +8,7 @@ FIRST_S: Final = 0.2
 LONGEST_S: Final = 20.0
 
 
-class Pauses:
+class Backoff:
     """One outage's pauses."""
 
     def __init__(self, stopped: threading.Event) -> None:

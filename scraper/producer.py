@@ -28,7 +28,7 @@ _PAUSE_S: Final = 0.5
 _METADATA_S: Final = 1.0
 
 
-class Publisher:
+class ScrapeProducer:
     """Hands scrapes to Kafka and counts what came of them. Used by many threads."""
 
     def __init__(self, kafka: KafkaSettings, topic: Topic, stopped: threading.Event, waits: Callable[[], None]) -> None:

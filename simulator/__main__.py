@@ -8,8 +8,8 @@ import click
 
 from runtime import flags
 from runtime.logs import LogSettings
-from simulator.cluster import Shape
-from simulator.listening import FIRST_KUBELET_IP, LOOPBACK, Layout
+from simulator.cluster import ClusterSize
+from simulator.listening import FIRST_KUBELET_IP, LOOPBACK, ListenAddresses
 from simulator.server import SimulatedCluster
 
 _MANY_NODES: Final = 1000  # take more than a moment
@@ -57,12 +57,12 @@ def simulate(nodes: int, pods_per_node: int, seed: int, unready_nodes: bool, **l
     LogSettings().start()
     if nodes > _MANY_NODES:
         click.echo(f"making {nodes} nodes …", err=True)
-    shape = Shape(nodes=nodes, pods_per_node=pods_per_node, seed=seed, unready_nodes=unready_nodes)
-    cluster = SimulatedCluster.generated(shape, Layout(**layout))  # type: ignore[arg-type]  # click has checked them
+    shape = ClusterSize(nodes=nodes, pods_per_node=pods_per_node, seed=seed, unready_nodes=unready_nodes)
+    cluster = SimulatedCluster.generated(shape, ListenAddresses(**layout))  # type: ignore[arg-type]  # click has checked them
     asyncio.run(_serve(cluster, shape))
 
 
-async def _serve(cluster: SimulatedCluster, shape: Shape) -> None:
+async def _serve(cluster: SimulatedCluster, shape: ClusterSize) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -71,7 +71,7 @@ async def _serve(cluster: SimulatedCluster, shape: Shape) -> None:
         await cluster.serve_until(stopped)
 
 
-def _where_what_is(cluster: SimulatedCluster, shape: Shape) -> str:
+def _where_what_is(cluster: SimulatedCluster, shape: ClusterSize) -> str:
     first, *_ = cluster.endpoints.values()
     *_, last = cluster.endpoints.values()
     one_port = first.port == last.port

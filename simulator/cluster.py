@@ -28,7 +28,7 @@ With the source's option cadvisor=true, and the processor's --extended-metrics: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class ClusterSize:
     """How large the cluster is, and which one of that size."""
 
     nodes: int
@@ -40,7 +40,7 @@ class Shape:
 class Cluster:
     """The cluster at any time; whole seconds since the epoch."""
 
-    def __init__(self, shape: Shape, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, shape: ClusterSize, endpoints: Sequence[Endpoint]) -> None:
         """With the kubelets at these endpoints, one for each node. Raises ValueError: not as many as nodes."""
         self.shape = shape
         self.nodes = {

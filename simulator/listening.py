@@ -17,7 +17,7 @@ _LAST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class ListenAddresses:
     """What was asked for; port 0 is any free one.
 
     With `one_address` the kubelets share `listen_ip`, on `kubelet_port` and the ports after it, and the nodes'
@@ -47,7 +47,7 @@ class Listening:
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def listen(layout: Layout, nodes: int) -> Listening:
+def listen(layout: ListenAddresses, nodes: int) -> Listening:
     """Bind all sockets. Raises ConfigError: a port is taken, an address is not this machine's or not one at all."""
     address = ip_of(layout.listen_ip, "--listen-ip")
     with ExitStack() as opened:
@@ -87,7 +87,7 @@ def ip_of(name: str, option: str) -> str:
     return str(min(found)[4][0])  # IPv4 before IPv6
 
 
-def _on_one_address(layout: Layout, address: str, nodes: int) -> tuple[list[socket.socket], list[Endpoint]]:
+def _on_one_address(layout: ListenAddresses, address: str, nodes: int) -> tuple[list[socket.socket], list[Endpoint]]:
     if layout.kubelet_port and layout.kubelet_port + nodes - 1 > _LAST_PORT:
         raise ConfigError(f"--kubelet-port: there are no {nodes} ports from {layout.kubelet_port} on")
     host = _advertised(layout)
@@ -95,7 +95,7 @@ def _on_one_address(layout: Layout, address: str, nodes: int) -> tuple[list[sock
     return kubelets, [Endpoint(host, endpoint(one).port) for one in kubelets]
 
 
-def _advertised(layout: Layout) -> str:
+def _advertised(layout: ListenAddresses) -> str:
     if layout.kubelet_host:
         return ip_of(layout.kubelet_host, "--kubelet-host")
     address = ip_of(layout.listen_ip, "--listen-ip")

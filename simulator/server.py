@@ -15,15 +15,15 @@ from typing import Final, Self
 import orjson
 from aiohttp import web
 
-from simulator.cluster import Cluster, Shape
+from simulator.cluster import Cluster, ClusterSize
 from simulator.kubelet import Kubelet
 from simulator.kubernetes_api import BOOKMARK_INTERVAL_S, KubernetesApi
-from simulator.listening import Layout, Listening, listen, listen_on_each
+from simulator.listening import ListenAddresses, Listening, listen, listen_on_each
 from simulator.live_world import LiveWorld
 from simulator.node_proxy import NodeProxy
 from simulator.world import FixedWorld, World, internal_addresses
 
-FREE_PORTS: Final = Layout()
+FREE_PORTS: Final = ListenAddresses()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,12 @@ class SimulatedCluster:
 
     @classmethod
     def generated(
-        cls, shape: Shape, layout: Layout = FREE_PORTS, *, tls: Tls = PLAIN, clock: Callable[[], int] = time.time_ns
+        cls,
+        shape: ClusterSize,
+        layout: ListenAddresses = FREE_PORTS,
+        *,
+        tls: Tls = PLAIN,
+        clock: Callable[[], int] = time.time_ns,
     ) -> Self:
         """The cluster of that shape, moving with the clock."""
         listening = listen(layout, shape.nodes)

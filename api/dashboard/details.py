@@ -7,7 +7,7 @@ from typing import Final
 from api.store.batch_schema import Labels, label_pairs
 from api.store.current_view import AHEAD_NS
 from api.store.row import Point, Reading
-from api.store.snapshot import Census, scrapes
+from api.store.snapshot import Snapshot, scrapes
 from api.store.times import NS_PER_MS
 from schemas.catalogue import BY_NAME, CUSTOM_PREFIX, NODE, EntityType, Number
 
@@ -62,7 +62,7 @@ class Details:
     lines: list[Line]
 
 
-def details(census: Census, key: str) -> Details | None:
+def details(census: Snapshot, key: str) -> Details | None:
     """Those of the entity of that key, None if nothing is known of it."""
     latest = census.store.latest(key)
     if latest is None:
@@ -110,7 +110,7 @@ def unit_of(metric: str) -> str:
     return "" if metric.startswith(CUSTOM_PREFIX) else "count"
 
 
-def _scrapes(census: Census, reading: Reading) -> list[tuple[int, bool]]:
+def _scrapes(census: Snapshot, reading: Reading) -> list[tuple[int, bool]]:
     windows = census.store.windows(reading.key) if reading.entity.type == NODE else ()
     return [(end_ns // NS_PER_MS, answered) for end_ns, answered in scrapes(windows, census.due_ns)] if windows else []
 

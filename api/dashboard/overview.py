@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.store.row import Reading
-from api.store.snapshot import Census, NodeState
+from api.store.snapshot import NodeState, Snapshot
 from api.store.times import NS_PER_MS
 from schemas.catalogue import Number
 from schemas.keys import name_of
@@ -40,7 +40,7 @@ class Overview:
     map: list[tuple[str, float | None, float | None]]  # each node: name, utilization of cpu and memory
 
 
-def overview(census: Census) -> Overview:
+def overview(census: Snapshot) -> Overview:
     """What there is."""
     nodes, cluster = census.nodes, census.cluster
     return Overview(

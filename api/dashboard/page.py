@@ -22,7 +22,7 @@ from api.dashboard.tables import (
 )
 from api.heapster.model import Clock
 from api.store.row import Reading
-from api.store.snapshot import Census, Censuses, containers_of, pods_of
+from api.store.snapshot import Snapshot, Snapshots, containers_of, pods_of
 from api.store.store import Store
 from schemas.keys import name_of
 
@@ -49,10 +49,10 @@ class Answers:
 
     def __init__(self, store: Store, now_ns: Clock) -> None:
         """From that store, at that time."""
-        self._censuses = Censuses(store)
+        self._censuses = Snapshots(store)
         self._now_ns = now_ns
 
-    def __call__(self, request: Request, ask: Callable[[Census], object]) -> Response:
+    def __call__(self, request: Request, ask: Callable[[Snapshot], object]) -> Response:
         """What `ask` finds in the census, as JSON."""
         census = self._censuses.at(self._now_ns())
         headers = {"ETag": f'W/"{census.edition}"', "Cache-Control": "no-store"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Final
 
-from api.store.snapshot import Census
+from api.store.snapshot import Snapshot
 from schemas.catalogue import NAMESPACE, NODE, POD, EntityType
 from schemas.keys import name_of
 
@@ -21,7 +21,7 @@ class Hit:
     namespace: str = ""
 
 
-def find(census: Census, text: str) -> list[Hit]:
+def find(census: Snapshot, text: str) -> list[Hit]:
     """The best ones: whole names first, then beginnings, then what contains the text; short names first."""
     part = text.strip().casefold()
     if not part:
@@ -30,7 +30,7 @@ def find(census: Census, text: str) -> list[Hit]:
     return nsmallest(_MOST, hits, key=lambda hit: (_rank(hit, part), len(hit.name), hit.name, hit.namespace))
 
 
-def _all(census: Census) -> Iterator[Hit]:
+def _all(census: Snapshot) -> Iterator[Hit]:
     for node in census.nodes:
         yield Hit(NODE, name_of(node.key))
     for namespace in census.namespaces:

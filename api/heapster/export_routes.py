@@ -9,7 +9,7 @@ from api.heapster.export import export_text, schema_document
 from api.heapster.model import Clock
 from api.heapster.series import indented
 from api.http.responses import JSON_ONLY, json_answer, list_answer
-from api.store.current_view import Moment
+from api.store.current_view import CurrentView
 from api.store.store import Store
 
 ROOTS: Final = ("/api/v1/metric-export", "/api/v1/metric-export-schema")
@@ -25,7 +25,7 @@ def export_routes(store: Store, now_ns: Clock, *, disabled: bool = False) -> API
         """The newest values of all nodes, pods and containers."""
         if disabled:
             return json_answer("[]\n")
-        return await list_answer(export_text(Moment(store, now_ns()).all()))
+        return await list_answer(export_text(CurrentView(store, now_ns()).all()))
 
     @router.get(ROOTS[1])
     async def metric_export_schema() -> Response:

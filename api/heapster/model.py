@@ -11,7 +11,7 @@ from api.heapster.entities import ENTITIES, Namespace, Node, Pod
 from api.heapster.series import OLD_NAMES, list_text, names_text, parse_labels, series_text
 from api.http.responses import JSON_ONLY, json_answer, list_answer
 from api.store.batch_schema import Labels
-from api.store.current_view import AHEAD_NS, Listed, Moment
+from api.store.current_view import AHEAD_NS, CurrentView, Listed
 from api.store.row import Point
 from api.store.store import Store
 from api.store.times import parse_time_ns
@@ -66,7 +66,7 @@ def model_routes(store: Store, now_ns: Clock) -> APIRouter:
     @router.get("/debug/allkeys")
     async def all_keys() -> Response:
         """Keys of everything there is now."""
-        return await _names(Moment(store, now_ns()).all(), name=str)
+        return await _names(CurrentView(store, now_ns()).all(), name=str)
 
     return router
 
@@ -91,27 +91,27 @@ def _add_lists(router: APIRouter, store: Store, now_ns: Clock) -> None:
     @router.get("/nodes")
     async def nodes() -> Response:
         """Names of the nodes."""
-        return await _names(Moment(store, now_ns()).nodes())
+        return await _names(CurrentView(store, now_ns()).nodes())
 
     @router.get("/nodes/{node}/freecontainers")
     async def system_containers(node: Node) -> Response:
         """Names of a node's system containers."""
-        return await _names(Moment(store, now_ns()).below(node_key(node)))
+        return await _names(CurrentView(store, now_ns()).below(node_key(node)))
 
     @router.get("/namespaces")
     async def namespaces() -> Response:
         """Names of the namespaces."""
-        return await _names(Moment(store, now_ns()).namespaces())
+        return await _names(CurrentView(store, now_ns()).namespaces())
 
     @router.get("/namespaces/{namespace}/pods")
     async def pods(namespace: Namespace) -> Response:
         """Names of a namespace's pods."""
-        return await _names(Moment(store, now_ns()).pods_of(namespace))
+        return await _names(CurrentView(store, now_ns()).pods_of(namespace))
 
     @router.get("/namespaces/{namespace}/pods/{pod}/containers")
     async def containers(namespace: Namespace, pod: Pod) -> Response:
         """Names of a pod's containers."""
-        return await _names(Moment(store, now_ns()).below(pod_key(namespace, pod)))
+        return await _names(CurrentView(store, now_ns()).below(pod_key(namespace, pod)))
 
 
 def _series(store: Store, key: str, metric: str, question: Asked, now_ns: int) -> list[Point]:

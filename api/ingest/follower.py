@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from api.ingest.backlog import Backlog
 from api.ingest.freshness import Progress
-from api.store.packed_batch import Packed, pack
+from api.store.packed_batch import PackedBatch, pack
 from api.store.store import SPAN_NS
 from runtime.duration import NS_PER_MS
 from runtime.errors import UnavailableError
@@ -31,7 +31,7 @@ _LOOK_EVERY_S: Final = 1.0
 _ASK_EVERY_S: Final = 5.0
 _OTHER_CLUSTERS_TOLD: Final = 5
 
-Deliver: TypeAlias = Callable[[Packed | Progress], None]
+Deliver: TypeAlias = Callable[[PackedBatch | Progress], None]
 _Answer = TypeVar("_Answer")
 
 

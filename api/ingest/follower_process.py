@@ -14,7 +14,7 @@ from typing import Final
 
 from api.ingest.follower import Deliver, FollowConfig, Follower
 from api.ingest.freshness import Progress
-from api.store.packed_batch import Packed
+from api.store.packed_batch import PackedBatch
 from runtime.logs import LogSettings
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _END_WITHIN_S: Final = 5.0
 
 
-class Intake:
+class FollowerProcess:
     """The following process, and the thread that hands on what it delivers."""
 
     def __init__(self, config: FollowConfig, logs: LogSettings, deliver: Deliver, failed: Callable[[], None]) -> None:
@@ -67,7 +67,7 @@ def _follow(config: FollowConfig, logs: LogSettings, to_parent: Connection) -> N
         signal.signal(number, signal.SIG_IGN)
     logs.start()
 
-    def deliver(news: Packed | Progress) -> None:
+    def deliver(news: PackedBatch | Progress) -> None:
         to_parent.send(news)
 
     try:

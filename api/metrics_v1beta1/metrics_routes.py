@@ -13,7 +13,7 @@ from api.http.responses import JSON_ONLY, json_answer, list_answer
 from api.metrics_v1beta1.label_selector import Selector, parse_selector
 from api.metrics_v1beta1.metrics_api import Documents
 from api.metrics_v1beta1.usage import NodeUsage, PodUsage, node_usage, pod_usage
-from api.store.current_view import Listed, Moment
+from api.store.current_view import CurrentView, Listed
 from api.store.row import Reading
 from api.store.store import Store
 from schemas.keys import node_key, pod_key
@@ -50,14 +50,14 @@ def metrics_routes(version: str, store: Store, now_ns: Clock) -> APIRouter:
     async def nodes(labels: Labels = "") -> Response:
         """Usage of all nodes, or of those with these labels."""
         selector, now = _selector(labels), now_ns()
-        usages = _selected(Moment(store, now).nodes(), selector, node_usage)
+        usages = _selected(CurrentView(store, now).nodes(), selector, node_usage)
         return await list_answer(Documents(version, now).nodes(usages))
 
     @router.get("/nodes/{node}")
     async def a_node(node: Node) -> Response:
         """Usage of a node."""
         now = now_ns()
-        reading = Moment(store, now).current(node_key(node))
+        reading = CurrentView(store, now).current(node_key(node))
         usage = None if reading is None else node_usage(reading)
         if usage is None:
             raise HTTPException(404, f"No metrics for node {node}")
@@ -67,21 +67,21 @@ def metrics_routes(version: str, store: Store, now_ns: Clock) -> APIRouter:
     async def pods(labels: Labels = "") -> Response:
         """Usage of all pods, or of those with these labels."""
         selector, now = _selector(labels), now_ns()
-        usages = _selected(Moment(store, now).pods(), selector, pod_usage)
+        usages = _selected(CurrentView(store, now).pods(), selector, pod_usage)
         return await list_answer(Documents(version, now).pods(usages))
 
     @router.get("/namespaces/{namespace}/pods")
     async def pods_of_a_namespace(namespace: Namespace, labels: Labels = "") -> Response:
         """Usage of a namespace's pods, or of those with these labels."""
         selector, now = _selector(labels), now_ns()
-        usages = _selected(Moment(store, now).pods_of(namespace), selector, pod_usage)
+        usages = _selected(CurrentView(store, now).pods_of(namespace), selector, pod_usage)
         return await list_answer(Documents(version, now).pods(usages))
 
     @router.get("/namespaces/{namespace}/pods/{pod}")
     async def a_pod(namespace: Namespace, pod: Pod) -> Response:
         """Usage of a pod."""
         now = now_ns()
-        reading = Moment(store, now).current(pod_key(namespace, pod))
+        reading = CurrentView(store, now).current(pod_key(namespace, pod))
         if reading is None:
             raise HTTPException(404, f'Error while getting pod {pod}: pod "{pod}" not found')
         usage = pod_usage(reading)

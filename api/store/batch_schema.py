@@ -62,7 +62,7 @@ class Entity:
         return None
 
 
-class Shape:
+class BatchSchema:
     """The entities of a batch in the order of their keys, and where each one's numbers are."""
 
     __slots__ = ("_groups", "digest", "entities", "keys", "layout", "pods")
@@ -108,7 +108,7 @@ class Shape:
         return tuple(metric for group in groups if not group.labels for metric in group.metrics)
 
 
-def read_shape(digest: bytes, record: bytes, like: Shape | None) -> Shape:
+def read_schema(digest: bytes, record: bytes, like: BatchSchema | None) -> BatchSchema:
     """The shape in a record; what is equal in `like`, an earlier one of the same source, is used again."""
     known = {} if like is None else dict(zip(like.keys, like.entities, strict=True))
     entities = []
@@ -116,7 +116,7 @@ def read_shape(digest: bytes, record: bytes, like: Shape | None) -> Shape:
         entity = _entity(*fields)
         same = known.get(entity.key)
         entities.append(same if same is not None and same == entity else entity)
-    return Shape(digest, entities)
+    return BatchSchema(digest, entities)
 
 
 def _entity(  # noqa: PLR0913, PLR0917 - the fields of the record

@@ -13,7 +13,7 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
-from api.store.batch_schema import Shape
+from api.store.batch_schema import BatchSchema
 from api.store.row import Reading, Row
 from api.store.store import NODE, Store
 from api.store.times import NS_PER_S
@@ -46,7 +46,7 @@ class State(NamedTuple):
     stale: bool  # nothing is current: the newest window is too old, or there is none
 
 
-class Moment:
+class CurrentView:
     """What is current in a store at `now_ns`."""
 
     def __init__(self, store: Store, now_ns: int) -> None:
@@ -132,7 +132,9 @@ def _by_key(key: str) -> tuple[str, ...]:
     return (key,)
 
 
-def _in_order(rows: Iterable[Row], positions: Callable[[Shape], Iterable[int]], order: _Order = _by_key) -> Listed:
+def _in_order(
+    rows: Iterable[Row], positions: Callable[[BatchSchema], Iterable[int]], order: _Order = _by_key
+) -> Listed:
     """What is at these positions of each row, merged; of an entity that is in several rows, the newest."""
     begun = []
     for row in rows:

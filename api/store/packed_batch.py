@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, cast
 import cramjam
 import orjson
 
-from api.store.batch_schema import Shape, label_pairs
+from api.store.batch_schema import BatchSchema, label_pairs
 from api.store.layout import FLOAT, INT, Layout
 from schemas.catalogue import Number
 from schemas.keys import node_key
@@ -25,7 +25,7 @@ _NUMBER_BYTES: Final = 8
 _READ: Final = {INT: struct.Struct("<q").unpack, FLOAT: struct.Struct("<d").unpack}
 
 
-class Packed(NamedTuple):
+class PackedBatch(NamedTuple):
     """A batch made small: what goes from the process that decodes to the one that answers."""
 
     source: str  # key of the node, namespace or cluster that it is of
@@ -44,7 +44,7 @@ class Numbers:
 
     __slots__ = ("_block", "_count", "_raw")
 
-    def __init__(self, shape: Shape, block: bytes) -> None:
+    def __init__(self, shape: BatchSchema, block: bytes) -> None:
         """Those in a block that was packed with that shape; unpacked when the first one is asked for."""
         self._count = shape.layout.numbers
         self._block = block
@@ -57,7 +57,7 @@ class Numbers:
         return cast("Number", _READ[type_](self._raw[place :: self._count])[0])
 
 
-def pack(batch: MetricBatch) -> Packed:
+def pack(batch: MetricBatch) -> PackedBatch:
     """The batch as shape and block."""
     sets = sorted(batch.sets, key=lambda metric_set: metric_set.key)
     groups = [[_Own.of(own) for own in (LabeledValues({}, each.values), *each.labeled)] for each in sets]
@@ -65,7 +65,7 @@ def pack(batch: MetricBatch) -> Packed:
         _entity_record(each, batch.object_labels.get(each.key, {}), own) for each, own in zip(sets, groups, strict=True)
     ]
     shape = orjson.dumps(records)
-    return Packed(
+    return PackedBatch(
         source=_source(batch),
         window_end_ns=batch.window_end_ns,
         resolution_ns=batch.resolution_ns,

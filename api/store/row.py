@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from api.store.batch_schema import Entity, Labels, Shape
+from api.store.batch_schema import BatchSchema, Entity, Labels
 from api.store.packed_batch import Numbers
 from schemas.catalogue import Number
 from schemas.metric_batch import LabeledValues, Version
@@ -73,7 +73,7 @@ class Row:
     version: Version
     nodes_counted: int
     nodes_expected: int
-    shape: Shape
+    shape: BatchSchema
     block: bytes
 
     def value(self, key: str, metric: str, labels: Labels) -> Number | None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-from api.store.current_view import Listed, Moment, State
+from api.store.current_view import CurrentView, Listed, State
 from api.store.row import Reading
 from api.store.store import Store, Window
 from api.store.times import NS_PER_S
@@ -38,13 +38,13 @@ class NamespaceState:
     pods: int
 
 
-class Census:
+class Snapshot:
     """What a store had to say at `now_ns`."""
 
     def __init__(self, store: Store, now_ns: int) -> None:
         """Nothing is looked up before it is asked for."""
         self.store = store
-        self.moment = Moment(store, now_ns)
+        self.moment = CurrentView(store, now_ns)
         self.now_ns = now_ns
         self.revision = store.revision
 
@@ -99,13 +99,13 @@ class Census:
         ]
 
 
-def pods_of(census: Census, namespace: str = "", node: str = "") -> list[Reading]:
+def pods_of(census: Snapshot, namespace: str = "", node: str = "") -> list[Reading]:
     """The pods of a namespace, on a node, of a namespace on a node; without either all."""
     wanted = [(name, value) for name, value in (("namespace_name", namespace), ("nodename", node)) if value]
     return [pod for pod in census.pods if all(pod.entity.label(name) == value for name, value in wanted)]
 
 
-def containers_of(census: Census, key: str) -> list[Reading]:
+def containers_of(census: Snapshot, key: str) -> list[Reading]:
     """The containers of a pod, or the system containers of a node."""
     below = _found(census.moment.below(key))
     return [reading for reading in below if reading.entity.type in {POD_CONTAINER, SYS_CONTAINER}]
@@ -128,15 +128,15 @@ def scrapes(windows: Sequence[Window], due_ns: int) -> Iterator[tuple[int, bool]
         yield end_ns, False
 
 
-class Censuses:
+class Snapshots:
     """The census to answer from: the last one while nothing has changed, and for some seconds in any case."""
 
     def __init__(self, store: Store) -> None:
         """None has been taken."""
         self._store = store
-        self._newest: Census | None = None
+        self._newest: Snapshot | None = None
 
-    def at(self, now_ns: int) -> Census:
+    def at(self, now_ns: int) -> Snapshot:
         """One that is good enough for now."""
         newest = self._newest
         if newest is not None:
@@ -144,5 +144,5 @@ class Censuses:
             changed = newest.revision != self._store.revision
             if 0 <= age_ns < (_RENEWED_NS if changed else _KEPT_NS):
                 return newest
-        self._newest = Census(self._store, now_ns)
+        self._newest = Snapshot(self._store, now_ns)
         return self._newest

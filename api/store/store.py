@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from api.store.batch_schema import Labels, Shape, read_shape
-from api.store.packed_batch import Packed
+from api.store.batch_schema import BatchSchema, Labels, read_schema
+from api.store.packed_batch import PackedBatch
 from api.store.row import Point, Reading, Row
 from api.store.times import NS_PER_S
 from schemas.keys import node_key
@@ -47,7 +47,7 @@ class Store:
         self.resolution_ns = 60 * NS_PER_S
         self.revision = 0  # grows with whatever is put or forgotten
 
-    def put(self, packed: Packed, now_ns: int) -> bool:
+    def put(self, packed: PackedBatch, now_ns: int) -> bool:
         """Take a batch in, in whatever order they come.
 
         False if it is not wanted: outside the span, or of a lower version than what is there of its window.
@@ -159,15 +159,15 @@ class Store:
                 del self._sources[key]
 
 
-def _keys(shapes: Iterable[Shape]) -> set[str]:
+def _keys(shapes: Iterable[BatchSchema]) -> set[str]:
     return {key for shape in shapes for key in shape.keys}
 
 
-def _shape(packed: Packed, rows: Iterable[Row]) -> Shape:
+def _shape(packed: PackedBatch, rows: Iterable[Row]) -> BatchSchema:
     """The shape of a batch: one of the rows' if it is the same."""
     like = None
     for row in rows:
         like = row.shape
         if like.digest == packed.digest:
             return like
-    return read_shape(packed.digest, packed.shape, like)
+    return read_schema(packed.digest, packed.shape, like)

@@ -21,7 +21,7 @@ Sent: TypeAlias = Awaitable[Any]
 
 
 @dataclass(slots=True)
-class Held:
+class UnackedEvent:
     """An event, what was sent for it, and whether that was all."""
 
     event: EventT[bytes]
@@ -34,13 +34,13 @@ class Held:
         return len(self.event.message.value or b"") + _OVERHEAD_BYTES
 
 
-class Deliveries:
+class AckTracker:
     """The events of one agent that are not acknowledged yet, by partition in the order of their offsets."""
 
     def __init__(self, most_bytes: int = MOST_HELD_BYTES) -> None:
         """So much is held before `room` waits: a bound on the worker's memory."""
         self._most_bytes = most_bytes
-        self._held: defaultdict[TP, deque[Held]] = defaultdict(deque)
+        self._held: defaultdict[TP, deque[UnackedEvent]] = defaultdict(deque)
         self._bytes = 0
         self.taken = 0  # events so far
         self._generation = -1
@@ -65,14 +65,14 @@ class Deliveries:
         except TimeoutError:
             return
 
-    def hold(self, event: EventT[bytes], sends: Iterable[Sent] = (), *, complete: bool = True) -> Held:
+    def hold(self, event: EventT[bytes], sends: Iterable[Sent] = (), *, complete: bool = True) -> UnackedEvent:
         """Hold an event until its sends are done; one that is not `complete` will have more of them.
 
         An event from before the last rebalance is not acknowledged any more: those before it have been let go, and
         its offset alone says nothing of theirs.
         """
         self.taken += 1
-        held = Held(event, list(sends), complete)
+        held = UnackedEvent(event, list(sends), complete)
         generation = event.message.generation_id or 0
         self.keep_generation(generation)
         if generation == self._generation:

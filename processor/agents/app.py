@@ -11,10 +11,10 @@ from processor.agents.broker_settings import broker_credentials, broker_options
 from processor.agents.changelog_table import WindowTable
 from processor.agents.consumer import OrderedConsumer
 from processor.agents.faust_output import FaustOutput, raw_topic
-from processor.agents.flush_loops import Loops, ending_the_worker
+from processor.agents.flush_loops import FlushLoops, ending_the_worker
 from processor.agents.group_agent import GroupAgent, total_offset
 from processor.agents.node_agent import NodeAgent, sample_offset
-from processor.agents.readiness import Standing
+from processor.agents.readiness import Readiness
 from processor.config import ProcessorConfig
 from runtime.health import Health
 from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
@@ -102,8 +102,8 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health
     )
     app.agent(raw_topic(app, stats), name="node-metrics")(ending_the_worker(app, nodes.run))
     app.agent(raw_topic(app, sums), name="group-metrics")(ending_the_worker(app, group_agent.run))
-    loops = Loops(app, config, nodes, group_agent)
-    app.early = Standing(app, loops.lag, health).run
+    loops = FlushLoops(app, config, nodes, group_agent)
+    app.early = Readiness(app, loops.lag, health).run
     app.task(loops.flush_nodes)
     app.task(loops.flush_groups)
     app.task(loops.watch)

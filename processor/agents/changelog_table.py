@@ -16,7 +16,7 @@ import faust
 from faust.types import TP, EventT
 
 from processor.agents.ack_tracker import Sent
-from processor.agents.producer import Sender
+from processor.agents.producer import Producer
 
 
 class WindowTable(faust.Table[bytes, bytes]):
@@ -29,7 +29,7 @@ class WindowTable(faust.Table[bytes, bytes]):
         """As Faust's tables are made, keys and values as raw bytes."""
         super().__init__(app, key_type=bytes, value_type=bytes, **settings)
         self._row_offset = row_offset
-        self._sender = Sender(app)
+        self._sender = Producer(app)
         self._rows: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._restored: dict[int, int] = {}  # by partition, the changelog offset up to which the rows are complete
 

@@ -10,7 +10,7 @@ from faust.types import EventT, TopicT
 from processor import telemetry
 from processor.agents.ack_tracker import Sent
 from processor.agents.output import RejectedError
-from processor.agents.producer import Sender
+from processor.agents.producer import Producer
 from processor.config import ProcessorConfig
 from runtime.dead_letter import headers, left_out
 from runtime.duration import NS_PER_MS
@@ -29,7 +29,7 @@ class FaustOutput:
 
     def __init__(self, app: faust.App, config: ProcessorConfig, group_partitions: int) -> None:
         """`group_partitions`: how many partitions `group-sums` has."""
-        self._sender = Sender(app)
+        self._sender = Producer(app)
         self._batches = config.topics.derived_metrics.name
         self._totals = config.topics.group_sums.name
         self._dead_letters = config.topics.kubelet_stats_dead_letter.name

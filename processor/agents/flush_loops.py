@@ -12,11 +12,11 @@ from faust.types import StreamT
 from processor.agents.consumer import OrderedConsumer
 from processor.agents.group_agent import GroupAgent
 from processor.agents.node_agent import NodeAgent
-from processor.agents.watchdog import LOOK_EVERY_S, Place, Watchdog
+from processor.agents.watchdog import LOOK_EVERY_S, TopicPartition, Watchdog
 from processor.config import ProcessorConfig
 from processor.state.assignment import Assignment, Position
 from runtime.errors import ConfigError, UnavailableError
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class StalledError(RuntimeError):
     """This worker has stopped without saying so, and Kafka answers: another one is to take over."""
 
 
-class Lull:
+class IdleDetector:
     """Whether to flush now: when nothing has come since the last look, or it has been put off often enough.
 
     Each scrape changes the totals of all its groups: sent every second, there may be more of them than scrapes.
@@ -49,7 +49,7 @@ class Lull:
         return self._put_off == 0
 
 
-class Loops:
+class FlushLoops:
     """Flushes what the agents of one application made, and notices when that has stopped."""
 
     def __init__(self, app: faust.App, config: ProcessorConfig, nodes: NodeAgent, groups: GroupAgent) -> None:
@@ -62,7 +62,7 @@ class Loops:
 
     async def flush_nodes(self) -> None:
         """Every second, every three while scrapes come, or sooner when many of them wait."""
-        lull = Lull()
+        lull = IdleDetector()
 
         async def flush() -> None:
             deliveries = self._nodes.deliveries
@@ -86,10 +86,10 @@ class Loops:
 
         await self._forever(flush)
 
-    async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _forever(self, transition: Callable[[], Awaitable[None]]) -> None:
         while not self._app.should_stop:
             try:
-                await step()
+                await transition()
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the worker ends with it
@@ -126,7 +126,7 @@ class Loops:
     def _sources(self) -> tuple[tuple[Topic, NodeAgent], tuple[Topic, GroupAgent]]:
         return (self._config.topics.kubelet_stats, self._nodes), (self._config.topics.group_sums, self._groups)
 
-    def _positions(self) -> dict[Place, tuple[int, int]]:
+    def _positions(self) -> dict[TopicPartition, tuple[int, int]]:
         """The next offset and the end of each partition of which both are known."""
         return {
             (topic.name, partition): (reached, position.end_offset)
@@ -137,7 +137,7 @@ class Loops:
 
     def _kafka_answers(self) -> bool:
         try:
-            with Reader(self._config.kafka, f"{self._config.group}-watchdog") as reader:
+            with TopicReader(self._config.kafka, f"{self._config.group}-watchdog") as reader:
                 return bool(reader.partitions(self._config.topics.kubelet_stats.name))
         except (UnavailableError, ConfigError):  # the latter: it refuses us by now
             return False

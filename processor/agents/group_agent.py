@@ -11,7 +11,7 @@ from faust import Stream
 from faust.types import EventT, StreamT
 
 from processor import telemetry
-from processor.agents.ack_tracker import Deliveries, Held, Sent
+from processor.agents.ack_tracker import AckTracker, Sent, UnackedEvent
 from processor.agents.changelog_table import WindowTable
 from processor.agents.output import Output
 from processor.state.assignment import Assignment, Span
@@ -29,7 +29,7 @@ class _Assigned:
     generation: int
     windows: GroupWindows
     position: int | None = None  # the next offset; None: nothing read yet
-    waiting: defaultdict[GroupWindow, list[Held]] = field(default_factory=lambda: defaultdict(list))
+    waiting: defaultdict[GroupWindow, list[UnackedEvent]] = field(default_factory=lambda: defaultdict(list))
     restored: set[GroupWindow] = field(default_factory=set)  # whose batch has not been written here yet
 
 
@@ -56,7 +56,7 @@ class GroupAgent:
         self._partitions: dict[int, _Assigned] = {}
         self._flushed_s: float | None = None
         self._silent_until_s = -inf
-        self.deliveries = Deliveries()
+        self.deliveries = AckTracker()
 
     async def run(self, stream: StreamT[bytes]) -> None:
         """Take in records; Faust calls it."""

@@ -13,13 +13,13 @@ from faust import Stream
 from faust.types import EventT, StreamT
 
 from processor import telemetry
-from processor.agents.ack_tracker import Deliveries, Sent
+from processor.agents.ack_tracker import AckTracker, Sent
 from processor.agents.changelog_table import WindowTable
 from processor.agents.output import Output, RejectedError
 from processor.core.labels import LabelRules
 from processor.state.assignment import Assignment, Position, Span
-from processor.state.node_windows import PartitionState, Place
-from processor.state.transition import Step, failed_step, step
+from processor.state.node_windows import Arrival, PartitionState
+from processor.state.transition import Transition, failed_transition, transition
 from runtime.duration import NS_PER_S
 from schemas.codec import UndecodableError
 from schemas.group_sum import SourceProgress
@@ -51,7 +51,7 @@ class NodeAgent:
         self._extended = extended
         self._partitions: dict[int, _Assigned] = {}
         self._told: dict[int, tuple[SourceProgress, float]] = {}
-        self.deliveries = Deliveries()
+        self.deliveries = AckTracker()
 
     async def run(self, stream: StreamT[bytes]) -> None:
         """Take in records; Faust calls it."""
@@ -126,7 +126,7 @@ class NodeAgent:
         state.advance(message.offset)
         return sends
 
-    def _made(self, event: EventT[bytes], state: PartitionState) -> tuple[NodeScrape, Step, bytes]:
+    def _made(self, event: EventT[bytes], state: PartitionState) -> tuple[NodeScrape, Transition, bytes]:
         """The scrape, what it leads to, and its row of `samples`. Raises RejectedError: nothing can be made of it."""
         message = event.message
         try:
@@ -142,9 +142,9 @@ class NodeAgent:
             log.exception("a record broke the processing, it goes to the dead letters", extra=position)
             raise RejectedError(f"processing failed: {type(error).__name__}: {error}", "broke") from error
 
-    async def _send(self, scrape: NodeScrape, result: Step, row: bytes, state: PartitionState) -> list[Sent]:
+    async def _send(self, scrape: NodeScrape, result: Transition, row: bytes, state: PartitionState) -> list[Sent]:
         telemetry.newest_window.set(scrape.window_end_ns / NS_PER_S)
-        telemetry.scrapes.labels("failed" if scrape.document is None else result.place.value).inc()
+        telemetry.scrapes.labels("failed" if scrape.document is None else result.arrival.value).inc()
         telemetry.count_problems(result.problems)
         sends: list[Sent] = []
         if result.batch is not None and self._span.writes(scrape.window_end_ns):
@@ -155,13 +155,13 @@ class NodeAgent:
             state.fold(result.sample)
         return sends
 
-    def _step(self, scrape: NodeScrape, offset: int, state: PartitionState) -> Step:
+    def _step(self, scrape: NodeScrape, offset: int, state: PartitionState) -> Transition:
         if scrape.document is not None:
             kept = partial(self._kept, state.partition)
-            return step(scrape, offset, state, kept, self._rules, extended=self._extended)
+            return transition(scrape, offset, state, kept, self._rules, extended=self._extended)
         if self._extended:
-            return failed_step(scrape, offset, state, self._rules)
-        return Step(place=Place.NEW)
+            return failed_transition(scrape, offset, state, self._rules)
+        return Transition(arrival=Arrival.NEW)
 
     def _kept(self, partition: int, node: str, window_end_ns: int) -> NodeSample:
         return decode_sample(self._samples.row(partition, row_key(node, window_end_ns)))

@@ -11,7 +11,7 @@ import faust
 from processor.agents.ack_tracker import Sent
 
 
-class Sender:
+class Producer:
     """What agents and tables send goes through here."""
 
     def __init__(self, app: faust.App) -> None:

@@ -18,7 +18,7 @@ STUCK_AFTER_S: Final = 60.0
 RECOVERING: Final = "recovering state: the tables are being read from their changelogs"
 
 
-class Standing:
+class Readiness:
     """Reports readiness, and that the event loop turns; sets the figures that are states, not counts."""
 
     def __init__(self, app: faust.App, lag: Callable[[], Mapping[str, Mapping[int, int]]], health: Health) -> None:

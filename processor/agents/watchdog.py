@@ -11,7 +11,7 @@ UNSETTLED_AFTER_S: Final = 600.0
 
 _ASLEEP_AFTER_S: Final = 3 * LOOK_EVERY_S
 
-Place: TypeAlias = tuple[str, int]
+TopicPartition: TypeAlias = tuple[str, int]
 """Topic and partition."""
 
 
@@ -26,11 +26,11 @@ class Watchdog:
 
     def __init__(self) -> None:
         """Nothing seen so far."""
-        self._seen: dict[Place, _Seen] = {}
+        self._seen: dict[TopicPartition, _Seen] = {}
         self._settled_s: float | None = None
         self._looked_s: float | None = None
 
-    def stuck(self, positions: Mapping[Place, tuple[int, int]], now_s: float) -> str:
+    def stuck(self, positions: Mapping[TopicPartition, tuple[int, int]], now_s: float) -> str:
         """What has stopped, in words; empty: all is well, or it has not been so for long.
 
         `positions`: of each partition that is this worker's the next offset and the end; a partition that is missing
@@ -39,9 +39,15 @@ class Watchdog:
         self._wake(now_s)
         self._settled_s = now_s
         self._seen = {
-            place: self._since(place, position, now_s) for place, (position, end) in positions.items() if position < end
+            topic_partition: self._since(topic_partition, position, now_s)
+            for topic_partition, (position, end) in positions.items()
+            if position < end
         }
-        still = [place for place, seen in sorted(self._seen.items()) if now_s - seen.since_s >= STALLED_AFTER_S]
+        still = [
+            topic_partition
+            for topic_partition, seen in sorted(self._seen.items())
+            if now_s - seen.since_s >= STALLED_AFTER_S
+        ]
         return (
             f"records wait and are not read: {', '.join(f'{topic}/{number}' for topic, number in still)}"
             if still
@@ -63,6 +69,6 @@ class Watchdog:
             self._seen, self._settled_s = {}, None
         self._looked_s = now_s
 
-    def _since(self, place: Place, position: int, now_s: float) -> _Seen:
-        seen = self._seen.get(place)
+    def _since(self, topic_partition: TopicPartition, position: int, now_s: float) -> _Seen:
+        seen = self._seen.get(topic_partition)
         return seen if seen is not None and seen.position == position else _Seen(position, now_s)

@@ -17,9 +17,9 @@ from processor.core.group_contributions import add_workload_labels, contribution
 from processor.core.labels import LabelRules
 from processor.core.problems import Problem, Problems
 from processor.core.rates import rates
-from processor.core.ratios import add_shares
+from processor.core.ratios import add_ratios
 from processor.core.sample import sample
-from processor.core.scrape_metrics import add_health
+from processor.core.scrape_metrics import add_scrape_metrics
 from processor.core.utilization import enrich_node
 from schemas.catalogue import MAX_INT, POD
 from schemas.keys import node_key
@@ -66,8 +66,8 @@ def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules, *
     added = contributions(scrape, pods, problems, workloads=extended)
     enrich_node(node, scrape, rules, problems)
     if extended:
-        add_shares(entities, node)
-        add_health(node, scrape, entities.values())
+        add_ratios(entities, node)
+        add_scrape_metrics(node, scrape, entities.values())
     sets = tuple(entity.metric_set() for entity in entities.values())
     return NodeResult(sets, samples, added, problems, disks)
 

@@ -16,7 +16,7 @@ USED: Final[Mapping[str, str]] = {"cpu": "cpu/usage_rate", "memory": "memory/usa
 BOUNDS: Final = ("request", "limit")
 
 
-def add_shares(entities: Entities, node: Entity) -> None:
+def add_ratios(entities: Entities, node: Entity) -> None:
     """Add ratios to containers, pods and the node; absent where the usage is, or what it is divided by is 0.
 
     A pod has one of its requests or limits only if each of its containers has such a request or limit.

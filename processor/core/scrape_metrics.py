@@ -14,7 +14,7 @@ from schemas.node_scrape import NodeScrape
 NS_PER_S: Final = 1e9
 
 
-def add_health(node: Entity, scrape: NodeScrape, entities: Iterable[Entity]) -> None:
+def add_scrape_metrics(node: Entity, scrape: NodeScrape, entities: Iterable[Entity]) -> None:
     """Add to the node how its scrape went."""
     node.values.update(_values(scrape))
     newest_ns = max((entity.scrape_ns for entity in entities if entity.scrape_ns is not None), default=None)

@@ -27,7 +27,7 @@ GroupWindow: TypeAlias = tuple[str, str, int]
 """A cluster, a group in it, and the end of a window."""
 
 
-class Place(Enum):
+class Arrival(Enum):
     """What a scrape is to its partition."""
 
     NEW = "new"
@@ -94,15 +94,15 @@ class PartitionState:
         state.position = position
         return state
 
-    def place(self, node: str, window_end_ns: int, resolution_ns: int) -> Place:
+    def arrival(self, node: str, window_end_ns: int, resolution_ns: int) -> Arrival:
         """What a scrape of `node` (its key) for that window is to what was there before."""
         if window_end_ns <= self._horizon_ns(REMEMBERED_WINDOWS * resolution_ns):
-            return Place.LATE  # also if it is taken: whether that is known still depends on what has been forgotten
+            return Arrival.LATE  # also if it is taken: whether that is known still depends on what has been forgotten
         kept = self._nodes.get(node, [])
         at = bisect_left(kept, (window_end_ns, -1))
         if at < len(kept) and kept[at].window_end_ns == window_end_ns:
-            return Place.DUPLICATE
-        return Place.LATE if window_end_ns <= self._horizon_ns(KEPT_WINDOWS * resolution_ns) else Place.NEW
+            return Arrival.DUPLICATE
+        return Arrival.LATE if window_end_ns <= self._horizon_ns(KEPT_WINDOWS * resolution_ns) else Arrival.NEW
 
     def earlier_window(self, node: str, window_end_ns: int, resolution_ns: int) -> int | None:
         """The end of the node's newest window before that one: where the rates of a scrape that is new begin.

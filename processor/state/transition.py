@@ -8,7 +8,7 @@ from processor.core.derive import NodeResult, derive
 from processor.core.labels import LabelRules
 from processor.core.scrape_metrics import failed_node
 from processor.core.utilization import unrated
-from processor.state.node_windows import PartitionState, Place, reached_ns
+from processor.state.node_windows import Arrival, PartitionState, reached_ns
 from schemas.keys import node_key, pod_key
 from schemas.metric_batch import MetricBatch, MetricSet, Version
 from schemas.node_sample import NodeSample
@@ -16,16 +16,16 @@ from schemas.node_scrape import NodeScrape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Transition:
     """What a scrape leads to."""
 
-    place: Place
+    arrival: Arrival
     batch: MetricBatch | None = None  # None: a second scrape of the window, or a failed one that is late
     sample: NodeSample | None = None  # what is kept and summed; None: a second scrape, or one that is late
     problems: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def step(
+def transition(
     scrape: NodeScrape,
     offset: int,
     state: PartitionState,
@@ -33,7 +33,7 @@ def step(
     rules: LabelRules,
     *,
     extended: bool = False,
-) -> Step:
+) -> Transition:
     """The step of a scrape that was answered, its record lying at `offset`; `state` stays as it is.
 
     `kept` gives the sample of a node (its key) and window that `state` has.
@@ -41,32 +41,34 @@ def step(
     Raises:
         UndecodableError: the kubelet's document is not JSON, or no object.
     """
-    place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
-    if place is Place.DUPLICATE:
-        return Step(place=place)
-    if place is Place.LATE:
+    arrival = state.arrival(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+    if arrival is Arrival.DUPLICATE:
+        return Transition(arrival=arrival)
+    if arrival is Arrival.LATE:
         result = derive(scrape, None, rules, extended=extended)
-        return Step(place=place, batch=node_batch(scrape, unrated(result.sets), offset), problems=result.problems)
+        return Transition(
+            arrival=arrival, batch=node_batch(scrape, unrated(result.sets), offset), problems=result.problems
+        )
     earlier_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
     earlier = None if earlier_ns is None else kept(scrape.key, earlier_ns)
     result = derive(scrape, earlier, rules, extended=extended)
-    return Step(
-        place=place,
+    return Transition(
+        arrival=arrival,
         batch=node_batch(scrape, result.sets, offset),
         sample=node_sample(scrape, result, offset),
         problems=result.problems,
     )
 
 
-def failed_step(scrape: NodeScrape, offset: int, state: PartitionState, rules: LabelRules) -> Step:
+def failed_transition(scrape: NodeScrape, offset: int, state: PartitionState, rules: LabelRules) -> Transition:
     """The step of a scrape that failed: its window stays free, for one that is answered after all.
 
     Nothing is written of one that is late, as the window may have been answered.
     """
-    place = state.place(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
-    if place is not Place.NEW:
-        return Step(place=place)
-    return Step(place=place, batch=node_batch(scrape, (failed_node(scrape, rules),), offset))
+    arrival = state.arrival(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+    if arrival is not Arrival.NEW:
+        return Transition(arrival=arrival)
+    return Transition(arrival=arrival, batch=node_batch(scrape, (failed_node(scrape, rules),), offset))
 
 
 def node_batch(scrape: NodeScrape, sets: tuple[MetricSet, ...], offset: int) -> MetricBatch:

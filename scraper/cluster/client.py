@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 from scraper import telemetry
 from scraper.cluster.login import Login
 from scraper.cluster.objects import Json
-from scraper.cluster.wire_types import SHAPES, Shape
+from scraper.cluster.wire_types import WIRE_TYPES, WireType
 from scraper.failures import reason
 
 PAGE: Final = 500
@@ -51,7 +51,7 @@ class ApiResource:
     def __init__(self, login: Login, name: str, *, selector: str = "") -> None:
         """`name` is the plural."""
         self.name = name
-        self._shape = SHAPES[name]
+        self._shape = WIRE_TYPES[name]
         self._login = login
         self._selection = {"labelSelector": selector} if selector else {}
         self._configuration: client.Configuration | None = None
@@ -139,7 +139,7 @@ class ApiResource:
 class EventStream:
     """A watch under way; to be closed."""
 
-    def __init__(self, answer: urllib3.BaseHTTPResponse, shape: Shape) -> None:
+    def __init__(self, answer: urllib3.BaseHTTPResponse, shape: WireType) -> None:
         """Of an answer that has begun."""
         self._answer = answer
         self._shape = shape

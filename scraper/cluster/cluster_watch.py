@@ -11,7 +11,7 @@ from scraper.cluster.objects import ClusterNamespace, ClusterNode, Json, PodRead
 from scraper.cluster.snapshot import Snapshot
 from scraper.cluster.watch import Watch
 from scraper.config import SourceConfig
-from scraper.log_throttle import Complaints
+from scraper.log_throttle import LogThrottle
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class ClusterWatch:
         self._pods: Watch[ApiPod] | None = None if source.pods_of_kubelets else Watch(pods, PodReader(), stopped)
         self._namespaces: Watch[ClusterNamespace] = Watch(namespaces, namespace_of, stopped)
         self._all: list[Watch[Any]] = [self._nodes, self._namespaces, *([self._pods] if self._pods else [])]
-        self._unfit = Complaints(log=log, begins="node is not scraped", ends="node can be scraped again, or is gone")
+        self._unfit = LogThrottle(log=log, begins="node is not scraped", ends="node can be scraped again, or is gone")
 
     def start(self) -> None:
         """Begin to follow."""

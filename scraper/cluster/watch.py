@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from scraper.cluster.client import ApiError, ApiResource, RelistError
 from scraper.cluster.objects import Json
-from scraper.pauses import Pauses
+from scraper.pauses import Backoff
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Watch(threading.Thread, Generic[_Kept]):
         self._resource = resource
         self._keep = keep
         self._stop_wanted = stopped
-        self._pauses = Pauses(stopped)
+        self._pauses = Backoff(stopped)
         self._lock = threading.Lock()
         self._items: dict[tuple[str, str], _Kept] = {}
         self._version = ""  # empty: to be listed

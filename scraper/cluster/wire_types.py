@@ -135,7 +135,7 @@ class Event(TypedDict, Generic[_Object], total=False):
     object: _Object | None
 
 
-class Shape:
+class WireType:
     """Reads pages and events of one resource."""
 
     def __init__(self, page: msgspec.json.Decoder[Any], event: msgspec.json.Decoder[Any]) -> None:
@@ -162,9 +162,9 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Json:
     return found
 
 
-SHAPES: Final[Mapping[str, Shape]] = {
-    "nodes": Shape(msgspec.json.Decoder(Page[NodeObject]), msgspec.json.Decoder(Event[NodeObject])),
-    "pods": Shape(msgspec.json.Decoder(Page[PodObject]), msgspec.json.Decoder(Event[PodObject])),
-    "namespaces": Shape(msgspec.json.Decoder(Page[NamespaceObject]), msgspec.json.Decoder(Event[NamespaceObject])),
+WIRE_TYPES: Final[Mapping[str, WireType]] = {
+    "nodes": WireType(msgspec.json.Decoder(Page[NodeObject]), msgspec.json.Decoder(Event[NodeObject])),
+    "pods": WireType(msgspec.json.Decoder(Page[PodObject]), msgspec.json.Decoder(Event[PodObject])),
+    "namespaces": WireType(msgspec.json.Decoder(Page[NamespaceObject]), msgspec.json.Decoder(Event[NamespaceObject])),
 }
 """By resource."""

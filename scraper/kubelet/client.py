@@ -14,13 +14,13 @@ from schemas.topics import MAX_RECORD_BYTES
 from scraper.cluster.login import Login
 from scraper.cluster.objects import ClusterNode, pod_of
 from scraper.cluster.pod_index import PodName
-from scraper.cluster.wire_types import SHAPES
+from scraper.cluster.wire_types import WIRE_TYPES
 from scraper.failures import reason
 from scraper.kubelet.cadvisor import NotMetricsError, used_lines
 from scraper.kubelet.clock_offset import offset_ns
 from scraper.kubelet.deadline import Deadline, reading_until
-from scraper.kubelet.endpoint import KubeletAccess, Reach
-from scraper.kubelet.summary_index import NotADocumentError, overview
+from scraper.kubelet.endpoint import KubeletAccess, KubeletEndpoint
+from scraper.kubelet.summary_index import NotADocumentError, index_summary
 from scraper.kubelet.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class KubeletClient:
 
     def __init__(self, login: Login, access: KubeletAccess) -> None:
         """Over plain http no token is sent."""
-        self._reach = Reach(login, access)
+        self._reach = KubeletEndpoint(login, access)
         self._transport = Transport(self._reach.server_name)
 
     def fetch(self, node: ClusterNode, deadline: Deadline) -> Answer:
@@ -91,7 +91,7 @@ class KubeletClient:
         url = f"{self._reach.url(node)}{SUMMARY}"
         reply = self._read(url, deadline, LARGEST_DOCUMENT_BYTES)
         try:
-            seen = overview(reply.body)
+            seen = index_summary(reply.body)
         except NotADocumentError as error:
             raise ScrapeError(f"{url}: the answer cannot be used: {error}: {_beginning(reply.body)}") from error
         clock_offset_ns = offset_ns(
@@ -120,7 +120,7 @@ class KubeletClient:
         url = f"{self._reach.url(node)}{PODS}"
         reply = self._read(url, deadline, LARGEST_LIST_BYTES)
         try:
-            items = SHAPES["pods"].page(reply.body).get("items") or ()
+            items = WIRE_TYPES["pods"].page(reply.body).get("items") or ()
         except ValueError as error:
             raise ScrapeError(f"{url}: the answer cannot be used: {error}: {_beginning(reply.body)}") from error
         return tuple(replace(pod_of(item), node=node.name) for item in items)

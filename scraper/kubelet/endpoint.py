@@ -60,7 +60,7 @@ class Trust(NamedTuple):
     proxy: str | None
 
 
-class Reach:
+class KubeletEndpoint:
     """Addresses of kubelets and credentials for them: those that the API client has too."""
 
     def __init__(self, login: Login, access: KubeletAccess) -> None:

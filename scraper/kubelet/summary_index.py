@@ -20,7 +20,7 @@ _MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
 _SAMPLED: Final = ("cpu", "memory", "network")
 
 
-class Overview(NamedTuple):
+class SummaryIndex(NamedTuple):
     """What a document is about."""
 
     pods: frozenset[PodName]  # those it lists
@@ -58,14 +58,14 @@ class NotADocumentError(ValueError):
     """No kubelet answers so; the message says what is wrong."""
 
 
-def overview(document: bytes) -> Overview:
+def index_summary(document: bytes) -> SummaryIndex:
     """Of a document. Raises NotADocumentError: it is no JSON object."""
     parsed = _parsed(document)
     if parsed is None:
-        return Overview(frozenset(), None)
+        return SummaryIndex(frozenset(), None)
     if not isinstance(parsed, dict):
         raise NotADocumentError(f"a JSON object is expected, not {type(parsed).__name__}")
-    return Overview(frozenset(_listed(parsed.get("pods"))), _sampled_at_ns(parsed.get("node")))
+    return SummaryIndex(frozenset(_listed(parsed.get("pods"))), _sampled_at_ns(parsed.get("node")))
 
 
 def _parsed(document: bytes) -> object:

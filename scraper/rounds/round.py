@@ -16,7 +16,7 @@ from scraper.config import SourceConfig
 from scraper.kubelet.client import LARGEST_DOCUMENT_BYTES, KubeletClient, ScrapeError
 from scraper.kubelet.clock_offset import LIMIT_NS
 from scraper.kubelet.deadline import Deadline
-from scraper.log_throttle import Complaints
+from scraper.log_throttle import LogThrottle
 from scraper.rounds.record import Outcome, Round
 from scraper.rounds.schedule import place, spread_in_time_ns, usual_spread_ns
 
@@ -35,7 +35,7 @@ _STOPPING_A_SECOND: Final = 400  # nodes; a scraper does 500 and more
 _LOOK_EVERY_S: Final = 0.2
 
 
-class Scraping:
+class ScrapeRound:
     """Runs rounds; remembers which kubelets failed and whose clocks were off."""
 
     def __init__(
@@ -57,13 +57,13 @@ class Scraping:
         self._kubelets = KubeletClient(source.login, source.kubelets)
         self._asks_cadvisor = source.cadvisor
         self._asks_pods = source.pods_of_kubelets
-        self._failing = Complaints(log=log, begins="scrape failed", ends="the kubelet answers again")
-        self._without_cadvisor = Complaints(
+        self._failing = LogThrottle(log=log, begins="scrape failed", ends="the kubelet answers again")
+        self._without_cadvisor = LogThrottle(
             log=log,
             begins="cadvisor's metrics are missing: no memory/cache, cpu/load and disk IO of this node",
             ends="cadvisor's metrics are there again",
         )
-        self._clocks = Complaints(log=log, begins="clocks differ: set them by NTP", ends="clocks agree again")
+        self._clocks = LogThrottle(log=log, begins="clocks differ: set them by NTP", ends="clocks agree again")
         self._pool = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="scrape")
 
     def run(self, this: Round, partitions: Mapping[str, int], deadline: Deadline) -> int:

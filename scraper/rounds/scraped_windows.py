@@ -14,7 +14,7 @@ _LOOK_UP_S: Final = 2.0
 _NONE: Final = -1
 
 
-class Records:
+class ScrapedWindows:
     """Asks Kafka about the topic's records without reading them."""
 
     def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:

@@ -15,13 +15,13 @@ from scraper import telemetry
 from scraper.cluster.cluster_watch import ClusterWatch
 from scraper.config import SourceConfig
 from scraper.kubelet.deadline import Deadline
-from scraper.producer import Publisher
+from scraper.producer import ScrapeProducer
 from scraper.rounds.assignment import mine
 from scraper.rounds.membership import Membership
 from scraper.rounds.record import Round
-from scraper.rounds.round import Scraping
+from scraper.rounds.round import ScrapeRound
 from scraper.rounds.schedule import Window, first_window, longest_round_ns, next_window, windows_behind
-from scraper.rounds.scraped_windows import Records
+from scraper.rounds.scraped_windows import ScrapedWindows
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +58,11 @@ class Worker:
         self._health = health
         self._watch = ClusterWatch(source, stopped)
         self._membership = Membership(config.kafka, config.cluster, config.topic, stopped)
-        self._records = Records(config.kafka, config.topic)
-        self._publisher = Publisher(config.kafka, config.topic, stopped, self._beat)
-        self._scraping = Scraping(source, self._publisher.publish, self._membership.is_lost, stopped, config.spread_ns)
+        self._records = ScrapedWindows(config.kafka, config.topic)
+        self._publisher = ScrapeProducer(config.kafka, config.topic, stopped, self._beat)
+        self._scraping = ScrapeRound(
+            source, self._publisher.publish, self._membership.is_lost, stopped, config.spread_ns
+        )
         self._blind = False
         self._report()
 

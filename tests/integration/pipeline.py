@@ -8,7 +8,7 @@ import pytest
 
 from replay.groups import reached
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from schemas.node_scrape import NodeScrape
 from tests.integration.recordings import batches_of
 from tests.waiting import wait_until
@@ -65,7 +65,7 @@ class Pipeline:
             self._done(group, topic)
 
     def _done(self, group: str, topic: str) -> None:
-        with Reader(KafkaSettings(self.kafka.bootstrap), "test", group=group) as reader:
+        with TopicReader(KafkaSettings(self.kafka.bootstrap), "test", group=group) as reader:
             ends = {partition: end for partition, (_, end) in reader.bounds(topic).items() if end}
             wait_until(lambda: reached(reader.committed(topic), ends), f"{group} has done all of {topic}", 180)
 

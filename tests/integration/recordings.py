@@ -12,7 +12,7 @@ from schemas.metric_batch import MetricBatch
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import DEFAULT_PARTITIONS, Topics, topics
 from scraper.rounds.assignment import partition_of
-from simulator.cluster import Cluster, Shape
+from simulator.cluster import Cluster, ClusterSize
 from simulator.objects import Endpoint
 from tests.scrapes import processed, scrape_of
 from tools.chaos.expected import expected
@@ -28,7 +28,8 @@ def recorded(
     """So many windows of a simulated cluster, the last one ending at `end_s` (a few windows ago if not given)."""
     last = (end_s or int(time.time())) // resolution_s - (0 if end_s else 3)
     cluster = Cluster(
-        Shape(nodes=nodes, pods_per_node=pods), [Endpoint(f"127.0.1.{number + 1}", 10255) for number in range(nodes)]
+        ClusterSize(nodes=nodes, pods_per_node=pods),
+        [Endpoint(f"127.0.1.{number + 1}", 10255) for number in range(nodes)],
     )
     ends_s = ((last - windows + 1 + number) * resolution_s for number in range(windows))
     return [_window(cluster, window_end_s, resolution_s) for window_end_s in ends_s]

@@ -15,7 +15,7 @@ from tests.unit.api.heapster.test_heapsters_answers import body_of, comparable, 
 from tests.unit.test_golden import UPTIME_OFF_MS, basic_batches
 from tools.chaos.contents import Database
 from tools.stack.influxdb import InfluxDB
-from writer.lines.render import Schema, render
+from writer.lines.render import PointSchema, render
 
 ROOT, MODEL = "/api/v1/historical", "/api/v1/model"
 SINCE = "start=2023-12-31T00:00:00Z"
@@ -32,7 +32,7 @@ EMPTY = {"metrics": [], "latestTimestamp": "0001-01-01T00:00:00Z"}
 def client(request: pytest.FixtureRequest, influxdb: InfluxDB) -> Iterator[TestClient]:
     with_fields, tags = request.param == "with fields", "1.3" if "1.3" in request.param else "1.5"
     name = f"history_{with_fields}_{tags}".replace(".", "_")
-    schema = Schema(with_fields=with_fields, tag_set="1.3" if tags == "1.3" else "1.5", cluster_name="prod")
+    schema = PointSchema(with_fields=with_fields, tag_set="1.3" if tags == "1.3" else "1.5", cluster_name="prod")
     written = [line for batches in basic_batches() for batch in batches for line in render(batch, schema).lines]
     Database(influxdb, name).write_lines(written)
     options = f"db={name}&user={influxdb.user}&pw={influxdb.password}&tags={tags}&cluster_name=prod&retention=7d"

@@ -9,7 +9,7 @@ import pytest
 from deploy.grafana.dashboards import FOLDER
 from deploy.grafana.influxql import CLUSTER, NODE, SCHEMAS, Schema, mean, total
 from schemas.metric_batch import MetricBatch
-from simulator.cluster import Shape
+from simulator.cluster import ClusterSize
 from simulator.server import SimulatedCluster
 from tests.integration.pipeline import Start
 from tests.integration.recordings import RESOLUTION_S, batches_of, recorded
@@ -17,8 +17,7 @@ from tests.waiting import wait_until
 from tools.chaos.contents import Database
 from tools.stack.influxdb import InfluxDB
 from tools.stack.kafka import Kafka
-from writer.lines.render import Schema as WritersSchema
-from writer.lines.render import render
+from writer.lines.render import PointSchema, render
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +36,7 @@ def batches() -> list[MetricBatch]:
 def written(influxdb: InfluxDB, influx_database: str, batches: list[MetricBatch], schema: Schema) -> Database:
     database = Database(influxdb, influx_database)
     for cluster in ("default", "other"):  # whose nodes have the same names
-        layout = WritersSchema(with_fields=schema.with_fields, cluster_name=cluster)
+        layout = PointSchema(with_fields=schema.with_fields, cluster_name=cluster)
         database.write_lines(line for batch in batches for line in render(batch, layout).lines)
     return database
 
@@ -89,7 +88,7 @@ def pipelines(
         f"&withfields={str(schema.with_fields).lower()}"
         for schema in SCHEMAS
     )
-    with SimulatedCluster.generated(Shape(nodes=NODES, pods_per_node=10)) as simulated:
+    with SimulatedCluster.generated(ClusterSize(nodes=NODES, pods_per_node=10)) as simulated:
         source = f"--source=kubernetes:{simulated.api_url}?inClusterConfig=false&nodeStatusPort=true"
         service("processor", *whose)
         service("writer", *whose, *sinks)

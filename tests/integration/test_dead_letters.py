@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from runtime.dead_letter import SINK, headers
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from runtime.topics import ensure_topics
 from schemas.topics import Topic, topics
 from tools.stack.kafka import Kafka
@@ -42,7 +42,7 @@ class Letters:
         return done.stdout.splitlines(), done.stderr.strip()
 
     def count(self, topic: Topic) -> int:
-        with Reader(self.kafka, "test") as reader:
+        with TopicReader(self.kafka, "test") as reader:
             return sum(end - begin for begin, end in reader.bounds(topic.name).values())
 
 

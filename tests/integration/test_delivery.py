@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from schemas.node_scrape import NodeScrape, encode_scrape
 from schemas.topics import DEFAULT_PARTITIONS
 from scraper.rounds.assignment import partition_of
@@ -151,7 +151,7 @@ def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> N
     for number in range(waiting // len(window)):
         recorder.send(_later(scrape, number) for scrape in window)
     processor = pipeline.processor()
-    with Reader(KafkaSettings(pipeline.kafka.bootstrap), "test", group="heapster-processor") as reader:
+    with TopicReader(KafkaSettings(pipeline.kafka.bootstrap), "test", group="heapster-processor") as reader:
 
         def done() -> int:
             return sum(reader.committed("kubelet-stats").values())

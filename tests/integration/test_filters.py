@@ -8,7 +8,7 @@ import pytest
 
 from replay.groups import reached
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from tests.integration.pipeline import Start
 from tests.integration.recordings import Recorder, batches_of, recorded
 from tests.waiting import wait_until
@@ -84,7 +84,7 @@ def written(
 
 
 def wait_for_all(kafka: Kafka, topic: str, group: str) -> None:
-    with Reader(KafkaSettings(kafka.bootstrap), "test", group=group) as reader:
+    with TopicReader(KafkaSettings(kafka.bootstrap), "test", group=group) as reader:
         ends = {partition: end for partition, (_, end) in reader.bounds(topic).items() if end}
         wait_until(lambda: reached(reader.committed(topic), ends), f"{group} has done all")
 

@@ -7,8 +7,8 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.cluster import Shape
-from simulator.listening import Layout
+from simulator.cluster import ClusterSize
+from simulator.listening import ListenAddresses
 from simulator.server import SimulatedCluster
 from tests.waiting import wait_until
 from tools.stack.influxdb import InfluxDB
@@ -72,7 +72,7 @@ def test_readiness_says_what_is_missing_and_liveness_does_not_care(
     known = (f"--kafka-brokers={kafka.bootstrap}", "--partitions=2")
     sink = f"--sink=influxdb:{influxdb.url}?db=k8s&user={influxdb.user}&pw={influxdb.password}"
     influxdb.stop()
-    with SimulatedCluster.generated(Shape(nodes=3, pods_per_node=2)) as cluster:
+    with SimulatedCluster.generated(ClusterSize(nodes=3, pods_per_node=2)) as cluster:
         source = f"--source=kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}"
         scraper = Watched(service("scraper", *known, source, "--metric-resolution=5s"))
         processor, writer = Watched(service("processor", *known)), Watched(service("writer", *known, sink))
@@ -103,8 +103,8 @@ def test_a_scraper_that_sees_no_cluster_is_not_ready(own_kafka: Callable[[], Kaf
     source = f"kubernetes:http://127.0.0.1:{api_port}?inClusterConfig=false&kubeletPort={kubelet_port}"
     scraper = Watched(service("scraper", f"--kafka-brokers={kafka.bootstrap}", f"--source={source}"))
     scraper.says("Kubernetes API: has not answered yet")
-    layout = Layout(api_port=api_port, kubelet_port=kubelet_port)
-    with SimulatedCluster.generated(Shape(nodes=2, pods_per_node=1), layout):
+    layout = ListenAddresses(api_port=api_port, kubelet_port=kubelet_port)
+    with SimulatedCluster.generated(ClusterSize(nodes=2, pods_per_node=1), layout):
         scraper.says()
 
 

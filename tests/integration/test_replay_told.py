@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from replay.stretch import time_text
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from tests.integration.recordings import NS_PER_S, Recorder, recorded
 from tests.waiting import wait_until
 from tools.stack.kafka import Kafka
@@ -42,7 +42,7 @@ def test_it_says_what_it_reads_and_where_the_result_is_and_no_other_replay_mixes
     assert status == 0, told
     assert f"records are read: the windows from {first} to 2100-01-01T00:00:00Z, and those around them" in told
     assert f"Nothing is newer than {last}: --to lies behind that" in told
-    with Reader(KafkaSettings(kafka.bootstrap), "test") as reader:
+    with TopicReader(KafkaSettings(kafka.bootstrap), "test") as reader:
         batches = sum(end for _, end in reader.bounds("derived-metrics-again").values())
     assert batches >= 2 * 6
     assert f"Done: {batches} batches of the windows from {first} to 2100-01-01T00:00:00Z are in the topic" in told
@@ -87,7 +87,7 @@ def test_it_serves_how_far_it_is(own_kafka: Callable[[], Kafka], service: Callab
     lags = [f"heapster_replay_lag_records,{topic}" for topic in ("kubelet-stats", "group-sums-watched")]
     wait_until(lambda: [figures(url).get(lag) for lag in lags] == [0, 0], "all of it computed")
     found = figures(url)
-    with Reader(KafkaSettings(kafka.bootstrap), "test") as reader:
+    with TopicReader(KafkaSettings(kafka.bootstrap), "test") as reader:
         records, batches = (
             sum(end for _, end in reader.bounds(topic).values())
             for topic in ("kubelet-stats", "derived-metrics-watched")

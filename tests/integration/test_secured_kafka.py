@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 from replay.stretch import time_text
 from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from runtime.topics import ensure_topics
 from schemas.topics import Topic
-from simulator.cluster import Shape
+from simulator.cluster import ClusterSize
 from simulator.server import SimulatedCluster
 from tests.waiting import wait_until
 from tools.chaos.contents import Database
@@ -110,7 +110,7 @@ def test_everything_speaks_to_it_and_keeps_to_its_prefix(
     sink = f"--sink=influxdb:{influxdb.url}?db={influx_database}&user={influxdb.user}&pw={influxdb.password}"
     created = ran("topics", *known, "--partitions=2", "--replication-factor=1")
     assert created.returncode == 0, created.stderr
-    with SimulatedCluster.generated(Shape(nodes=3, pods_per_node=2)) as cluster:
+    with SimulatedCluster.generated(ClusterSize(nodes=3, pods_per_node=2)) as cluster:
         source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}"
         services = [
             service("processor", *known),
@@ -208,5 +208,5 @@ def test_heapsters_messages_go_to_it(site: Site) -> None:
     with pytest.raises(UnavailableError, match=r"Kafka at .*Authentication failed") as refused:
         sink_of("--sink", f"{known}&password=wrong").prepare()
     assert "wrong" not in str(refused.value)
-    with Reader(KafkaSettings(site.kafka.bootstrap), "test") as reader:
+    with TopicReader(KafkaSettings(site.kafka.bootstrap), "test") as reader:
         assert reader.bounds(topic.name) == {0: (0, 3)}

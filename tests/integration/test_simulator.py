@@ -12,8 +12,8 @@ import requests
 from kubernetes import client
 
 from runtime.uri import Options, parse_keyed_uri
-from simulator.cluster import Shape
-from simulator.listening import Layout
+from simulator.cluster import ClusterSize
+from simulator.listening import ListenAddresses
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 
@@ -57,7 +57,7 @@ def test_it_ends_when_told() -> None:
 
 
 def test_the_official_client_reads_a_generated_cluster() -> None:
-    shape, layout = Shape(nodes=1, pods_per_node=9), Layout(first_kubelet_ip="127.0.3.9")
+    shape, layout = ClusterSize(nodes=1, pods_per_node=9), ListenAddresses(first_kubelet_ip="127.0.3.9")
     with (
         SimulatedCluster.generated(shape, layout) as cluster,
         client.ApiClient(client.Configuration(host=cluster.api_url)) as connection,

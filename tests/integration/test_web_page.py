@@ -28,7 +28,7 @@ from runtime.kafka import KafkaSettings
 from runtime.topics import ensure_topics
 from schemas.metric_batch import MetricBatch, encode_batch
 from schemas.topics import topics
-from simulator.cluster import Shape
+from simulator.cluster import ClusterSize
 from simulator.server import SimulatedCluster
 from tests.browser import PHONE, Visit, chromium, visit
 from tests.integration.recordings import batches_of, recorded
@@ -81,7 +81,7 @@ def pipeline(kafka: Kafka, topic_suffix: str, service: Callable[..., Process]) -
     (port,) = own_ports(1)
     url = f"http://127.0.0.1:{port}"
     common = (f"--kafka-brokers={kafka.bootstrap}", f"--topic-prefix={topic_suffix.strip('-')}-")
-    with SimulatedCluster.generated(Shape(nodes=3, pods_per_node=5)) as simulated:
+    with SimulatedCluster.generated(ClusterSize(nodes=3, pods_per_node=5)) as simulated:
         kubernetes = f"kubernetes:{simulated.api_url}?inClusterConfig=false&nodeStatusPort=true"
         service("processor", *common)
         service("scraper", *common, f"--source={kubernetes}", f"--metric-resolution={RESOLUTION_S}s")

@@ -22,7 +22,7 @@ import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from runtime.kafka import KafkaSettings, consumer_settings, producer_settings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from runtime.topics import ensure_topics
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, encode_batch
@@ -198,7 +198,7 @@ class Pipeline:
 
     def committed(self, name: str) -> int:
         """Records that the group of a sink has committed."""
-        with Reader(KafkaSettings(self.brokers), "test", group=f"heapster-writer-{name}") as reader:
+        with TopicReader(KafkaSettings(self.brokers), "test", group=f"heapster-writer-{name}") as reader:
             return sum(reader.committed(self.source.name).values())
 
     def letters(self, count: int) -> list[Letter]:

@@ -19,9 +19,9 @@ from schemas.codec import UndecodableError
 from schemas.metric_batch import MetricSet, decode_batch, encode_batch
 from schemas.node_sample import NodeSample, decode_sample, encode_sample
 from schemas.node_scrape import NodeScrape
-from scraper.kubelet.summary_index import NotADocumentError, overview
+from scraper.kubelet.summary_index import NotADocumentError, index_summary
 from tests.scrapes import summary_scrape
-from writer.lines.render import Schema, render
+from writer.lines.render import PointSchema, render
 
 CAPTURES = Path(__file__).parents[1] / "fixtures" / "captures"
 DOCUMENTS = sorted(
@@ -121,7 +121,7 @@ def processed(scrape: NodeScrape, previous: NodeSample | None, *, extended: bool
     assert decode_batch(encode_batch(batch)) == batch
     sample = node_sample(scrape, result, 1)
     assert decode_sample(encode_sample(sample)) == sample
-    for schema in (Schema(), Schema(with_fields=True, tag_set="1.3")):
+    for schema in (PointSchema(), PointSchema(with_fields=True, tag_set="1.3")):
         for line in render(batch, schema).lines:
             assert "\n" not in line
             line.encode()
@@ -201,7 +201,7 @@ def test_bytes_at_random_are_json_or_undecodable(data: st.DataObject) -> None:
 def taken_by_scraper(body: bytes) -> bool:
     """What a scraper publishes can be decoded, what it refuses could not be."""
     try:
-        overview(body)
+        index_summary(body)
     except NotADocumentError:
         return False
     return True

@@ -14,7 +14,7 @@ import pytest
 from schemas.metric_batch import MetricBatch, MetricSet
 from schemas.node_scrape import NodeScrape
 from tests.scrapes import MINUTE_NS, processed, scrape_of, time_ns
-from writer.lines.render import Schema, render
+from writer.lines.render import PointSchema, render
 
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "golden"
 BASIC, NR131 = GOLDEN / "basic", GOLDEN / "nr131"
@@ -73,7 +73,7 @@ def nr131_batches() -> list[list[MetricBatch]]:
     )
 
 
-def written(batches: Iterable[MetricBatch], schema: Schema) -> Points:
+def written(batches: Iterable[MetricBatch], schema: PointSchema) -> Points:
     lines: list[str] = []
     for batch in batches:
         rendered = render(batch, schema)
@@ -120,17 +120,17 @@ def assert_same_points(found: Points, recorded: Points) -> None:
 @pytest.mark.parametrize(
     ("recording", "schema", "points_in_windows"),
     [
-        pytest.param("k8s", Schema(), (1198, 1437, 1437, 1437, 1437), id="default schema"),
-        pytest.param("k8s_fields", Schema(with_fields=True), (1198, 1437, 1437, 1437, 1437), id="with fields"),
+        pytest.param("k8s", PointSchema(), (1198, 1437, 1437, 1437, 1437), id="default schema"),
+        pytest.param("k8s_fields", PointSchema(with_fields=True), (1198, 1437, 1437, 1437, 1437), id="with fields"),
         pytest.param(
             "k8s_rates",
-            Schema(counters_with_rates=False, cluster_name="prod"),
+            PointSchema(counters_with_rates=False, cluster_name="prod"),
             (979, 1218, 1218, 1218, 1218),
             id="without the counters that have rates, another cluster name",
         ),
     ],
 )
-def test_three_nodes_over_five_windows(recording: str, schema: Schema, points_in_windows: tuple[int, ...]) -> None:
+def test_three_nodes_over_five_windows(recording: str, schema: PointSchema, points_in_windows: tuple[int, ...]) -> None:
     with gzip.open(BASIC / "heapster" / "lines" / f"{recording}.lp.gz", "rt") as lines:
         recorded = points(lines.read().splitlines())
     windows = [written(batches, schema) for batches in basic_batches()]
@@ -144,7 +144,7 @@ def test_a_kubernetes_1_31_node(window: int) -> None:
     recorded = points(f"{line} -" for line in lines)  # recorded without times, and without uptime
     found = {
         (series, field, "-"): value
-        for (series, field, _), value in written(nr131_batches()[window], Schema(cluster_name="oracle")).items()
+        for (series, field, _), value in written(nr131_batches()[window], PointSchema(cluster_name="oracle")).items()
         if not series.startswith("uptime,")
     }
     assert_same_points(found, recorded)

@@ -22,9 +22,9 @@ from simulator.world import FixedWorld
 from tests.sources import node, source
 from tools.bench import cluster, stages
 from tools.bench.stages import PROCESS
-from writer.lines.render import Schema, render
+from writer.lines.render import PointSchema, render
 from writer.pipeline.batch_versions import NewestVersions
-from writer.pipeline.write_batch import Hand, Record
+from writer.pipeline.write_batch import Record, WriteBatch
 
 
 def calls(work: Callable[[object], object], record: object) -> int:
@@ -124,7 +124,7 @@ def test_calls_of_a_writer_from_a_record_to_its_lines(
 
     def take(record: object) -> None:
         assert isinstance(record, Record)
-        Hand(lambda batch: render(batch, Schema()), NewestVersions()).add(record)
+        WriteBatch(lambda batch: render(batch, PointSchema()), NewestVersions()).add(record)
 
     counted = calls(take, record)
     assert counted <= 1_830, f"{counted} calls"

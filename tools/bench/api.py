@@ -26,7 +26,7 @@ import click
 
 from runtime.kafka import KafkaSettings
 from scraper.cluster.snapshot import Snapshot
-from simulator.cluster import Cluster, Shape
+from simulator.cluster import Cluster, ClusterSize
 from simulator.objects import Endpoint
 from tools.bench.queries import ask
 from tools.bench.windows import RESOLUTION_NS, Windows
@@ -59,7 +59,9 @@ def main(nodes: int, pods_per_node: int, clients: int, rate: float, seconds: int
     with tempfile.TemporaryDirectory(prefix="bench-api-") as folder:
         kafka = Kafka(Path(folder) / "kafka").start()
         try:
-            measure(kafka, Path(folder), Shape(nodes=nodes, pods_per_node=pods_per_node), Load(clients, rate, seconds))
+            measure(
+                kafka, Path(folder), ClusterSize(nodes=nodes, pods_per_node=pods_per_node), Load(clients, rate, seconds)
+            )
         finally:
             kafka.stop()
 
@@ -73,7 +75,7 @@ class Load:
     seconds: int
 
 
-def measure(kafka: Kafka, folder: Path, shape: Shape, load: Load) -> None:
+def measure(kafka: Kafka, folder: Path, shape: ClusterSize, load: Load) -> None:
     """Fill, start, wait, ask; all on one broker."""
     endpoints = [Endpoint(f"127.1.{number // 250}.{number % 250 + 1}", 10255) for number in range(shape.nodes)]
     cluster = Cluster(shape, endpoints)

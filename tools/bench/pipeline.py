@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from processor.config import GROUP
 from replay.groups import Groups
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from schemas.node_scrape import decode_scrape
 from schemas.topics import topics
 from tools.bench.costs import LOOK_EVERY_S
@@ -118,7 +118,7 @@ def _latencies(kafka: KafkaSettings, sink: Sink, before: int) -> list[float]:
     """From each kubelet's answer to the sink's acknowledgement, without the first so many."""
     topic = topics().kubelet_stats.name
     found: list[tuple[int, float]] = []
-    with Reader(kafka, "bench-latency") as reader:
+    with TopicReader(kafka, "bench-latency") as reader:
         bounds = reader.bounds(topic)
         for partition, (begin, end) in bounds.items():
             for message in reader.records(topic, partition, begin, end):

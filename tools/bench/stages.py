@@ -17,7 +17,7 @@ from schemas.node_scrape import NodeScrape, decode_scrape, encode_scrape
 from tools.bench import cluster
 from tools.bench.floor import in_full, written_in_full
 from tools.bench.machine import measured_core
-from writer.lines.render import Schema, render
+from writer.lines.render import PointSchema, render
 
 FLOOR: Final = "floor: fastavro, in full"
 FLOOR_IN_COLUMNS: Final = "floor: fastavro, in columns"
@@ -81,8 +81,8 @@ def stages(nodes: int = _NODES) -> dict[str, tuple[Callable[[Any], object], Sequ
         "processor: decode a sample": (decode_sample, rows),
         PROCESS: (_process, before),
         "writer: decode a batch": (decode_batch, derived),
-        "writer: render": (lambda batch: render(batch, Schema()), read),
-        "writer: render with fields": (lambda batch: render(batch, Schema(with_fields=True)), read),
+        "writer: render": (lambda batch: render(batch, PointSchema()), read),
+        "writer: render with fields": (lambda batch: render(batch, PointSchema(with_fields=True)), read),
     }
 
 

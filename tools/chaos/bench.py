@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, Self, TypeAlias, get_args
 
 from schemas.topics import DEFAULT_PARTITIONS
-from simulator.cluster import Shape
+from simulator.cluster import ClusterSize
 from simulator.server import SimulatedCluster
 from tools.chaos.contents import Database
 from tools.chaos.gate import Gate
@@ -21,7 +21,7 @@ from tools.stack.process import Process
 Kind: TypeAlias = Literal["scraper", "processor", "writer"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 RESOLUTION_S: Final = 10
-_SHAPE: Final = Shape(nodes=16, pods_per_node=4)
+_SHAPE: Final = ClusterSize(nodes=16, pods_per_node=4)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,13 +9,13 @@ import requests
 
 from schemas.metric_batch import MetricBatch
 from tools.stack.influxdb import InfluxDB
-from writer.lines.render import Schema, render
+from writer.lines.render import PointSchema, render
 
 Content: TypeAlias = Mapping[str, frozenset[str]]
 """By measurement every point, as JSON of its tags, fields and time."""
 
 _TIMEOUT_S: Final = 60.0
-_SCHEMA: Final = Schema()
+_SCHEMA: Final = PointSchema()
 _LINES_AT_ONCE: Final = 5000
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from confluent_kafka import Message
 
 from runtime.kafka import KafkaSettings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 
 Recorded = dict[int, list[Message]]
 """By partition every record, in order."""
@@ -17,7 +17,7 @@ SENT_BY_CHAOS: Final[dict[str, str | bytes | None]] = {"sent-by": b"chaos"}
 
 def recorded(brokers: str, topic: str) -> Recorded:
     """Raises UnavailableError: Kafka does not answer."""
-    with Reader(KafkaSettings(brokers), "chaos") as reader:
+    with TopicReader(KafkaSettings(brokers), "chaos") as reader:
         return {
             partition: list(reader.records(topic, partition, begin, end))
             for partition, (begin, end) in reader.bounds(topic).items()

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from processor.config import GROUP as PROCESSOR_GROUP
 from runtime.kafka import KafkaSettings, client_log, client_settings
-from runtime.topic_reader import Reader
+from runtime.topic_reader import TopicReader
 from schemas.codec import UndecodableError
 from schemas.node_scrape import decode_scrape
 from schemas.topics import Topic, topics
@@ -33,8 +33,8 @@ class Progress:
         self._cluster = cluster  # others may be scraped into the same Kafka
         settings = client_settings(kafka, _CLIENT_ID)
         self._admin = AdminClient(settings, logger=client_log)
-        self._looker = Reader(kafka, _CLIENT_ID)
-        self._groups: dict[str, Reader] = {}
+        self._looker = TopicReader(kafka, _CLIENT_ID)
+        self._groups: dict[str, TopicReader] = {}
         self._reader = Consumer(settings | {"group.id": _CLIENT_ID, "enable.auto.commit": False}, logger=client_log)
         self._reads = False
         self._answered: dict[int, set[str]] = {}  # nodes by window end, of the newest two
@@ -70,7 +70,7 @@ class Progress:
         done: dict[int, int] = {}
         for group in (each.group_id for each in listed if each.group_id.startswith(group_prefix)):
             if group not in self._groups:
-                self._groups[group] = Reader(self._kafka, _CLIENT_ID, group=group)
+                self._groups[group] = TopicReader(self._kafka, _CLIENT_ID, group=group)
             done |= self._groups[group].committed(topic.name)
         # ends after commits: what is done in between must not make the lag negative
         return sum(end - done.get(partition, 0) for partition, end in self._ends(topic).items())

@@ -11,7 +11,7 @@ _VALUE: Final = "value"
 _NAMES_KEPT: Final = 4096  # names that metrics of the catalogue and applications have, many times over
 
 
-class Name(NamedTuple):
+class MeasurementName(NamedTuple):
     """What a metric is called in a line, escaped."""
 
     measurement: str
@@ -25,13 +25,13 @@ def is_wanted(metric: str, *, counters_with_rates: bool) -> bool:
 
 
 @lru_cache(maxsize=_NAMES_KEPT)
-def name_of(metric: str, *, with_fields: bool) -> Name:
+def name_of(metric: str, *, with_fields: bool) -> MeasurementName:
     """Measurement and field key, escaped: with fields, what stands before and after the first slash."""
     problems = Problems()
     measurement, slash, field = metric.partition("/")
     if not (with_fields and slash):
         measurement, field = metric, _VALUE
-    return Name(
+    return MeasurementName(
         cleaned(measurement, problems).replace(",", r"\,").replace(" ", r"\ "),
         escaped(cleaned(field, problems)).replace('"', r"\""),
         tuple(problems.elements()),

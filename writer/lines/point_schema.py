@@ -10,7 +10,7 @@ TagSet: TypeAlias = Literal["1.3", "1.5"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schema:
+class PointSchema:
     """Which points are made of a metric set.
 
     `with_fields` has a measurement per group of metrics instead of one per metric. The tag set of 1.5 leaves the

@@ -19,21 +19,21 @@ from writer.lines.line_protocol import (
     number,
 )
 from writer.lines.measurement_names import by_line, is_wanted, name_of
-from writer.lines.point_schema import Rendered, Schema
-from writer.lines.render_columns import lines_of
+from writer.lines.point_schema import PointSchema, Rendered
+from writer.lines.render_columns import render_columns
 from writer.lines.tags import entity_labels, tags
 
-__all__ = ["Problem", "Rendered", "Schema", "number", "render", "render_with_care"]
+__all__ = ["PointSchema", "Problem", "Rendered", "number", "render", "render_sets"]
 
 
-def render(batch: MetricBatch, schema: Schema) -> Rendered:
+def render(batch: MetricBatch, schema: PointSchema) -> Rendered:
     """The batch's points; all have its timestamp. Fields of one series share a line."""
     cluster = batch.cluster if schema.cluster_name is None else schema.cluster_name
-    found = lines_of(columns_of(batch.sets), batch.window_end_ns, cluster, schema)
-    return render_with_care(batch, schema) if found is None else found
+    found = render_columns(columns_of(batch.sets), batch.window_end_ns, cluster, schema)
+    return render_sets(batch, schema) if found is None else found
 
 
-def render_with_care(batch: MetricBatch, schema: Schema) -> Rendered:
+def render_sets(batch: MetricBatch, schema: PointSchema) -> Rendered:
     """The same one by one, whatever names, labels and values there are."""
     lines: list[str] = []
     problems = Problems()
@@ -47,7 +47,9 @@ def render_with_care(batch: MetricBatch, schema: Schema) -> Rendered:
     return Rendered("".join(lines), len(lines), problems)
 
 
-def _lines(values: Mapping[str, Number], where: str, time_ns: int, schema: Schema, problems: Problems) -> Iterator[str]:
+def _lines(
+    values: Mapping[str, Number], where: str, time_ns: int, schema: PointSchema, problems: Problems
+) -> Iterator[str]:
     wanted = [metric for metric in values if is_wanted(metric, counters_with_rates=schema.counters_with_rates)]
     for metric in wanted:
         problems.update(name_of(metric, with_fields=schema.with_fields).problems)
@@ -59,7 +61,7 @@ def _lines(values: Mapping[str, Number], where: str, time_ns: int, schema: Schem
         yield f"{names[0][0].measurement}{where} {fields} {time_ns}\n"
 
 
-def _is_writable(metric: str, value: Number, tags_bytes: int, schema: Schema, problems: Problems) -> bool:
+def _is_writable(metric: str, value: Number, tags_bytes: int, schema: PointSchema, problems: Problems) -> bool:
     """Whether it is finite, in a series whose key is short enough."""
     measurement = name_of(metric, with_fields=schema.with_fields).measurement
     if tags_bytes + len(measurement.encode()) > MAX_SERIES_KEY_BYTES:

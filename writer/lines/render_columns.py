@@ -7,32 +7,32 @@ layout. What would need care is left to whoever goes set by set.
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
-from schemas.rows import Columns, Layout
+from schemas.rows import Columns, RowFormat
 from writer.lines.line_protocol import escaped, real
-from writer.lines.point_schema import Rendered, Schema
-from writer.lines.row_template import TAGS, TIME, Form, form_of
+from writer.lines.point_schema import PointSchema, Rendered
+from writer.lines.row_template import TAGS, TIME, RowTemplate, row_template
 
 _BETWEEN: Final = "\0"  # stands between texts while they are escaped together
 
 _Numbers: TypeAlias = tuple[int | str, ...]
 
 
-_Row: TypeAlias = tuple[Layout, Layout | None, tuple[str, ...], _Numbers]
+_Row: TypeAlias = tuple[RowFormat, RowFormat | None, tuple[str, ...], _Numbers]
 """Layout of the set, that of values labeled on their own; texts of the set, own ones, the cluster's name; numbers."""
 
 
-def lines_of(columns: Columns, time_ns: int, cluster: str, schema: Schema) -> Rendered | None:
+def render_columns(columns: Columns, time_ns: int, cluster: str, schema: PointSchema) -> Rendered | None:
     """The lines of all rows; None if a name, a text or a number cannot be written as it is."""
     texts, reals = _escaped_together((*columns.texts, cluster)), _written_together(columns.floats)
     if texts is None or reals is None:
         return None
-    forms: dict[tuple[Layout, Layout | None], Form] = {}
+    forms: dict[tuple[RowFormat, RowFormat | None], RowTemplate] = {}
     blocks: list[str] = []
     points = 0
     for layout, labeled, words, numbers in _rows(columns, texts, reals):
         form = forms.get((layout, labeled))
         if form is None:
-            found = form_of(layout, labeled, schema)
+            found = row_template(layout, labeled, schema)
             if found is None:
                 return None
             form = forms[layout, labeled] = found._replace(lines=found.lines.replace(TIME, str(time_ns)))
@@ -50,7 +50,7 @@ def _rows(columns: Columns, texts: tuple[str, ...], reals: tuple[str, ...]) -> I
     """Each set's own values, then its labeled ones, which stand before it in the columns."""
     cluster = texts[-1:]
     at_text = at_int = at_float = 0  # where the row begins
-    labeled: list[tuple[Layout, tuple[str, ...], _Numbers]] = []
+    labeled: list[tuple[RowFormat, tuple[str, ...], _Numbers]] = []
     for layout in columns.rows:
         of_texts, of_ints, of_floats = layout.lengths
         words = texts[at_text : at_text + of_texts]
@@ -67,7 +67,7 @@ def _rows(columns: Columns, texts: tuple[str, ...], reals: tuple[str, ...]) -> I
         labeled.clear()
 
 
-def _tags_but_empty(form: Form, values: tuple[str, ...]) -> str:
+def _tags_but_empty(form: RowTemplate, values: tuple[str, ...]) -> str:
     return "".join(tag % value for tag, value in zip(form.each_tag, values, strict=True) if value)
 
 

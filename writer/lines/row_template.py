@@ -5,10 +5,10 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from schemas.rows import Layout
+from schemas.rows import RowFormat
 from writer.lines.line_protocol import MAX_SERIES_KEY_BYTES, Problems, cleaned, escaped
 from writer.lines.measurement_names import by_line, is_wanted, name_of
-from writer.lines.point_schema import Schema
+from writer.lines.point_schema import PointSchema
 from writer.lines.tags import CLUSTER_NAME, LEFT_OUT, NAMESPACE_NAME, POD_NAMESPACE, has_pod_namespace
 
 TAGS: Final = "\0"  # stands where the tags are put in
@@ -19,7 +19,7 @@ _MOST_BYTES: Final = 4  # of a character in UTF-8
 Pick: TypeAlias = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
-class Form(NamedTuple):
+class RowTemplate(NamedTuple):
     """Of a row with its set's texts, its own and the cluster's name; and with its times, ints and floats."""
 
     tags: str  # `,name=%s` of each
@@ -32,7 +32,7 @@ class Form(NamedTuple):
 
 
 @lru_cache(maxsize=_FORMS_KEPT)
-def form_of(layout: Layout, labeled: Layout | None, schema: Schema) -> Form | None:
+def row_template(layout: RowFormat, labeled: RowFormat | None, schema: PointSchema) -> RowTemplate | None:
     """The form of a set's own values, or of values labeled so; None if names have to be mended or stand in the way."""
     texts = _tag_places(layout, labeled, schema)
     numbers = _number_places(labeled or layout, schema)
@@ -48,7 +48,7 @@ def form_of(layout: Layout, labeled: Layout | None, schema: Schema) -> Form | No
     def field(metric: str) -> str:
         return f"{_literally(names[metric].field)}={'%s' if numbers[metric] in floats else '%di'}"
 
-    return Form(
+    return RowTemplate(
         tags="".join(each_tag),
         each_tag=each_tag,
         texts=_pick([texts[name] for name in in_order]),
@@ -61,7 +61,7 @@ def form_of(layout: Layout, labeled: Layout | None, schema: Schema) -> Form | No
     )
 
 
-def _tag_places(layout: Layout, labeled: Layout | None, schema: Schema) -> dict[str, int]:
+def _tag_places(layout: RowFormat, labeled: RowFormat | None, schema: PointSchema) -> dict[str, int]:
     """Where the values of tags stand in a row's texts; own labels go before those of the entity."""
     places = {name: at for at, name in enumerate(layout.labels, start=1)}  # behind the key
     if has_pod_namespace(layout.type, schema.tag_set) and NAMESPACE_NAME in places:
@@ -74,7 +74,7 @@ def _tag_places(layout: Layout, labeled: Layout | None, schema: Schema) -> dict[
     return places | {CLUSTER_NAME: behind}
 
 
-def _number_places(layout: Layout, schema: Schema) -> dict[str, int]:
+def _number_places(layout: RowFormat, schema: PointSchema) -> dict[str, int]:
     """Where the values of wanted metrics stand in a row's numbers."""
     names = (*layout.ints, *layout.floats)
     return {
@@ -84,7 +84,7 @@ def _number_places(layout: Layout, schema: Schema) -> dict[str, int]:
     }
 
 
-def _ints(layout: Layout) -> int:
+def _ints(layout: RowFormat) -> int:
     return layout.lengths[1]
 
 

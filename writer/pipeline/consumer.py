@@ -21,7 +21,7 @@ PARTITION_FETCH_BYTES: Final = 256 * 1024
 _LEARN_TIMEOUT_S: Final = 2.0
 
 
-class Intake:
+class RecordConsumer:
     """The partitions that are ours, and their records in order.
 
     While paused nothing is fetched, but Kafka keeps seeing us: session and assignment hold.

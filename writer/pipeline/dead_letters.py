@@ -12,7 +12,7 @@ from runtime.dead_letter import SINK, headers, left_out
 from runtime.kafka import KafkaSettings, client_log, producer_settings
 from schemas.topics import MAX_RECORD_BYTES
 from writer import telemetry
-from writer.pipeline.write_batch import Letter
+from writer.pipeline.write_batch import DeadLetter
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ class DeadLetters:
         self._topic = topic
         self._sink = sink
         self._unsettled = 0
-        self._failed: list[tuple[Letter, float]] = []  # and when it is to be tried again
+        self._failed: list[tuple[DeadLetter, float]] = []  # and when it is to be tried again
 
-    def send(self, letters: Iterable[Letter]) -> None:
+    def send(self, letters: Iterable[DeadLetter]) -> None:
         """Begin to send; `settled` tells when Kafka has them."""
         for letter in letters:
             self._unsettled += 1
@@ -53,7 +53,7 @@ class DeadLetters:
             self._try_failed_again()
         return not self._unsettled
 
-    def _produce(self, letter: Letter, value: bytes | None) -> None:
+    def _produce(self, letter: DeadLetter, value: bytes | None) -> None:
         record = letter.record
         told = headers(
             letter.reason, topic=record.topic, partition=record.partition, offset=record.offset, by="writer"
@@ -72,7 +72,7 @@ class DeadLetters:
                 raise
             self._produce(letter, None)
 
-    def _answer(self, letter: Letter) -> Callable[[KafkaError | None, Message], None]:
+    def _answer(self, letter: DeadLetter) -> Callable[[KafkaError | None, Message], None]:
         def answered(error: KafkaError | None, _message: Message) -> None:
             if error is None:
                 self._unsettled -= 1
@@ -91,7 +91,7 @@ class DeadLetters:
         for letter in due:
             self._produce(letter, letter.record.value)
 
-    def _where(self, letter: Letter) -> dict[str, object]:
+    def _where(self, letter: DeadLetter) -> dict[str, object]:
         record = letter.record
         return {
             "sink": self._sink,

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from runtime.errors import UnavailableError
 from writer import telemetry
-from writer.pipeline.outage_log import Outage
+from writer.pipeline.outage_log import OutageLog
 from writer.pipeline.pauses import pause_s
-from writer.pipeline.write_requests import Piece, Request, body, expired, narrowed, size, without
+from writer.pipeline.write_requests import RecordLines, Request, body, expired, narrowed, size, without
 from writer.sinks.sink import RefusedError, Sink
 
 _EXPIRED: Final = "beyond_retention"
@@ -19,7 +19,7 @@ _EXPIRED: Final = "beyond_retention"
 class Refusal(NamedTuple):
     """Lines that the sink refuses for good, and what it said."""
 
-    piece: Piece
+    piece: RecordLines
     message: str
 
 
@@ -38,7 +38,7 @@ class Delivery:
         self,
         requests: Iterable[Request],
         sink: Sink,
-        outage: Outage,
+        outage: OutageLog,
         *,
         may_send: Callable[[], bool] = lambda: True,
         pause_s: Callable[[int, float | None], float] = random_pause_s,

@@ -4,13 +4,13 @@ import threading
 from typing import Final
 
 from runtime.errors import UnavailableError
-from writer.pipeline.outage_log import Outage
+from writer.pipeline.outage_log import OutageLog
 from writer.sinks.sink import Sink
 
 _AGAIN_AFTER_S: Final = 10.0
 
 
-def greet(sink: Sink, outage: Outage, stopped: threading.Event) -> None:
+def check_sink(sink: Sink, outage: OutageLog, stopped: threading.Event) -> None:
     """Have the sink ready, and tell while it is not, as for a wrong password; returns once it is."""
     while not stopped.is_set():
         try:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 _TELL_CHANGE_AFTER_S: Final = 10.0
 
 
-class Outage:
+class OutageLog:
     """Tells once that a sink has stopped taking points, and once that it takes them again."""
 
     def __init__(self, sink: str) -> None:

@@ -14,13 +14,13 @@ from runtime.kafka import ABSENT_S, KafkaSettings
 from schemas.topics import Topic, topics
 from writer import telemetry
 from writer.pipeline.batch_versions import NewestVersions
-from writer.pipeline.consumer import Intake
+from writer.pipeline.consumer import RecordConsumer
 from writer.pipeline.dead_letters import DeadLetters
 from writer.pipeline.delivery import Delivery, Refusal
-from writer.pipeline.greeting import greet
-from writer.pipeline.outage_log import Outage
-from writer.pipeline.worker_status import Standing
-from writer.pipeline.write_batch import Hand, Letter, Record
+from writer.pipeline.greeting import check_sink
+from writer.pipeline.outage_log import OutageLog
+from writer.pipeline.worker_status import WorkerStatus
+from writer.pipeline.write_batch import DeadLetter, Record, WriteBatch
 from writer.pipeline.write_requests import MAX_POINTS
 from writer.sinks.sink import Sink
 
@@ -70,8 +70,8 @@ class SinkWorker:
         self._config = config
         self._sink = sink
         self._stopped = stopped
-        self._outage = Outage(sink.name)
-        self._standing = Standing(sink.name, self._outage, health)
+        self._outage = OutageLog(sink.name)
+        self._standing = WorkerStatus(sink.name, self._outage, health)
         self._versions = NewestVersions()
         self._dead_letters = DeadLetters(config.kafka, config.dead_letter.name, sink.name)
         self._hand = self._empty_hand()
@@ -83,11 +83,11 @@ class SinkWorker:
     def run(self) -> None:
         """Write until told to stop; then finish the write in hand if it takes no longer than a moment."""
         group = self._config.group_prefix + self._sink.name
-        threading.Thread(target=greet, args=(self._sink, self._outage, self._stopped), daemon=True).start()
+        threading.Thread(target=check_sink, args=(self._sink, self._outage, self._stopped), daemon=True).start()
         while not self._stopped.is_set():
             self._begin_session()
             try:
-                with Intake(self._config.kafka, group, self._config.source.name, self._on_revoked) as intake:
+                with RecordConsumer(self._config.kafka, group, self._config.source.name, self._on_revoked) as intake:
                     while not self._stopped.is_set():
                         self._fill(intake)
                         if len(self._hand) and not self._write(intake):
@@ -102,10 +102,10 @@ class SinkWorker:
         self._beat_at = time.monotonic()
         self._lapsed = False
 
-    def _empty_hand(self) -> Hand:
-        return Hand(self._sink.render, self._versions, max_points=MAX_POINTS * self._sink.concurrency)
+    def _empty_hand(self) -> WriteBatch:
+        return WriteBatch(self._sink.render, self._versions, max_points=MAX_POINTS * self._sink.concurrency)
 
-    def _fill(self, intake: Intake) -> None:
+    def _fill(self, intake: RecordConsumer) -> None:
         self._hand = self._empty_hand()
         self._standing.report(intake)
         record: Record | None = intake.next(_FIRST_RECORD_S)
@@ -118,7 +118,7 @@ class SinkWorker:
             record = intake.next(max(0.0, until - time.monotonic()))
         self._beat()
 
-    def _write(self, intake: Intake) -> bool:
+    def _write(self, intake: RecordConsumer) -> bool:
         """Whether the hand is written and committed; if not, we are to stop."""
         hand, began_at = self._hand, time.monotonic()
         telemetry.oldest_uncommitted.labels(self._sink.name).set((hand.oldest_ms or 0) / 1000)
@@ -135,7 +135,7 @@ class SinkWorker:
         self._standing.written(hand, delivery.points, intake.lag(), time.monotonic() - began_at)
         return True
 
-    def _attend(self, intake: Intake, done: Callable[[float], bool]) -> bool:
+    def _attend(self, intake: RecordConsumer, done: Callable[[float], bool]) -> bool:
         """Serve Kafka until something is done; False if we are to stop and it has had its moment."""
         if done(_UNPAUSED_S):
             return True
@@ -178,7 +178,7 @@ class SinkWorker:
             self._beat_at = time.monotonic()
 
 
-def _letters(hand: Hand, refusals: Iterable[Refusal]) -> list[Letter]:
+def _letters(hand: WriteBatch, refusals: Iterable[Refusal]) -> list[DeadLetter]:
     """One letter a record, with all its refused lines."""
     lines: defaultdict[Record, list[str]] = defaultdict(list)
     messages: dict[Record, str] = {}
@@ -187,4 +187,4 @@ def _letters(hand: Hand, refusals: Iterable[Refusal]) -> list[Letter]:
         if record is not None:
             lines[record].extend(piece.lines)
             messages.setdefault(record, message)
-    return [Letter(record, messages[record], tuple(refused)) for record, refused in lines.items()]
+    return [DeadLetter(record, messages[record], tuple(refused)) for record, refused in lines.items()]

@@ -5,19 +5,19 @@ from typing import Final
 
 from runtime.health import NO_PARTITIONS, Health
 from writer import telemetry
-from writer.pipeline.consumer import Intake
-from writer.pipeline.outage_log import Outage
-from writer.pipeline.write_batch import Hand
+from writer.pipeline.consumer import RecordConsumer
+from writer.pipeline.outage_log import OutageLog
+from writer.pipeline.write_batch import WriteBatch
 
 log = logging.getLogger(__name__)
 
 STUCK_AFTER_S: Final = 120.0
 
 
-class Standing:
+class WorkerStatus:
     """Told by the worker each time round."""
 
-    def __init__(self, sink: str, outage: Outage, health: Health) -> None:
+    def __init__(self, sink: str, outage: OutageLog, health: Health) -> None:
         """Not ready before the first report."""
         self._sink = sink
         self._outage = outage
@@ -25,7 +25,7 @@ class Standing:
         self._partitions: frozenset[int] = frozenset()
         health.report(f"partitions for {sink}", NO_PARTITIONS)
 
-    def report(self, intake: Intake) -> None:
+    def report(self, intake: RecordConsumer) -> None:
         """The worker goes round."""
         self._health.beat(f"writing to {self._sink}", STUCK_AFTER_S)
         self._health.report(f"partitions for {self._sink}", None if intake.partitions else NO_PARTITIONS)
@@ -36,7 +36,7 @@ class Standing:
         telemetry.partitions.labels(self._sink).set(len(intake.partitions))
         telemetry.lag_records.labels(self._sink).set(intake.lag())
 
-    def written(self, hand: Hand, points: int, lag: int, seconds: float) -> None:
+    def written(self, hand: WriteBatch, points: int, lag: int, seconds: float) -> None:
         """The hand is written and committed."""
         for problem, times in hand.problems.items():
             telemetry.points_left_out.labels(self._sink, problem).inc(times)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from schemas.metric_batch import MetricBatch, decode_batch
 from writer.lines.render import Problem, Rendered
 from writer.pipeline.batch_versions import NewestVersions
-from writer.pipeline.write_requests import MAX_POINTS, Piece, Request, requests
+from writer.pipeline.write_requests import MAX_POINTS, RecordLines, Request, requests
 
 MAX_RECORDS: Final = 10_000
 MAX_BYTES: Final = 16 * 1024 * 1024  # of records as they came, and as much of lines; the last record may exceed it
@@ -25,7 +25,7 @@ class Record(NamedTuple):
     time_ms: int | None
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """A record that goes to the dead-letter topic: the reason, and which lines of it were refused."""
 
     record: Record
@@ -33,7 +33,7 @@ class Letter(NamedTuple):
     lines: tuple[str, ...] = ()
 
 
-class Hand:
+class WriteBatch:
     """Records that are written, and committed, together.
 
     Of two batches of the same entity and window only the later one is written: requests in flight have no order.
@@ -49,8 +49,8 @@ class Hand:
         self._versions = versions
         self._max_points = max_points
         self._records: dict[tuple[int, int], Record] = {}
-        self._pieces: dict[tuple[str, int], Piece] = {}  # by key and window end
-        self._letters: list[Letter] = []
+        self._pieces: dict[tuple[str, int], RecordLines] = {}  # by key and window end
+        self._letters: list[DeadLetter] = []
         self._offsets: dict[int, int] = {}
         self._points = self._last_points = self._characters = self._bytes = 0
 
@@ -73,7 +73,7 @@ class Hand:
         return dict(self._offsets)
 
     @property
-    def letters(self) -> list[Letter]:
+    def letters(self) -> list[DeadLetter]:
         """Records that could not be read."""
         return list(self._letters)
 
@@ -95,7 +95,7 @@ class Hand:
         try:
             batch = decode_batch(record.value)
         except ValueError as error:
-            self._letters.append(Letter(record, str(error)))
+            self._letters.append(DeadLetter(record, str(error)))
             return
         if self._versions.is_stale(batch):
             self.stale += 1
@@ -107,7 +107,7 @@ class Hand:
         self._characters += len(rendered.text)
         superseded = self._pieces.pop((batch.key, batch.window_end_ns), None)
         self.stale += superseded is not None
-        self._pieces[batch.key, batch.window_end_ns] = Piece(
+        self._pieces[batch.key, batch.window_end_ns] = RecordLines(
             record.partition, record.offset, rendered.text, rendered.points
         )
 
@@ -122,6 +122,6 @@ class Hand:
         """All its lines."""
         return requests(self._pieces.values())
 
-    def record(self, piece: Piece) -> Record | None:
+    def record(self, piece: RecordLines) -> Record | None:
         """The record that lines are of, None if it was dropped."""
         return self._records.get((piece.partition, piece.offset))

@@ -18,7 +18,7 @@ _EXPIRED: Final = re.compile(
 )
 
 
-class Piece(NamedTuple):
+class RecordLines(NamedTuple):
     """Consecutive lines of one record, which they remember."""
 
     partition: int
@@ -31,18 +31,20 @@ class Piece(NamedTuple):
         """One by one, without their ends."""
         return tuple(self.text.split("\n")[:-1])
 
-    def with_lines(self, lines: Sequence[str]) -> "Piece":
+    def with_lines(self, lines: Sequence[str]) -> "RecordLines":
         """Other lines of the same record."""
         return self._replace(text="".join(f"{line}\n" for line in lines), points=len(lines))
 
 
-Request: TypeAlias = tuple[Piece, ...]
+Request: TypeAlias = tuple[RecordLines, ...]
 
 
-def requests(pieces: Iterable[Piece], *, points: int = MAX_POINTS, characters: int = MAX_CHARACTERS) -> list[Request]:
+def requests(
+    pieces: Iterable[RecordLines], *, points: int = MAX_POINTS, characters: int = MAX_CHARACTERS
+) -> list[Request]:
     """All lines in their order, in as few requests as the limits allow; a longer line has one of its own."""
     made: list[Request] = []
-    begun: list[Piece] = []
+    begun: list[RecordLines] = []
     begun_points = begun_characters = 0
     for piece in filter(lambda each: each.points, pieces):
         for part in _bounded(piece, points, characters):
@@ -104,7 +106,7 @@ def narrowed(request: Request, message: str, *, by_field: bool = True) -> tuple[
     return _halves(request, total)
 
 
-def _bounded(piece: Piece, points: int, characters: int) -> Iterator[Piece]:
+def _bounded(piece: RecordLines, points: int, characters: int) -> Iterator[RecordLines]:
     """The piece, or consecutive parts of it where it exceeds the limits."""
     fits = piece.points <= points and len(piece.text) <= characters
     if fits or piece.points == 1:
@@ -140,8 +142,8 @@ def _chosen(request: Request, wanted: Callable[[str], bool]) -> Request:
 
 
 def _halves(request: Request, total: int) -> tuple[Request, Request]:
-    first: list[Piece] = []
-    second: list[Piece] = []
+    first: list[RecordLines] = []
+    second: list[RecordLines] = []
     room = total // 2
     for piece in request:
         taken, left = piece.lines[:room], piece.lines[room:]

@@ -12,7 +12,7 @@ from runtime.influxdb import INFLUXDB, InfluxServer, Version1, Version2
 from runtime.uri import KeyedUri, Options
 from writer.lines.filters import EVERYTHING, Filter
 from writer.lines.point_schema import TagSet
-from writer.lines.render import Schema
+from writer.lines.render import PointSchema
 from writer.sinks.filter_options import parse_filter
 
 LOG: Final = "log"
@@ -31,7 +31,7 @@ class InfluxConfig:
     url: str
     target: Version1 | Version2
     verify_certificate: bool
-    schema: Schema
+    schema: PointSchema
     retention_ns: int | None  # 0 keeps for ever; None too, but leaves what exists as it is
     concurrency: int  # write requests in flight, 1 or more
     chosen: Filter = EVERYTHING
@@ -70,7 +70,7 @@ class FileConfig:
     """A file that line protocol is added to, or standard output."""
 
     path: Path | None  # None is standard output
-    schema: Schema
+    schema: PointSchema
     chosen: Filter = EVERYTHING
 
     @property
@@ -105,18 +105,18 @@ def _writable(flag: str, path: Path) -> Path:
     return path
 
 
-def _layout(schema: Schema) -> str:
+def _layout(schema: PointSchema) -> str:
     return "fields" if schema.with_fields else "values"
 
 
-def _schema(option: Options) -> Schema:
+def _schema(option: Options) -> PointSchema:
     tag_set = option.text("tags", "1.5")
     if tag_set not in _TAG_SETS:
         raise ConfigError(
             f"{option.flag}: `tags` {tag_set!r} is neither 1.5 (without namespace_id, pod_id, hostname, host_id)"
             " nor 1.3 (every label)"
         )
-    return Schema(
+    return PointSchema(
         with_fields=option.boolean("withfields", default=False),
         counters_with_rates=not option.boolean("disable_counter_metrics", default=False),
         tag_set=_TAG_SETS[tag_set],

@@ -37,7 +37,7 @@ _NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH
 _Result = TypeVar("_Result")
 
 
-class Influx:
+class InfluxSink:
     """One InfluxDB as a sink; may be called from several threads."""
 
     def __init__(self, config: InfluxConfig, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:

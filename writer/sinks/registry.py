@@ -10,7 +10,7 @@ from runtime.uri import KeyedUri, Options, parse_keyed_uri
 from writer.sinks.config import FILE, LOG, FileConfig, InfluxConfig
 from writer.sinks.file_sink import FileSink
 from writer.sinks.filter_options import FILTER_OPTIONS, parse_filter
-from writer.sinks.influxdb import Influx
+from writer.sinks.influxdb import InfluxSink
 from writer.sinks.kafka_config import KAFKA, KafkaConfig
 from writer.sinks.kafka_sink import KafkaSink
 from writer.sinks.log_sink import LogSink
@@ -19,7 +19,7 @@ from writer.sinks.sink import Sink
 log = logging.getLogger(__name__)
 
 _SINKS: Final[Mapping[str, Callable[[KeyedUri, Options], Sink]]] = {
-    INFLUXDB: lambda keyed, option: Influx(InfluxConfig.parse(keyed, option)),
+    INFLUXDB: lambda keyed, option: InfluxSink(InfluxConfig.parse(keyed, option)),
     FILE: lambda keyed, option: FileSink(FileConfig.parse(keyed, option)),
     KAFKA: lambda keyed, option: KafkaSink(KafkaConfig.parse(keyed, option)),
     LOG: lambda _keyed, option: LogSink(parse_filter(option, with_tags=False)),

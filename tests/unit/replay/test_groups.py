@@ -5,24 +5,24 @@ from replay.groups import Groups
 from runtime.kafka import KafkaSettings
 
 
-class Reader:
+class TopicReader:
     opened: int = 0
 
     def __init__(self, *_: object, **__: object) -> None:
-        Reader.opened += 1
+        TopicReader.opened += 1
 
     def committed(self, _: str) -> dict[int, int]:
         return {}
 
     def close(self) -> None:
-        Reader.opened -= 1
+        TopicReader.opened -= 1
 
 
 def test_every_reader_is_closed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(groups, "Reader", Reader)
+    monkeypatch.setattr(groups, "TopicReader", TopicReader)
     with Groups(KafkaSettings("h:9092")) as asked:
         asked.committed("one", "topic")
         asked.committed("another", "topic")
         asked.committed("another", "topic")
-        assert Reader.opened == 3
-    assert Reader.opened == 0
+        assert TopicReader.opened == 3
+    assert TopicReader.opened == 0

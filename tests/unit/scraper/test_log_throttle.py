@@ -2,13 +2,13 @@ import logging
 
 import pytest
 
-from scraper.log_throttle import Complaints
+from scraper.log_throttle import LogThrottle
 
 log = logging.getLogger("complaints")
 
 
 def test_each_node_is_told_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints(log=log, begins="failed", ends="well again")
+    complaints = LogThrottle(log=log, begins="failed", ends="well again")
     with caplog.at_level(logging.INFO):
         complaints.update({"a": "why a", "b": "why b"}, {"a", "b", "c"})
         complaints.update({"a": "another reason"}, {"a", "c"})  # b is somebody else's now
@@ -33,7 +33,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, object, object, ob
 
 
 def test_many_nodes_at_once_are_one_line_when_it_begins_and_one_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints(log=log, begins="failed", ends="well again")
+    complaints = LogThrottle(log=log, begins="failed", ends="well again")
     names = [f"n{number:03}" for number in range(300)]
     first = ["n000", "n001", "n002", "n003", "n004"]
     refused = {name: f"https://10.0.{number}.1:10250/stats: refused" for number, name in enumerate(names)}
@@ -49,7 +49,7 @@ def test_many_nodes_at_once_are_one_line_when_it_begins_and_one_when_it_ends(cap
 
 
 def test_each_reason_has_a_line_and_numbers_make_no_other_one(caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints(log=log, begins="failed", ends="well again")
+    complaints = LogThrottle(log=log, begins="failed", ends="well again")
     late = {f"a{number}": f"no answer within {number}.5 s" for number in range(4)}
     complaints.update({**late, "b": "http://b:10255/stats: refused"}, [*late, "b"])
     assert told(caplog) == [
@@ -59,7 +59,7 @@ def test_each_reason_has_a_line_and_numbers_make_no_other_one(caplog: pytest.Log
 
 
 def test_too_many_reasons_share_the_last_line(caplog: pytest.LogCaptureFixture) -> None:
-    complaints = Complaints(log=log, begins="failed", ends="well again")
+    complaints = LogThrottle(log=log, begins="failed", ends="well again")
     wrong = {f"{letter}{number}": f"reason {letter}" for letter in "abcdefg" for number in range(4)}
     complaints.update(wrong, wrong)
     assert [(nodes, reason) for _, nodes, _, reason in told(caplog)] == [

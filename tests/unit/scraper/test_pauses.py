@@ -2,13 +2,13 @@ import threading
 
 import pytest
 
-from scraper.pauses import FIRST_S, LONGEST_S, Pauses
+from scraper.pauses import FIRST_S, LONGEST_S, Backoff
 from tests.waiting import NotedWaits
 
 
 def test_pauses_double_up_to_a_limit_with_jitter_and_begin_again_after_success() -> None:
     stopped = NotedWaits()
-    pauses = Pauses(stopped)
+    pauses = Backoff(stopped)
     for _ in range(12):
         pauses.wait()
     limits = [min(FIRST_S * 2**number, LONGEST_S) for number in range(12)]
@@ -22,7 +22,7 @@ def test_pauses_double_up_to_a_limit_with_jitter_and_begin_again_after_success()
 def test_the_wish_to_stop_ends_a_pause() -> None:
     stopped = threading.Event()
     stopped.set()
-    pauses = Pauses(stopped)
+    pauses = Backoff(stopped)
     for _ in range(50):
         pauses.wait()
     assert pauses._next_s == pytest.approx(LONGEST_S)
@@ -30,5 +30,5 @@ def test_the_wish_to_stop_ends_a_pause() -> None:
 
 def test_a_pause_is_as_long_as_the_other_side_asks_for() -> None:
     stopped = NotedWaits()
-    Pauses(stopped).wait(30.0)
+    Backoff(stopped).wait(30.0)
     assert 30.0 + FIRST_S / 2 <= stopped.seconds[0] <= 30.0 + FIRST_S

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.catalogue import METRICS
 from schemas.metric_batch import MetricBatch
 from scraper.kubelet.cadvisor import used_lines
-from simulator.cluster import FED_METRICS, Cluster, Shape
+from simulator.cluster import FED_METRICS, Cluster, ClusterSize
 from simulator.objects import Endpoint
 from tests.scrapes import processed, scrape_of
 
@@ -24,7 +24,7 @@ COUNTERS = ("usageCoreNanoSeconds", "pageFaults", "majorPageFaults", "rxBytes", 
 
 def cluster(nodes: int = 3, pods_per_node: int = 10, **shape: Any) -> Cluster:
     endpoints = [Endpoint(f"127.0.1.{number + 1}", 10255) for number in range(nodes)]
-    return Cluster(Shape(nodes=nodes, pods_per_node=pods_per_node, **shape), endpoints)
+    return Cluster(ClusterSize(nodes=nodes, pods_per_node=pods_per_node, **shape), endpoints)
 
 
 def documents(which: Cluster, at_s: int) -> list[dict[str, Any]]:

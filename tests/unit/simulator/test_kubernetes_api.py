@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from simulator import server
-from simulator.cluster import Shape
-from simulator.listening import Layout
+from simulator.cluster import ClusterSize
+from simulator.listening import ListenAddresses
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 
@@ -140,7 +140,7 @@ def test_a_step_of_a_fixed_world_goes_out_as_its_differences(world: FixedWorld, 
 def test_a_generated_cluster_changes_as_time_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_TICK_S", 0.05)
     now_s = [1_767_225_600]
-    shape, layout = Shape(nodes=1, pods_per_node=9), Layout(first_kubelet_ip="127.0.3.9")
+    shape, layout = ClusterSize(nodes=1, pods_per_node=9), ListenAddresses(first_kubelet_ip="127.0.3.9")
     with (
         SimulatedCluster.generated(shape, layout, clock=lambda: now_s[0] * 10**9) as cluster,
         watched(cluster, resourceVersion=version(cluster)) as events,

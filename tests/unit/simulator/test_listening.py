@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from runtime.errors import ConfigError
-from simulator.listening import Layout, Listening, listen
+from simulator.listening import ListenAddresses, Listening, listen
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def close(found: Listening) -> None:
 
 
 def test_kubelets_have_addresses_in_a_row_and_one_port() -> None:
-    found = listen(Layout(first_kubelet_ip="127.0.5.254"), nodes=3)
+    found = listen(ListenAddresses(first_kubelet_ip="127.0.5.254"), nodes=3)
     close(found)
     assert [each.address for each in found.endpoints] == ["127.0.5.254", "127.0.5.255", "127.0.6.0"]
     assert len({each.port for each in found.endpoints}) == 1
@@ -29,20 +29,20 @@ def test_kubelets_have_addresses_in_a_row_and_one_port() -> None:
 def test_on_one_address_the_ports_are_in_a_row() -> None:
     with closing(socket.create_server(("127.0.5.1", 0))) as probe:
         first = probe.getsockname()[1]
-    found = listen(Layout(listen_ip="127.0.5.1", one_address=True, kubelet_port=first), nodes=2)
+    found = listen(ListenAddresses(listen_ip="127.0.5.1", one_address=True, kubelet_port=first), nodes=2)
     close(found)
     assert [(each.address, each.port) for each in found.endpoints] == [("127.0.5.1", first), ("127.0.5.1", first + 1)]
 
 
 def test_listening_on_every_address_nodes_show_the_one_they_are_found_at() -> None:
-    found = listen(Layout(listen_ip="0.0.0.0", one_address=True, kubelet_host="127.0.5.9"), nodes=1)
+    found = listen(ListenAddresses(listen_ip="0.0.0.0", one_address=True, kubelet_host="127.0.5.9"), nodes=1)
     close(found)
     assert found.endpoints[0].address == "127.0.5.9"
     assert found.api_url("http").startswith("http://127.0.5.9:")
 
 
 def test_a_name_stands_for_its_address() -> None:
-    found = listen(Layout(one_address=True, kubelet_host="localhost"), nodes=1)
+    found = listen(ListenAddresses(one_address=True, kubelet_host="localhost"), nodes=1)
     close(found)
     assert found.endpoints[0].address == "127.0.0.1"
 
@@ -51,43 +51,45 @@ def test_a_name_stands_for_its_address() -> None:
     ("layout", "message"),
     [
         pytest.param(
-            Layout(listen_ip="203.0.113.1"),
+            ListenAddresses(listen_ip="203.0.113.1"),
             r"--listen-ip: cannot listen on 203\.0\.113\.1:0: this machine has no such address",
             id="an address of somebody else",
         ),
         pytest.param(
-            Layout(first_kubelet_ip="203.0.113.1"), "--first-kubelet-ip: cannot listen on", id="kubelets' as well"
+            ListenAddresses(first_kubelet_ip="203.0.113.1"),
+            "--first-kubelet-ip: cannot listen on",
+            id="kubelets' as well",
         ),
-        pytest.param(Layout(first_kubelet_ip="n1"), "--first-kubelet-ip: 'n1' is not an IP", id="no address"),
+        pytest.param(ListenAddresses(first_kubelet_ip="n1"), "--first-kubelet-ip: 'n1' is not an IP", id="no address"),
         pytest.param(
-            Layout(first_kubelet_ip="n1", one_address=True),
+            ListenAddresses(first_kubelet_ip="n1", one_address=True),
             "--first-kubelet-ip: 'n1' is not an IP",
             id="no address, though nothing is on it",
         ),
         pytest.param(
-            Layout(first_kubelet_ip="255.255.255.255"),
+            ListenAddresses(first_kubelet_ip="255.255.255.255"),
             "--first-kubelet-ip: there are no 2 addresses from 255.255.255.255 on",
             id="too few addresses",
         ),
         pytest.param(
-            Layout(one_address=True, kubelet_port=65535),
+            ListenAddresses(one_address=True, kubelet_port=65535),
             "--kubelet-port: there are no 2 ports from 65535 on",
             id="too few ports",
         ),
         pytest.param(
-            Layout(one_address=True, kubelet_host="no.such.invalid"),
+            ListenAddresses(one_address=True, kubelet_host="no.such.invalid"),
             "--kubelet-host: 'no.such.invalid' is neither an IP address nor the name of one",
             id="a name that nobody knows",
         ),
     ],
 )
-def test_what_cannot_be_had_is_told_with_its_option(layout: Layout, message: str) -> None:
+def test_what_cannot_be_had_is_told_with_its_option(layout: ListenAddresses, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         listen(layout, nodes=2)
 
 
 def test_a_taken_port_is_told_and_nothing_is_left_open(taken_port: int) -> None:
-    layout = Layout(first_kubelet_ip="127.0.5.1", kubelet_port=taken_port)
+    layout = ListenAddresses(first_kubelet_ip="127.0.5.1", kubelet_port=taken_port)
     with pytest.raises(
         ConfigError, match=f"--kubelet-port: cannot listen on 127.0.5.2:{taken_port}: the port is taken"
     ):
@@ -96,6 +98,6 @@ def test_a_taken_port_is_told_and_nothing_is_left_open(taken_port: int) -> None:
 
 
 def test_the_api_s_port_may_be_taken_too(taken_port: int) -> None:
-    layout = Layout(listen_ip="127.0.5.2", api_port=taken_port, first_kubelet_ip="127.0.5.10")
+    layout = ListenAddresses(listen_ip="127.0.5.2", api_port=taken_port, first_kubelet_ip="127.0.5.10")
     with pytest.raises(ConfigError, match="--api-port: cannot listen on"):
         listen(layout, nodes=1)

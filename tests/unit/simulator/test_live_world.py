@@ -4,7 +4,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.cluster import Cluster, Shape
+from simulator.cluster import Cluster, ClusterSize
 from simulator.live_world import LiveWorld
 from simulator.objects import RESOURCES, Endpoint, Resource
 from simulator.store import Listing
@@ -14,7 +14,7 @@ NS = 1_000_000_000
 
 
 def cluster(seed: int = 1) -> Cluster:
-    return Cluster(Shape(nodes=1, pods_per_node=9, seed=seed, unready_nodes=True), [Endpoint("127.0.1.1", 10255)])
+    return Cluster(ClusterSize(nodes=1, pods_per_node=9, seed=seed, unready_nodes=True), [Endpoint("127.0.1.1", 10255)])
 
 
 def without_versions(items: Any) -> dict[str, Any]:

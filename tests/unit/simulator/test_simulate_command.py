@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from runtime.errors import ConfigError
 from runtime.flags import run
 from simulator.__main__ import _where_what_is, simulate
-from simulator.cluster import Shape
+from simulator.cluster import ClusterSize
 from simulator.sockets import Endpoint
 
 FREE = ("--api-port=0", "--kubelet-port=0", "--first-kubelet-ip=127.0.7.1")
@@ -28,7 +28,7 @@ FREE = ("--api-port=0", "--kubelet-port=0", "--first-kubelet-ip=127.0.7.1")
 def test_where_the_kubelets_are(ports: tuple[int, ...], told: str) -> None:
     endpoints = {f"node-{number}": Endpoint("127.0.0.1", port) for number, port in enumerate(ports)}
     cluster: Any = SimpleNamespace(endpoints=endpoints, api_url="http://127.0.0.1:8001")
-    assert told in _where_what_is(cluster, Shape(nodes=3, pods_per_node=1, seed=1, unready_nodes=False))
+    assert told in _where_what_is(cluster, ClusterSize(nodes=3, pods_per_node=1, seed=1, unready_nodes=False))
 
 
 def test_a_taken_port_is_one_line_and_status_2(

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 
-from simulator.cluster import Shape
+from simulator.cluster import ClusterSize
 from simulator.faults import HEALTHY, MALFORMED, Fault
-from simulator.listening import Layout
+from simulator.listening import ListenAddresses
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 
@@ -132,8 +132,8 @@ def test_stopping_waits_for_no_hanging_answer(world: FixedWorld) -> None:
 
 
 def test_a_generated_cluster_serves_every_nodes_document() -> None:
-    layout = Layout(first_kubelet_ip="127.0.4.1")
-    with SimulatedCluster.generated(Shape(nodes=2, pods_per_node=3), layout) as cluster:
+    layout = ListenAddresses(first_kubelet_ip="127.0.4.1")
+    with SimulatedCluster.generated(ClusterSize(nodes=2, pods_per_node=3), layout) as cluster:
         found = {name: summary(cluster, name).json() for name in cluster.endpoints}
         nodes = requests.get(f"{cluster.api_url}/api/v1/nodes", timeout=SECONDS).json()["items"]
     assert {name: document["node"]["nodeName"] for name, document in found.items()} == {
@@ -144,8 +144,8 @@ def test_a_generated_cluster_serves_every_nodes_document() -> None:
 
 
 def test_on_one_address_each_node_tells_its_kubelets_port() -> None:
-    layout = Layout(one_address=True)
-    with SimulatedCluster.generated(Shape(nodes=2, pods_per_node=1), layout) as cluster:
+    layout = ListenAddresses(one_address=True)
+    with SimulatedCluster.generated(ClusterSize(nodes=2, pods_per_node=1), layout) as cluster:
         nodes = requests.get(f"{cluster.api_url}/api/v1/nodes", timeout=SECONDS).json()["items"]
         ports = [each["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] for each in nodes]
         documents = [requests.get(f"http://127.0.0.1:{port}/stats/summary", timeout=SECONDS).json() for port in ports]

@@ -1,7 +1,7 @@
 import pytest
 
 from api.dashboard.search import Hit, find
-from api.store.snapshot import Census
+from api.store.snapshot import Snapshot
 from tests.stored import NOW_NS, batch, namespace, node, pod, stored
 
 STORE = stored(
@@ -32,14 +32,14 @@ STORE = stored(
     ],
 )
 def test_found(text: str, expected: list[Hit]) -> None:
-    assert find(Census(STORE, NOW_NS), text) == expected
+    assert find(Snapshot(STORE, NOW_NS), text) == expected
 
 
 def test_the_shortest_of_equally_good_names_come_first() -> None:
     store = stored(batch(node("n1"), *(pod("n1", "shop", name) for name in ("web-aaaa", "web-z", "web-bb"))))
-    assert [hit.name for hit in find(Census(store, NOW_NS), "web")] == ["web-z", "web-bb", "web-aaaa"]
+    assert [hit.name for hit in find(Snapshot(store, NOW_NS), "web")] == ["web-z", "web-bb", "web-aaaa"]
 
 
 def test_twenty_at_most() -> None:
     store = stored(batch(node("n1"), *(pod("n1", "shop", f"web-{number:02}") for number in range(30))))
-    assert [hit.name for hit in find(Census(store, NOW_NS), "web")] == [f"web-{number:02}" for number in range(20)]
+    assert [hit.name for hit in find(Snapshot(store, NOW_NS), "web")] == [f"web-{number:02}" for number in range(20)]

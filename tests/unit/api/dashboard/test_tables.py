@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.dashboard.tables import NAMESPACE_COLUMNS, NODE_COLUMNS, POD_COLUMNS, Cell, Columns, Wanted, rows_of
-from api.store.snapshot import Census
+from api.store.snapshot import Snapshot
 from tests.stored import NEWEST_NS, NOW_NS, batch, namespace, node, pod, stored
 
 Item = tuple[str, int | None]
@@ -53,7 +53,7 @@ def test_a_row_of_each_table() -> None:
         ),
         batch(namespace("shop", cpu_usage_rate=40, memory_usage=10)),
     )
-    census = Census(store, NOW_NS)
+    census = Snapshot(store, NOW_NS)
     (one,) = rows_of(census.nodes, NODE_COLUMNS, Wanted(), text=lambda each: each.key).rows
     (shop,) = rows_of(census.namespaces, NAMESPACE_COLUMNS, Wanted(), text=lambda each: each.reading.key).rows
     (web,) = rows_of(census.pods, POD_COLUMNS, Wanted(), text=lambda each: each.key).rows

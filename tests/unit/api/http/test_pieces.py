@@ -16,7 +16,7 @@ from api.app import Choices, application
 from api.http.pieces import enclosed, joined
 from api.http.responses import AT_ONCE
 from api.status import Served
-from api.store.current_view import Moment
+from api.store.current_view import CurrentView
 from api.store.packed_batch import pack
 from api.store.store import Store
 from tests.unit.api.store.test_store import NOW, node
@@ -125,7 +125,7 @@ def test_a_list_is_read_entity_by_entity() -> None:
     store = Store()
     for number in range(NODES):
         store.put(pack(node(NOW, name=f"n{number:03}", pods=())), NOW)
-    listed: Iterable[object] = Moment(store, NOW).all()
+    listed: Iterable[object] = CurrentView(store, NOW).all()
     steps = [each is not None for each in listed]
     assert steps == [False] * NODES + [True] * NODES
 

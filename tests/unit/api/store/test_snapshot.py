@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from api.store.snapshot import Census, Censuses, containers_of, pods_of, scrapes
+from api.store.snapshot import Snapshot, Snapshots, containers_of, pods_of, scrapes
 from api.store.store import Window
 from tests.stored import (
     NEWEST_NS,
@@ -49,7 +49,7 @@ def test_a_silent_node_stays_in_the_list_without_values() -> None:
     store = stored(
         batch(node("n1", cpu_usage_rate=5)), batch(node("n2", cpu_usage_rate=7), pod("n2", "shop", "web"), ago=6)
     )
-    n1, n2 = Census(store, NOW_NS).nodes
+    n1, n2 = Snapshot(store, NOW_NS).nodes
     assert n1.reading is not None
     assert (n1.newest_ns, n1.missing) == (NEWEST_NS, 0)
     assert (n2.reading, n2.newest_ns, n2.pods) == (None, NEWEST_NS - 6 * RESOLUTION_NS, 0)
@@ -58,13 +58,13 @@ def test_a_silent_node_stays_in_the_list_without_values() -> None:
 
 def test_a_window_that_everybody_lacks_for_longer_than_it_lasts_is_missing() -> None:
     store = stored(batch(node("n1", cpu_usage=1)), batch(node("n2", cpu_usage=1), ago=1))
-    assert [each.missing for each in Census(store, NOW_NS).nodes] == [0, 0]
-    assert [each.missing for each in Census(store, NEWEST_NS + RESOLUTION_NS).nodes] == [0, 1]
+    assert [each.missing for each in Snapshot(store, NOW_NS).nodes] == [0, 0]
+    assert [each.missing for each in Snapshot(store, NEWEST_NS + RESOLUTION_NS).nodes] == [0, 1]
 
 
 def test_a_window_in_which_the_scrape_failed_is_missing() -> None:
     store = stored(batch(node("n1", cpu_usage=1), ago=1), batch(node("n1", scrape_up=0)))
-    assert [each.missing for each in Census(store, NOW_NS).nodes] == [1]
+    assert [each.missing for each in Snapshot(store, NOW_NS).nodes] == [1]
 
 
 def test_pods_are_counted_by_node_and_namespace() -> None:
@@ -74,7 +74,7 @@ def test_pods_are_counted_by_node_and_namespace() -> None:
         batch(namespace("shop")),
         batch(namespace("ml")),
     )
-    census = Census(store, NOW_NS)
+    census = Snapshot(store, NOW_NS)
     assert [each.pods for each in census.nodes] == [2, 1]
     assert {each.reading.key: each.pods for each in census.namespaces} == {"namespace:shop": 2, "namespace:ml": 1}
     assert [each.key for each in pods_of(census, namespace="shop")] == ["namespace:shop/pod:a", "namespace:shop/pod:c"]
@@ -86,14 +86,14 @@ def test_containers_of_a_pod_and_of_a_node() -> None:
     store = stored(
         batch(node("n1"), system_container("n1", "kubelet"), pod("n1", "s", "a"), container("n1", "s", "a", "c"))
     )
-    census = Census(store, NOW_NS)
+    census = Snapshot(store, NOW_NS)
     assert [each.key for each in containers_of(census, "namespace:s/pod:a")] == ["namespace:s/pod:a/container:c"]
     assert [each.key for each in containers_of(census, "node:n1")] == ["node:n1/container:kubelet"]
 
 
 def test_a_census_is_taken_again_when_something_has_come_but_not_at_once() -> None:
     store = stored(batch(node("n1"), ago=1))
-    censuses = Censuses(store)
+    censuses = Snapshots(store)
     first = censuses.at(NOW_NS)
     assert censuses.at(NOW_NS + 14 * S) is first
     stored(batch(node("n1")), store=store)

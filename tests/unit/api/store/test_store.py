@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.store.current_view import Moment
+from api.store.current_view import CurrentView
 from api.store.packed_batch import pack
 from api.store.row import Point
 from api.store.store import SPAN_NS, Store
@@ -61,7 +61,7 @@ def values(store: Store, key: str, metric: str = "memory/usage", **bounds: int) 
 
 
 def keys(store: Store, now: int = NOW) -> list[str]:
-    return [each.key for each in Moment(store, now).all() if each is not None]
+    return [each.key for each in CurrentView(store, now).all() if each is not None]
 
 
 def test_points_come_in_order_of_time_however_they_arrived() -> None:
@@ -82,7 +82,7 @@ def test_a_group_written_again_replaces_its_window_and_an_older_version_does_not
     assert not store.put(pack(cluster(NOW, usage=10, nodes=1)), NOW)
     assert store.put(pack(cluster(NOW, usage=30, nodes=2)), NOW)
     assert values(store, "cluster") == [(0, 30)]
-    assert (Moment(store, NOW).state().nodes_counted, Moment(store, NOW).state().nodes_expected) == (2, 2)
+    assert (CurrentView(store, NOW).state().nodes_counted, CurrentView(store, NOW).state().nodes_expected) == (2, 2)
 
 
 def test_versions_are_compared_within_a_window_only() -> None:
@@ -102,7 +102,7 @@ def test_what_is_outside_the_span_is_not_taken(at: int) -> None:
 def test_a_pod_that_has_moved_is_where_it_was_seen_last_and_keeps_its_series() -> None:
     store = filled(node(NOW - MINUTE, usage=1), node(NOW, name="n2", usage=2))
     assert values(store, POD) == [(1, 1), (0, 2)]
-    found = Moment(store, NOW).current(POD)
+    found = CurrentView(store, NOW).current(POD)
     assert found is not None
     assert (found.window_end_ns, found.value("memory/usage")) == (NOW, 2)
     assert keys(store).count(POD) == 1
@@ -110,7 +110,7 @@ def test_a_pod_that_has_moved_is_where_it_was_seen_last_and_keeps_its_series() -
 
 def test_a_pod_that_is_gone_is_not_current_but_its_series_is_kept() -> None:
     store = filled(node(NOW - MINUTE), node(NOW, pods=()))
-    assert Moment(store, NOW).current(POD) is None
+    assert CurrentView(store, NOW).current(POD) is None
     assert keys(store) == [NODE]
     assert values(store, POD) == [(1, 1)]
 
@@ -124,9 +124,9 @@ def test_a_node_that_has_answered_none_of_the_last_windows_is_not_there() -> Non
 def test_nothing_is_current_once_it_is_older_than_three_minutes() -> None:
     store = filled(node(NOW), cluster(NOW, usage=1, nodes=1))
     later = NOW + 3 * MINUTE
-    moment = Moment(store, later + 1)
-    assert (Moment(store, later).state().stale, moment.state().stale) == (False, True)
-    assert Moment(store, later).current(NODE) is not None
+    moment = CurrentView(store, later + 1)
+    assert (CurrentView(store, later).state().stale, moment.state().stale) == (False, True)
+    assert CurrentView(store, later).current(NODE) is not None
     assert moment.current(NODE) is None
     assert keys(store, later + 1) == []
     assert not any((*moment.nodes(), *moment.below(NODE), *moment.pods()))
@@ -135,14 +135,14 @@ def test_nothing_is_current_once_it_is_older_than_three_minutes() -> None:
 
 def test_long_windows_do_not_go_stale_before_the_next_one_can_be_there() -> None:
     store = filled(node(NOW, resolution_ns=5 * MINUTE))
-    assert not Moment(store, NOW + 9 * MINUTE).state().stale
-    assert Moment(store, NOW + 11 * MINUTE).state().stale
+    assert not CurrentView(store, NOW + 9 * MINUTE).state().stale
+    assert CurrentView(store, NOW + 11 * MINUTE).state().stale
 
 
 def test_a_window_of_the_future_does_not_make_the_others_old() -> None:
     store = filled(node(NOW), node(NOW + 10 * MINUTE, name="n2", pods=()))
     assert keys(store) == [POD, CONTAINER, NODE]
-    assert Moment(store, NOW).state().newest_ns == NOW
+    assert CurrentView(store, NOW).state().newest_ns == NOW
 
 
 def test_what_is_past_the_span_is_forgotten_whole() -> None:
@@ -204,7 +204,7 @@ def test_everything_comes_out_as_it_went_in(
     object_labels = {key: labels for key, (_, _, _, labels) in entities.items()}
     store = filled(node(NOW, sets=sets, object_labels=object_labels))
     for metric_set in sets:
-        reading = Moment(store, NOW).current(metric_set.key)
+        reading = CurrentView(store, NOW).current(metric_set.key)
         assert reading is not None
         assert reading.entity.labels == metric_set.labels
         assert dict(reading.entity.object_labels) == object_labels[metric_set.key]

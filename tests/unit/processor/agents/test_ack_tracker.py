@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from processor.agents.ack_tracker import Deliveries, Sent
+from processor.agents.ack_tracker import AckTracker, Sent
 
 STATS = TP("kubelet-stats", 0)
 
@@ -30,7 +30,7 @@ class Event:
 
 
 @dataclass
-class Reader:
+class TopicReader:
     acked: list[int] = field(default_factory=list)
 
     def event(self, offset: int, generation: int = 1) -> Any:
@@ -45,7 +45,7 @@ async def refused() -> None:
     raise ConnectionError("no broker")
 
 
-def settle(deliveries: Deliveries, also: list[Sent] | None = None) -> None:
+def settle(deliveries: AckTracker, also: list[Sent] | None = None) -> None:
     async def run() -> None:
         await deliveries.settle(deliveries.mark(), also or [])
 
@@ -53,15 +53,15 @@ def settle(deliveries: Deliveries, also: list[Sent] | None = None) -> None:
 
 
 def test_what_has_been_taken_is_counted_for_whoever_waits_for_a_lull() -> None:
-    deliveries = Deliveries()
+    deliveries = AckTracker()
     for offset in (3, 4):
-        deliveries.hold(Reader().event(offset))
+        deliveries.hold(TopicReader().event(offset))
     settle(deliveries)
     assert deliveries.taken == 2
 
 
 def test_events_are_acknowledged_in_their_order_behind_what_was_sent_for_them() -> None:
-    reader, deliveries = Reader(), Deliveries()
+    reader, deliveries = TopicReader(), AckTracker()
     for offset in (3, 4, 5):
         deliveries.hold(reader.event(offset), [acknowledged()])
     settle(deliveries)
@@ -69,7 +69,7 @@ def test_events_are_acknowledged_in_their_order_behind_what_was_sent_for_them() 
 
 
 def test_an_event_that_waits_for_more_holds_back_those_behind_it() -> None:
-    reader, deliveries = Reader(), Deliveries()
+    reader, deliveries = TopicReader(), AckTracker()
     deliveries.hold(reader.event(0))
     waiting = deliveries.hold(reader.event(1), complete=False)
     deliveries.hold(reader.event(2))
@@ -81,7 +81,7 @@ def test_an_event_that_waits_for_more_holds_back_those_behind_it() -> None:
 
 
 def test_a_send_that_failed_acknowledges_nothing_behind_it() -> None:
-    reader, deliveries = Reader(), Deliveries()
+    reader, deliveries = TopicReader(), AckTracker()
     deliveries.hold(reader.event(0), [acknowledged()])
     deliveries.hold(reader.event(1), [refused()])
     with pytest.raises(ConnectionError):
@@ -90,7 +90,7 @@ def test_a_send_that_failed_acknowledges_nothing_behind_it() -> None:
 
 
 def test_totals_that_could_not_be_sent_acknowledge_nothing() -> None:
-    reader, deliveries = Reader(), Deliveries()
+    reader, deliveries = TopicReader(), AckTracker()
     deliveries.hold(reader.event(0))
     with pytest.raises(ConnectionError):
         settle(deliveries, [refused()])
@@ -98,7 +98,7 @@ def test_totals_that_could_not_be_sent_acknowledge_nothing() -> None:
 
 
 def test_after_a_rebalance_earlier_events_are_never_acknowledged() -> None:
-    reader, deliveries = Reader(), Deliveries()
+    reader, deliveries = TopicReader(), AckTracker()
     deliveries.hold(reader.event(7, generation=1))
     deliveries.hold(reader.event(5, generation=2))
     deliveries.hold(reader.event(8, generation=1))
@@ -107,7 +107,7 @@ def test_after_a_rebalance_earlier_events_are_never_acknowledged() -> None:
 
 
 def test_events_of_the_first_generation_are_kept_when_it_is_told_again() -> None:
-    reader, deliveries = Reader(), Deliveries()
+    reader, deliveries = TopicReader(), AckTracker()
     deliveries.hold(reader.event(0))
     deliveries.keep_generation(1)
     settle(deliveries)
@@ -116,7 +116,7 @@ def test_events_of_the_first_generation_are_kept_when_it_is_told_again() -> None
 
 def test_no_more_is_taken_than_there_is_room_for() -> None:
     async def run() -> None:
-        reader, deliveries = Reader(), Deliveries(most_bytes=2 * 1024 + 500)
+        reader, deliveries = TopicReader(), AckTracker(most_bytes=2 * 1024 + 500)
         deliveries.hold(reader.event(0))
         assert deliveries.crowded
         deliveries.hold(reader.event(1))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from processor.agents.ack_tracker import Deliveries
+from processor.agents.ack_tracker import AckTracker
 from processor.agents.group_agent import GroupAgent
 from processor.agents.node_agent import NodeAgent
 from processor.agents.output import RejectedError
@@ -222,7 +222,7 @@ def test_a_total_is_acknowledged_when_its_groups_batch_is_written() -> None:
 def test_when_room_runs_short_batches_are_written_before_they_have_been_quiet() -> None:
     async def run() -> tuple[int, bool]:
         groups, event = Groups(), Event(encode_group_sum(total()), 0)
-        groups.agent.deliveries = Deliveries(most_bytes=2 * len(event.value))
+        groups.agent.deliveries = AckTracker(most_bytes=2 * len(event.value))
         await groups.take(event)
         assert groups.agent.deliveries.crowded
         return await groups.flush(0.1), event.acknowledged
@@ -245,7 +245,7 @@ def test_a_worker_that_was_away_writes_no_whole_total_either_that_comes_meanwhil
     async def run() -> list[int]:
         groups, event = Groups(), Event(encode_group_sum(total(nodes=2)), 0)
         if crowded:
-            groups.agent.deliveries = Deliveries(most_bytes=2 * len(event.value))
+            groups.agent.deliveries = AckTracker(most_bytes=2 * len(event.value))
         await groups.flush(0.0)
         await groups.flush(30.0)
         groups.clock.now_s = 30.1

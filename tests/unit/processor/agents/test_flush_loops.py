@@ -1,6 +1,6 @@
 import pytest
 
-from processor.agents.flush_loops import MOST_PUT_OFF, NODE_FLUSH_S, Lull
+from processor.agents.flush_loops import MOST_PUT_OFF, NODE_FLUSH_S, IdleDetector
 from processor.state.group_windows import QUIET_S
 
 
@@ -14,7 +14,7 @@ from processor.state.group_windows import QUIET_S
     ],
 )
 def test_totals_are_sent_in_a_lull_or_at_every_third_look(taken: list[int], flushes: list[bool]) -> None:
-    lull = Lull()
+    lull = IdleDetector()
     assert [lull.now(each) for each in taken] == flushes
 
 

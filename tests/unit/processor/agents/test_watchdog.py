@@ -2,10 +2,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from processor.agents.watchdog import LOOK_EVERY_S, STALLED_AFTER_S, UNSETTLED_AFTER_S, Place, Watchdog
+from processor.agents.watchdog import LOOK_EVERY_S, STALLED_AFTER_S, UNSETTLED_AFTER_S, TopicPartition, Watchdog
 
 A, B = ("kubelet-stats", 0), ("group-sums", 1)
-Positions = Mapping[Place, tuple[int, int]]
+Positions = Mapping[TopicPartition, tuple[int, int]]
 
 
 def looked(watchdog: Watchdog, positions: Positions | None, begin_s: float, end_s: float) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.state.node_windows import KEPT_WINDOWS, REMEMBERED_WINDOWS, PartitionState, Place, reached_ns
+from processor.state.node_windows import KEPT_WINDOWS, REMEMBERED_WINDOWS, Arrival, PartitionState, reached_ns
 from schemas.group_sum import NO_SUMS, GroupSum
 from schemas.node_sample import Contribution, NodeSample
 
@@ -49,7 +49,7 @@ def memory(total: GroupSum) -> tuple[int, int | None, int, int]:
 
 def test_the_first_scrape_of_a_window_is_new_and_has_no_earlier_one() -> None:
     state = PartitionState(3)
-    assert state.place(N1, R, R) is Place.NEW
+    assert state.arrival(N1, R, R) is Arrival.NEW
     assert state.earlier_window(N1, R, R) is None
 
 
@@ -77,15 +77,15 @@ def test_a_window_that_was_scraped_before_its_end_does_not_tell_the_time() -> No
 
 def test_a_scraper_from_the_future_makes_nobody_late() -> None:
     state = state_of(sample(window=1, offset=0), sample(window=1441, offset=1, reached=1))
-    assert state.place(N1, 2 * R, R) is Place.NEW
+    assert state.arrival(N1, 2 * R, R) is Arrival.NEW
     assert state.earlier_window(N1, 2 * R, R) == R
-    assert PartitionState.rebuilt(3, [sample(window=1441, offset=1, reached=1)], 2).place(N1, 2 * R, R) is Place.NEW
+    assert PartitionState.rebuilt(3, [sample(window=1441, offset=1, reached=1)], 2).arrival(N1, 2 * R, R) is Arrival.NEW
 
 
 def test_a_second_scrape_of_a_nodes_window_is_a_duplicate() -> None:
     state = state_of(sample(window=1, offset=0))
-    assert state.place(N1, R, R) is Place.DUPLICATE
-    assert state.place(N2, R, R) is Place.NEW
+    assert state.arrival(N1, R, R) is Arrival.DUPLICATE
+    assert state.arrival(N2, R, R) is Arrival.NEW
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_rates_begin_at_the_newest_earlier_window(windows: list[int], asked: int
 
 def test_a_window_that_many_behind_the_newest_is_late() -> None:
     state = state_of(sample(window=10, offset=0))
-    assert state.place(N2, (10 - KEPT_WINDOWS) * R, R) is Place.LATE
-    assert state.place(N2, (11 - KEPT_WINDOWS) * R, R) is Place.NEW
+    assert state.arrival(N2, (10 - KEPT_WINDOWS) * R, R) is Arrival.LATE
+    assert state.arrival(N2, (11 - KEPT_WINDOWS) * R, R) is Arrival.NEW
 
 
 @pytest.mark.parametrize("others", [[], [1 + KEPT_WINDOWS]], ids=["of the partition", "of the node"])
@@ -122,19 +122,19 @@ def test_a_shorter_resolution_begins_without_a_rate_if_it_cannot_reach_back() ->
 
 
 @pytest.mark.parametrize(
-    ("behind", "place"),
+    ("behind", "arrival"),
     [
-        pytest.param(KEPT_WINDOWS - 1, Place.DUPLICATE, id="kept"),
-        pytest.param(KEPT_WINDOWS, Place.DUPLICATE, id="too late to be summed, and known to be taken"),
-        pytest.param(REMEMBERED_WINDOWS - 1, Place.DUPLICATE, id="the oldest that is remembered"),
-        pytest.param(REMEMBERED_WINDOWS, Place.LATE, id="nobody knows"),
+        pytest.param(KEPT_WINDOWS - 1, Arrival.DUPLICATE, id="kept"),
+        pytest.param(KEPT_WINDOWS, Arrival.DUPLICATE, id="too late to be summed, and known to be taken"),
+        pytest.param(REMEMBERED_WINDOWS - 1, Arrival.DUPLICATE, id="the oldest that is remembered"),
+        pytest.param(REMEMBERED_WINDOWS, Arrival.LATE, id="nobody knows"),
     ],
 )
-def test_how_long_a_taken_window_is_remembered(behind: int, place: Place) -> None:
+def test_how_long_a_taken_window_is_remembered(behind: int, arrival: Arrival) -> None:
     state = state_of(sample(window=100 - behind, offset=0), sample("n2", window=100, offset=1))
-    assert state.place(N1, (100 - behind) * R, R) is place
+    assert state.arrival(N1, (100 - behind) * R, R) is arrival
     state.expire(committed=2)
-    assert state.place(N1, (100 - behind) * R, R) is place
+    assert state.arrival(N1, (100 - behind) * R, R) is arrival
 
 
 def test_totals_are_told_once_after_each_change() -> None:
@@ -161,7 +161,7 @@ def test_state_built_again_ignores_what_lies_behind_its_position() -> None:
     state = PartitionState.rebuilt(3, kept, position=2)
     assert state.position == 2
     assert state.watermark_ns == R
-    assert state.place(N1, 2 * R, R) is Place.NEW
+    assert state.arrival(N1, 2 * R, R) is Arrival.NEW
     assert state.changed_totals() == []
 
 
@@ -175,7 +175,7 @@ def test_windows_go_once_a_committed_record_has_left_them_behind() -> None:
 def test_an_expired_window_stays_late() -> None:
     state = state_of(sample(window=1, offset=0), sample(window=1 + 2 * KEPT_WINDOWS, offset=1))
     assert state.expire(committed=2) == [(N1, R)]
-    assert state.place(N1, R, R) is Place.LATE
+    assert state.arrival(N1, R, R) is Arrival.LATE
 
 
 def test_progress_tells_position_and_watermark() -> None:
@@ -191,7 +191,7 @@ def _replay(state: PartitionState, found: list[tuple[str, int, int]], start: int
     """What a worker does with the records from `start` on: what it put into the table."""
     rows = []
     for offset, (node, window, used) in list(enumerate(found))[start:]:
-        if state.place(f"c/{node}", window * R, R) is Place.NEW:
+        if state.arrival(f"c/{node}", window * R, R) is Arrival.NEW:
             row = sample(node, window=window, offset=offset, memory=used)
             state.fold(row)
             rows.append(row)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from processor.core.labels import LabelRules
-from processor.state.node_windows import PartitionState, Place
-from processor.state.transition import failed_step, step
+from processor.state.node_windows import Arrival, PartitionState
+from processor.state.transition import failed_transition, transition
 from schemas.metric_batch import Version
 from schemas.node_sample import NodeSample
 from schemas.node_scrape import NodeScrape
@@ -19,15 +19,15 @@ def nothing_kept(node: str, window_end_ns: int) -> NodeSample:
 
 
 def answered(state: PartitionState, offset: int) -> None:
-    found = step(ANSWERED, offset, state, nothing_kept, LabelRules())
-    assert found.place is Place.NEW
+    found = transition(ANSWERED, offset, state, nothing_kept, LabelRules())
+    assert found.arrival is Arrival.NEW
     assert found.sample is not None
     state.fold(found.sample)
 
 
 def test_a_failed_scrape_is_a_node_that_is_down_and_nothing_else() -> None:
-    found = failed_step(FAILED, 7, PartitionState(0), LabelRules())
-    assert (found.place, found.sample) == (Place.NEW, None)
+    found = failed_transition(FAILED, 7, PartitionState(0), LabelRules())
+    assert (found.arrival, found.sample) == (Arrival.NEW, None)
     assert found.batch is not None
     assert (found.batch.entity, found.batch.version) == ("n1", Version(nodes=1, offsets=7))
     [node] = found.batch.sets
@@ -44,12 +44,12 @@ def test_a_failed_scrape_is_a_node_that_is_down_and_nothing_else() -> None:
 def test_a_window_that_was_answered_is_not_told_to_be_down_by_a_second_scrape() -> None:
     state = PartitionState(0)
     answered(state, 3)
-    assert failed_step(FAILED, 4, state, LabelRules()).batch is None
+    assert failed_transition(FAILED, 4, state, LabelRules()).batch is None
 
 
 def test_an_answer_after_a_failure_takes_its_window() -> None:
     state = PartitionState(0)
-    assert failed_step(FAILED, 3, state, LabelRules()).batch is not None
+    assert failed_transition(FAILED, 3, state, LabelRules()).batch is not None
     state.advance(3)
     answered(state, 4)
 
@@ -61,8 +61,8 @@ def late(scrape: NodeScrape, windows_behind: int) -> NodeScrape:
 def test_nothing_is_told_of_a_failed_one_that_is_late() -> None:
     state = PartitionState(0)
     answered(state, 3)
-    found = failed_step(late(FAILED, 5), 4, state, LabelRules())
-    assert (found.place, found.batch) == (Place.LATE, None)
+    found = failed_transition(late(FAILED, 5), 4, state, LabelRules())
+    assert (found.arrival, found.batch) == (Arrival.LATE, None)
 
 
 @pytest.mark.parametrize("windows_behind", [5, 50])
@@ -71,12 +71,12 @@ def test_an_answer_that_is_late_is_told_without_what_an_earlier_one_would_have_g
     answered(state, 3)
     used = {"node": {"nodeName": "n1", "memory": {"usageBytes": 500}}}
     scrape = summary_scrape(used, allocatable={"cpu": "2", "memory": "1000"})
-    found = step(late(scrape, windows_behind), 4, state, nothing_kept, LabelRules())
-    assert (found.place, found.sample) == (Place.LATE, None)
+    found = transition(late(scrape, windows_behind), 4, state, nothing_kept, LabelRules())
+    assert (found.arrival, found.sample) == (Arrival.LATE, None)
     assert found.batch is not None
     [node] = found.batch.sets
     assert node.values["memory/node_utilization"] == 0.5
     assert "cpu/node_utilization" not in node.values
-    first = step(scrape, 4, PartitionState(0), nothing_kept, LabelRules())
+    first = transition(scrape, 4, PartitionState(0), nothing_kept, LabelRules())
     assert first.batch is not None
     assert first.batch.sets[0].values["cpu/node_utilization"] == 0.0

@@ -12,7 +12,7 @@ from scraper.cluster import client as requests_to_api
 from scraper.cluster.client import ApiResource
 from scraper.cluster.objects import Json
 from scraper.cluster.watch import Watch
-from scraper.pauses import Pauses
+from scraper.pauses import Backoff
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 from tests.sources import source
@@ -361,11 +361,11 @@ def test_an_api_server_that_asks_for_patience_gets_it(
 ) -> None:
     waited: list[float] = []
 
-    def wait(pausing: Pauses, at_least_s: float = 0.0) -> None:
+    def wait(pausing: Backoff, at_least_s: float = 0.0) -> None:
         waited.extend([at_least_s] if at_least_s else [])  # those of watches that are just ending ask for nothing
         pausing._stopped.wait(0.005)
 
-    monkeypatch.setattr(Pauses, "wait", wait)
+    monkeypatch.setattr(Backoff, "wait", wait)
     cluster.api.failing_with, cluster.api.retry_after_s = 429, 7
     watched = watching(cluster.api_url)
     until(lambda: bool(waited))

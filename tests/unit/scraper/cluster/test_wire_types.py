@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from scraper.cluster.objects import namespace_of, node_of, pod_of
-from scraper.cluster.wire_types import SHAPES
+from scraper.cluster.wire_types import WIRE_TYPES
 
 SURPLUS = {"managedFields": [{"manager": "kubelet"}], "finalizers": ["x"]}
 NODE = {
@@ -61,7 +61,7 @@ NAMESPACE = {"metadata": {"name": "shop", "uid": "ns", "labels": {"team": "x"}, 
 
 def page(resource: str, *items: object) -> Any:
     body = {"kind": "List", "metadata": {"resourceVersion": "9", "continue": "more"}, "items": items}
-    return SHAPES[resource].page(orjson.dumps(body))
+    return WIRE_TYPES[resource].page(orjson.dumps(body))
 
 
 def test_all_that_is_kept_of_an_object_is_read() -> None:
@@ -94,16 +94,16 @@ def test_one_odd_object_costs_nothing_but_time(odd: dict[str, Any]) -> None:
 
 
 def test_an_event_is_read_and_so_is_the_status_in_an_error() -> None:
-    added = SHAPES["pods"].event(orjson.dumps({"type": "ADDED", "object": POD}))
+    added = WIRE_TYPES["pods"].event(orjson.dumps({"type": "ADDED", "object": POD}))
     assert (added["type"], pod_of(added["object"])) == ("ADDED", pod_of(POD))
     status = {"kind": "Status", "status": "Failure", "code": 410, "message": "too old"}
-    for shape in SHAPES.values():
+    for shape in WIRE_TYPES.values():
         error = shape.event(orjson.dumps({"type": "ERROR", "object": status}))
         assert (error["type"], error["object"]["code"], error["object"]["message"]) == ("ERROR", 410, "too old")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"7", b'{"items":'])
 def test_what_is_no_object_is_refused(body: bytes) -> None:
-    for read in (SHAPES["pods"].page, SHAPES["pods"].event):
+    for read in (WIRE_TYPES["pods"].page, WIRE_TYPES["pods"].event):
         with pytest.raises(ValueError, match=r"."):
             read(body)

@@ -13,7 +13,7 @@ from runtime.errors import ConfigError
 from scraper.cluster.objects import ClusterNode
 from scraper.kubelet.client import KubeletClient, ScrapeError
 from scraper.kubelet.deadline import Deadline
-from scraper.kubelet.endpoint import Reach
+from scraper.kubelet.endpoint import KubeletEndpoint
 from simulator.guard import ALL_RIGHTS
 from simulator.node_proxy import TOKEN
 from simulator.server import SimulatedCluster, Tls
@@ -57,7 +57,7 @@ def cluster(
     return start(Tls(serving(authority, "127.0.0.1"), serving(kubelets_authority, ADDRESS)))
 
 
-class Reader:
+class TopicReader:
     """Reads the node's document with the credentials of a kubeconfig."""
 
     def __init__(self, cluster: SimulatedCluster, folder: Path, authority: trustme.CA, *, token: str = "t") -> None:
@@ -86,7 +86,7 @@ def test_kubelets_are_believed_by_a_ca_of_their_own(
     cluster: SimulatedCluster, tmp_path: Path, authority: trustme.CA, kubelets_authority: trustme.CA
 ) -> None:
     theirs = ca_file(kubelets_authority, tmp_path, "kubelets.crt")
-    reader = Reader(cluster, tmp_path, authority)
+    reader = TopicReader(cluster, tmp_path, authority)
     assert reader.read(f"{DIRECT}&kubeletCA={theirs}") == DOCUMENT
     assert "certificate verify failed" in reader.failure(DIRECT)
     assert "certificate verify failed" in reader.failure(f"{DIRECT}&kubeletCA={tmp_path / 'ca.crt'}")
@@ -95,7 +95,7 @@ def test_kubelets_are_believed_by_a_ca_of_their_own(
 def test_only_the_kubelets_certificates_may_go_unchecked(
     cluster: SimulatedCluster, tmp_path: Path, authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = Reader(cluster, tmp_path, authority)
+    reader = TopicReader(cluster, tmp_path, authority)
     with caplog.at_level(logging.WARNING), pytest.warns(match="Unverified HTTPS request"):
         assert reader.read(f"{DIRECT}&kubeletInsecure=true") == DOCUMENT
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
@@ -108,9 +108,9 @@ def test_the_token_is_needed_and_sent_over_https(
     cluster: SimulatedCluster, tmp_path: Path, authority: trustme.CA, kubelets_authority: trustme.CA
 ) -> None:
     options = f"{DIRECT}&kubeletCA={ca_file(kubelets_authority, tmp_path, 'kubelets.crt')}"
-    assert "HTTP 401" in Reader(cluster, tmp_path, authority, token="").failure(options)
-    assert "HTTP 401" in Reader(cluster, tmp_path, authority, token="wrong").failure(options)
-    refusal = Reader(cluster, tmp_path, authority, token="without").failure(options)
+    assert "HTTP 401" in TopicReader(cluster, tmp_path, authority, token="").failure(options)
+    assert "HTTP 401" in TopicReader(cluster, tmp_path, authority, token="wrong").failure(options)
+    refusal = TopicReader(cluster, tmp_path, authority, token="without").failure(options)
     assert "HTTP 403: the scraper is not let in, it needs the right to get nodes/stats" in refusal
 
 
@@ -121,39 +121,39 @@ def test_a_netrc_file_does_not_take_the_tokens_place(
     netrc.write_text(f"machine {ADDRESS} login somebody password else")
     monkeypatch.setenv("NETRC", str(netrc))
     theirs = ca_file(kubelets_authority, tmp_path, "kubelets.crt")
-    assert Reader(cluster, tmp_path, authority).read(f"{DIRECT}&kubeletCA={theirs}") == DOCUMENT
+    assert TopicReader(cluster, tmp_path, authority).read(f"{DIRECT}&kubeletCA={theirs}") == DOCUMENT
 
 
 def test_over_plain_http_a_kubelet_sees_no_token(
     start: Callable[..., SimulatedCluster], tmp_path: Path, authority: trustme.CA
 ) -> None:
     cluster = start(Tls(serving(authority, "127.0.0.1")))
-    assert "HTTP 401" in Reader(cluster, tmp_path, authority).failure("&nodeStatusPort=true")
+    assert "HTTP 401" in TopicReader(cluster, tmp_path, authority).failure("&nodeStatusPort=true")
 
 
 def test_a_redirect_takes_the_token_nowhere(
     raw_server: Callable[..., Any], tmp_path: Path, cluster: SimulatedCluster, authority: trustme.CA
 ) -> None:
     elsewhere = raw_server(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
-    reader = Reader(cluster, tmp_path, authority)
+    reader = TopicReader(cluster, tmp_path, authority)
     cluster.api.redirecting_to = f"http://127.0.0.1:{elsewhere.port}/"
     assert "HTTP 302" in reader.failure("&kubeletProxy=true")
     assert elsewhere.requests == []
 
 
 def test_through_the_api_server(cluster: SimulatedCluster, tmp_path: Path, authority: trustme.CA) -> None:
-    reader = Reader(cluster, tmp_path, authority)
+    reader = TopicReader(cluster, tmp_path, authority)
     assert reader.read("&kubeletProxy=true") == DOCUMENT
     own_port = f"&kubeletProxy=true&kubeletPort={cluster.kubelet_port}"
     assert reader.read(own_port) == DOCUMENT
-    refusal = Reader(cluster, tmp_path, authority, token="without").failure("&kubeletProxy=true")
+    refusal = TopicReader(cluster, tmp_path, authority, token="without").failure("&kubeletProxy=true")
     assert "HTTP 403: the scraper is not let in, it needs the right to get nodes/proxy" in refusal
 
 
 def test_through_the_api_server_its_certificate_counts(
     cluster: SimulatedCluster, tmp_path: Path, kubelets_authority: trustme.CA
 ) -> None:
-    reader = Reader(cluster, tmp_path, kubelets_authority)
+    reader = TopicReader(cluster, tmp_path, kubelets_authority)
     assert "certificate verify failed" in reader.failure("&kubeletProxy=true")
 
 
@@ -161,7 +161,7 @@ def test_the_name_in_the_api_servers_certificate_may_be_given(
     start: Callable[..., SimulatedCluster], tmp_path: Path, authority: trustme.CA
 ) -> None:
     cluster = start(Tls(serving(authority, "kubernetes.default")))
-    reader = Reader(cluster, tmp_path, authority)
+    reader = TopicReader(cluster, tmp_path, authority)
     assert "certificate verify failed" in reader.failure("&kubeletProxy=true")
     named = f"certificate-authority: {tmp_path / 'ca.crt'}, tls-server-name: kubernetes.default"
     kubeconfig(tmp_path, cluster.api_url, cluster=named, user="token: t")
@@ -200,7 +200,7 @@ N1 = node("10.0.0.1", 10250)
 )
 def test_where_a_kubelet_is_asked(options: str, where: ClusterNode, expected: str) -> None:
     config = source("http://h", options)
-    assert Reach(config.login, config.kubelets).url(where) == expected
+    assert KubeletEndpoint(config.login, config.kubelets).url(where) == expected
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_whose_certificates_are_believed(
     options = options.replace("OTHER", str(tmp_path / "OTHER"))
     config = source("", f"&auth={path}&kubeletHttps=true{options}")
     with caplog.at_level(logging.WARNING):
-        found = Reach(config.login, config.kubelets).trust().verify
+        found = KubeletEndpoint(config.login, config.kubelets).trust().verify
     assert found == (str(tmp_path / expected) if isinstance(expected, str) else expected)
     told = [record.getMessage() for record in caplog.records if "kubelets" in record.getMessage()]
     assert bool(told) is (expected is False), "what is not verified is told"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.kubelet.summary_index import NotADocumentError, Overview, overview
+from scraper.kubelet.summary_index import NotADocumentError, SummaryIndex, index_summary
 
 SAMPLED = 1_502_621_459_000_000_000
 
@@ -13,7 +13,7 @@ def test_whose_pods_are_listed_and_when_the_node_was_sampled() -> None:
     document = b"""{"node":{"nodeName":"n1",
         "cpu":{"time":"2017-08-13T10:50:58Z"},"memory":{"time":"2017-08-13T12:50:59+02:00"},"network":{"rxBytes":1}},
         "pods":[{"podRef":{"name":"web-1","namespace":"shop","uid":"u"}},{"podRef":{"name":"web-2","namespace":"shop"}}]}"""
-    assert overview(document) == Overview(frozenset({("shop", "web-1"), ("shop", "web-2")}), SAMPLED)
+    assert index_summary(document) == SummaryIndex(frozenset({("shop", "web-1"), ("shop", "web-2")}), SAMPLED)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_whose_pods_are_listed_and_when_the_node_was_sampled() -> None:
     ],
 )
 def test_what_the_processor_can_make_use_of_passes(document: bytes) -> None:
-    assert overview(document) == Overview(frozenset(), None)
+    assert index_summary(document) == SummaryIndex(frozenset(), None)
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_what_the_processor_can_make_use_of_passes(document: bytes) -> None:
 )
 def test_what_no_kubelet_answers(document: bytes, message: str) -> None:
     with pytest.raises(NotADocumentError) as raised:
-        overview(document)
+        index_summary(document)
     assert str(raised.value).startswith(message)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_either_a_document_or_not(document: bytes) -> None:
     try:
-        found = overview(document)
+        found = index_summary(document)
     except NotADocumentError:
         return
     assert found.pods == frozenset()
@@ -79,7 +79,7 @@ def test_a_damaged_document_passes_if_json_can_still_be_made_of_it(at: int, cut:
     except ValueError:
         readable = False
     try:
-        overview(document)
+        index_summary(document)
     except NotADocumentError:
         assert not readable
     else:

@@ -14,7 +14,7 @@ from scraper.config import SourceConfig
 from scraper.kubelet.deadline import Deadline
 from scraper.rounds import round as rounds
 from scraper.rounds.record import Outcome, Round
-from scraper.rounds.round import Scraping
+from scraper.rounds.round import ScrapeRound
 from scraper.rounds.schedule import place
 from simulator.faults import HEALTHY, MALFORMED, Fault
 from simulator.server import SimulatedCluster
@@ -50,7 +50,7 @@ class Scrapes:
         self.lost: set[int] = set()
         source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}{options}"
         self._addresses = cluster.addresses
-        self._scraping = Scraping(
+        self._scraping = ScrapeRound(
             SourceConfig.parse((source,)), self._keep, lambda partition: partition in self.lost, stopped, spread_ns
         )
 

@@ -14,7 +14,7 @@ from scraper.kubelet.client import KubeletClient, ScrapeError
 from scraper.kubelet.deadline import Deadline
 from scraper.rounds import round as rounds
 from scraper.rounds.record import Outcome, Round
-from scraper.rounds.round import Scraping
+from scraper.rounds.round import ScrapeRound
 from simulator.faults import HEALTHY, Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
@@ -45,7 +45,7 @@ class Scrapes:
 
     def __init__(self, cluster: SimulatedCluster, options: str = "&cadvisor=true") -> None:
         config = source(cluster.api_url, f"&kubeletPort={cluster.kubelet_port}{options}")
-        self._scraping = Scraping(config, self._keep, lambda _: False, threading.Event())
+        self._scraping = ScrapeRound(config, self._keep, lambda _: False, threading.Event())
         self.records: dict[str, NodeScrape] = {}
 
     def _keep(self, scrape: NodeScrape, _: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.catalogue import BY_NAME, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
-from writer.lines.render import Schema, render
+from writer.lines.render import PointSchema, render
 
 HEAPSTER: Final = Path(__file__).parents[3] / "fixtures" / "golden" / "basic" / "heapster"
 FIRST_WINDOW: Final = 1704067200_000_000_000
@@ -62,16 +62,16 @@ def points(lines: Iterable[str]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "schema"),
     [
-        pytest.param("k8s.lp.gz", Schema(), id="default"),
-        pytest.param("k8s_fields.lp.gz", Schema(with_fields=True), id="withfields"),
+        pytest.param("k8s.lp.gz", PointSchema(), id="default"),
+        pytest.param("k8s_fields.lp.gz", PointSchema(with_fields=True), id="withfields"),
         pytest.param(
             "k8s_rates.lp.gz",
-            Schema(counters_with_rates=False, cluster_name="prod"),
+            PointSchema(counters_with_rates=False, cluster_name="prod"),
             id="without counters, cluster named",
         ),
     ],
 )
-def test_every_line_is_heapsters(file: str, schema: Schema) -> None:
+def test_every_line_is_heapsters(file: str, schema: PointSchema) -> None:
     expected = points(gzip.decompress((HEAPSTER / "lines" / file).read_bytes()).decode().splitlines())
     found = points(line for tick in range(5) for line in render(window(tick), schema).lines)
     assert found.keys() == expected.keys()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import BY_NAME, EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
-from writer.lines.render import Schema, render, render_with_care
+from writer.lines.render import PointSchema, render, render_sets
 
 
 class Point(NamedTuple):
@@ -74,7 +74,7 @@ def written(text: str) -> str:
 
 @given(labels=st.dictionaries(NAME, TEXT, max_size=5), metric=NAME, value=INTS | FLOATS)
 def test_tags_measurements_and_values_read_back(labels: dict[str, str], metric: str, value: Number) -> None:
-    (line,) = render(batch(labels, {metric: value}), Schema(tag_set="1.3")).lines
+    (line,) = render(batch(labels, {metric: value}), PointSchema(tag_set="1.3")).lines
     assert "\n" not in line
     point = parse(line)
     expected = {name: written(text) for name, text in labels.items() if written(text)} | {"cluster_name": "c"}
@@ -86,20 +86,20 @@ def test_tags_measurements_and_values_read_back(labels: dict[str, str], metric: 
 
 @given(group=NAME.filter(lambda name: "/" not in name), field=NAME, value=INTS)
 def test_fields_read_back(group: str, field: str, value: int) -> None:
-    (line,) = render(batch({}, {f"{group}/{field}": value}), Schema(with_fields=True)).lines
+    (line,) = render(batch({}, {f"{group}/{field}": value}), PointSchema(with_fields=True)).lines
     assert parse(line) == Point(group, {"cluster_name": "c"}, field, value, 1502621460000000000)
 
 
 @given(st.dictionaries(TEXT, TEXT, max_size=5), st.dictionaries(TEXT, INTS | st.floats(), max_size=5))
 def test_whatever_the_names_and_values_a_point_is_a_line(labels: dict[str, str], values: dict[str, Number]) -> None:
-    rendered = render(batch(labels, values), Schema())
+    rendered = render(batch(labels, values), PointSchema())
     assert len(rendered.lines) + rendered.problems.get("not_finite", 0) == len(values)
     assert not any("\n" in line for line in rendered.lines)
 
 
 @given(FLOATS)
 def test_floats_read_back_to_the_bit_and_have_no_exponent(value: float) -> None:
-    (line,) = render(batch({}, {"m": value}), Schema()).lines
+    (line,) = render(batch({}, {"m": value}), PointSchema()).lines
     text = line.split("value=")[1].split(" ")[0]
     assert set(text) <= set("-.0123456789")
     assert math.copysign(1, float(text)) == math.copysign(1, value)
@@ -126,7 +126,7 @@ SETS = st.builds(
     scrape_ns=st.none() | INTS,
 )
 SCHEMAS = st.builds(
-    Schema,
+    PointSchema,
     with_fields=st.booleans(),
     counters_with_rates=st.booleans(),
     tag_set=st.sampled_from(["1.3", "1.5"]),
@@ -135,13 +135,13 @@ SCHEMAS = st.builds(
 
 
 @given(st.lists(SETS, max_size=3).map(tuple), SCHEMAS)
-def test_lines_made_by_column_are_those_made_with_care(sets: tuple[MetricSet, ...], schema: Schema) -> None:
+def test_lines_made_by_column_are_those_made_with_care(sets: tuple[MetricSet, ...], schema: PointSchema) -> None:
     read = decode_batch(encode_batch(replace(batch({}, {}), sets=sets)))
-    assert render(read, schema) == render_with_care(read, schema)
+    assert render(read, schema) == render_sets(read, schema)
 
 
 def test_a_name_that_is_mended_only_where_it_is_cut_in_two_is_counted_too() -> None:
     """`queue\\` is the measurement: its backslash would swallow what follows."""
     read = decode_batch(encode_batch(batch({}, {"queue\\/length": 1})))
-    assert render(read, Schema(with_fields=True)).problems == {"trailing_backslash": 1}
-    assert render(read, Schema()).problems == {}
+    assert render(read, PointSchema(with_fields=True)).problems == {"trailing_backslash": 1}
+    assert render(read, PointSchema()).problems == {}

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
-from writer.lines.render import Problem, Schema, number, render
+from writer.lines.render import PointSchema, Problem, number, render
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "writer"
 T = 1502621460000000000
@@ -63,12 +63,12 @@ SMALL_CLUSTER = batch(
 )
 
 
-def lines(found: MetricBatch, schema: Schema | None = None) -> list[str]:
-    return render(found, schema or Schema()).lines
+def lines(found: MetricBatch, schema: PointSchema | None = None) -> list[str]:
+    return render(found, schema or PointSchema()).lines
 
 
 def rendered(*sets: MetricSet) -> tuple[list[str], Mapping[Problem, int]]:
-    found = render(batch(*sets), Schema())
+    found = render(batch(*sets), PointSchema())
     return found.lines, found.problems
 
 
@@ -92,13 +92,13 @@ def test_a_batch_becomes_heapsters_lines() -> None:
 
 
 def test_with_fields_a_batch_becomes_heapsters_lines() -> None:
-    found = [line for line in lines(SMALL_CLUSTER, Schema(with_fields=True)) for line in a_field_each(line)]
+    found = [line for line in lines(SMALL_CLUSTER, PointSchema(with_fields=True)) for line in a_field_each(line)]
     assert found == (FIXTURES / "withfields.lp").read_text().splitlines()
 
 
 def test_fields_of_one_series_share_a_line() -> None:
     values = {"cpu/usage": 1, "memory/rss": 2, "cpu/load": 3, "uptime": 4}
-    assert lines(batch(metric_set({"type": "cluster"}, values)), Schema(with_fields=True)) == [
+    assert lines(batch(metric_set({"type": "cluster"}, values)), PointSchema(with_fields=True)) == [
         f"cpu,cluster_name=default,type=cluster usage=1i,load=3i {T}",
         f"memory,cluster_name=default,type=cluster rss=2i {T}",
         f"uptime,cluster_name=default,type=cluster value=4i {T}",
@@ -107,7 +107,7 @@ def test_fields_of_one_series_share_a_line() -> None:
 
 def test_two_metrics_that_become_one_field_stay_apart_and_the_later_one_counts() -> None:
     values = {"a/x ": 1, "a/y": 2, "a/x\n": 3}
-    assert lines(batch(metric_set({"type": "cluster"}, values)), Schema(with_fields=True)) == [
+    assert lines(batch(metric_set({"type": "cluster"}, values)), PointSchema(with_fields=True)) == [
         rf"a,cluster_name=default,type=cluster x\ =1i,y=2i {T}",
         rf"a,cluster_name=default,type=cluster x\ =3i {T}",
     ]
@@ -197,7 +197,7 @@ def test_tag_set_of_1_5(labels: Mapping[str, str], own: Mapping[str, str], expec
     ],
 )
 def test_tag_set_of_1_3_has_every_label(labels: Mapping[str, str], expected: str) -> None:
-    (line,) = lines(batch(metric_set(labels, {"m": 1})), Schema(tag_set="1.3"))
+    (line,) = lines(batch(metric_set(labels, {"m": 1})), PointSchema(tag_set="1.3"))
     assert tags(line) == expected
 
 
@@ -211,7 +211,7 @@ def test_tag_set_of_1_3_has_every_label(labels: Mapping[str, str], expected: str
 )
 def test_cluster_name(cluster_name: str | None, expected: str) -> None:
     labels = {"type": "cluster", "cluster_name": "a label of the same name"}
-    (line,) = lines(batch(metric_set(labels, {"m": 1})), Schema(cluster_name=cluster_name))
+    (line,) = lines(batch(metric_set(labels, {"m": 1})), PointSchema(cluster_name=cluster_name))
     assert line == f"m{expected},type=cluster value=1i {T}"
 
 
@@ -236,7 +236,7 @@ def test_measurement_and_field_of_a_metric(metric: str, value_line: str, field_l
     found = batch(metric_set({"type": "cluster"}, {metric: 1}))
     where = ",cluster_name=default,type=cluster"
     assert lines(found) == [f"{value_line.format(where)} {T}"]
-    assert lines(found, Schema(with_fields=True)) == [f"{field_line.format(where)} {T}"]
+    assert lines(found, PointSchema(with_fields=True)) == [f"{field_line.format(where)} {T}"]
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_counters_that_have_a_rate_can_be_left_out() -> None:
     kept = {"uptime": 1, "restart_count": 1, "custom/total": 1.0}
     found = batch(metric_set({"type": "pod"}, nine | kept, ({"resource_id": "sda"}, disk)))
     assert len(lines(found)) == 12
-    assert [line.partition(",")[0] for line in lines(found, Schema(counters_with_rates=False))] == [
+    assert [line.partition(",")[0] for line in lines(found, PointSchema(counters_with_rates=False))] == [
         "uptime",
         "restart_count",
         "custom/total",
@@ -323,7 +323,7 @@ def test_counters_that_have_a_rate_can_be_left_out() -> None:
 def test_longest_series_key(padding: int, expected: int) -> None:
     key = "mé,cluster_name=default,type=pod,x="
     value = "x" * (padding - len(key.encode()))
-    found = render(batch(metric_set({"type": "pod", "x": value}, {"mé": 1})), Schema())
+    found = render(batch(metric_set({"type": "pod", "x": value}, {"mé": 1})), PointSchema())
     assert (len(found.lines), found.problems.get("series_key_too_long", 0)) == (expected, 1 - expected)
 
 

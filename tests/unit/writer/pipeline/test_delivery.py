@@ -10,10 +10,10 @@ from runtime.uri import Options, parse_keyed_uri
 from schemas.metric_batch import MetricBatch
 from writer.lines.render import Rendered
 from writer.pipeline.delivery import Delivery, Refusal
-from writer.pipeline.outage_log import Outage
-from writer.pipeline.write_requests import Piece, Request
+from writer.pipeline.outage_log import OutageLog
+from writer.pipeline.write_requests import RecordLines, Request
 from writer.sinks.config import InfluxConfig
-from writer.sinks.influxdb import Influx
+from writer.sinks.influxdb import InfluxSink
 
 LONG_S = 20.0  # for what must happen
 CONFLICT = "partial write: field type conflict: already exists as type integer dropped={}"
@@ -21,8 +21,8 @@ CONFLICT = "partial write: field type conflict: already exists as type integer d
 Sent: TypeAlias = Callable[..., Delivery]
 
 
-def piece(*lines: str, partition: int = 0, offset: int = 0) -> Piece:
-    return Piece(partition, offset, "".join(f"{line}\n" for line in lines), len(lines))
+def piece(*lines: str, partition: int = 0, offset: int = 0) -> RecordLines:
+    return RecordLines(partition, offset, "".join(f"{line}\n" for line in lines), len(lines))
 
 
 class Valve:
@@ -48,20 +48,20 @@ class Valve:
 @pytest.fixture
 def send(server: Any) -> Iterator[Sent]:
     """Delivers to the server that misbehaves; pauses that would have been made are kept in `pauses`."""
-    made: list[Influx] = []
+    made: list[InfluxSink] = []
 
     def start(
         *requests: Request, pauses: list[float | None] | None = None, options: str = "", timeout_s: float = LONG_S
     ) -> Delivery:
         keyed = parse_keyed_uri("--sink", f"influxdb:{server.url}?{options}", {})
-        made.append(Influx(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=timeout_s))
+        made.append(InfluxSink(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=timeout_s))
 
         def pause_s(_: int, retry_after_s: float | None) -> float:
             if pauses is not None:
                 pauses.append(retry_after_s)
             return 0.0
 
-        return Delivery(requests, made[-1], Outage("s"), pause_s=pause_s)
+        return Delivery(requests, made[-1], OutageLog("s"), pause_s=pause_s)
 
     yield start
     for each in made:
@@ -166,7 +166,7 @@ def test_an_unavailable_server_amid_narrowing_loses_nothing(server: Any, send: S
 
 def test_as_many_requests_are_in_flight_as_the_sink_allows() -> None:
     valve = Valve(concurrency=3)
-    delivery = Delivery([(piece(f"m {number}"),) for number in range(5)], valve, Outage("s"))
+    delivery = Delivery([(piece(f"m {number}"),) for number in range(5)], valve, OutageLog("s"))
     assert all(valve.begun.acquire(timeout=LONG_S) for _ in range(3))
     assert not valve.begun.acquire(timeout=0.05)
     valve.open.set()
@@ -176,7 +176,7 @@ def test_as_many_requests_are_in_flight_as_the_sink_allows() -> None:
 
 def test_waiting_ends_in_time() -> None:
     valve = Valve()
-    delivery = Delivery([(piece("m 1"),)], valve, Outage("s"))
+    delivery = Delivery([(piece("m 1"),)], valve, OutageLog("s"))
     assert not delivery.wait(0.01)
     valve.open.set()
     assert delivery.wait(LONG_S)
@@ -184,7 +184,7 @@ def test_waiting_ends_in_time() -> None:
 
 def test_partitions_of_others_are_not_sent_any_more() -> None:
     valve = Valve()
-    delivery = Delivery([(piece("a 1"),), (piece("b 2", partition=1), piece("c 3"))], valve, Outage("s"))
+    delivery = Delivery([(piece("a 1"),), (piece("b 2", partition=1), piece("c 3"))], valve, OutageLog("s"))
     assert valve.begun.acquire(timeout=LONG_S)
     delivery.drop({1})
     assert not delivery.in_flight({1}, 0)
@@ -197,7 +197,7 @@ def test_partitions_of_others_are_not_sent_any_more() -> None:
 
 def test_an_abandoned_delivery_is_never_done() -> None:
     valve = Valve()
-    delivery = Delivery([(piece("a 1"),), (piece("b 2"),)], valve, Outage("s"))
+    delivery = Delivery([(piece("a 1"),), (piece("b 2"),)], valve, OutageLog("s"))
     assert valve.begun.acquire(timeout=LONG_S)
     delivery.abandon()
     valve.open.set()
@@ -208,7 +208,7 @@ def test_an_abandoned_delivery_is_never_done() -> None:
 def test_nothing_is_sent_once_we_may_not() -> None:
     valve = Valve()
     valve.open.set()
-    delivery = Delivery([(piece("a 1"),)], valve, Outage("s"), may_send=lambda: False)
+    delivery = Delivery([(piece("a 1"),)], valve, OutageLog("s"), may_send=lambda: False)
     assert not delivery.wait(LONG_S)
     assert valve.taken == []
 
@@ -218,13 +218,13 @@ def test_a_bug_is_raised_where_it_is_seen() -> None:
         def write(self, body: bytes) -> None:
             raise KeyError(body)
 
-    delivery = Delivery([(piece("a 1"),)], Broken(), Outage("s"))
+    delivery = Delivery([(piece("a 1"),)], Broken(), OutageLog("s"))
     with pytest.raises(KeyError):
         delivery.wait(LONG_S)
 
 
 def test_an_outage_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
-    outage = Outage("s")
+    outage = OutageLog("s")
     with caplog.at_level(logging.INFO):
         outage.over()
         for _ in range(3):

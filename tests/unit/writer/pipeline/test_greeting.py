@@ -4,8 +4,8 @@ import threading
 import pytest
 
 from runtime.errors import UnavailableError
-from writer.pipeline.greeting import greet
-from writer.pipeline.outage_log import Outage
+from writer.pipeline.greeting import check_sink
+from writer.pipeline.outage_log import OutageLog
 from writer.sinks.sink import Sink
 
 
@@ -28,9 +28,9 @@ class NoPause(threading.Event):
 
 
 def test_a_sink_that_refuses_the_password_is_told_before_there_are_points(caplog: pytest.LogCaptureFixture) -> None:
-    outage = Outage("s")
+    outage = OutageLog("s")
     with caplog.at_level(logging.INFO):
-        greet(Greeted("HTTP 401", "HTTP 401"), outage, NoPause())
+        check_sink(Greeted("HTTP 401", "HTTP 401"), outage, NoPause())
     told = [(record.levelname, vars(record).get("error")) for record in caplog.records]
     assert told == [("WARNING", "HTTP 401"), ("INFO", None)]
     assert outage.reason is None
@@ -38,11 +38,11 @@ def test_a_sink_that_refuses_the_password_is_told_before_there_are_points(caplog
 
 def test_a_sink_that_is_ready_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        greet(Greeted(), Outage("s"), NoPause())
+        check_sink(Greeted(), OutageLog("s"), NoPause())
     assert caplog.records == []
 
 
 def test_it_ends_when_the_writer_is_to_stop() -> None:
     stopped = threading.Event()
     stopped.set()
-    greet(Greeted("HTTP 401"), Outage("s"), stopped)
+    check_sink(Greeted("HTTP 401"), OutageLog("s"), stopped)

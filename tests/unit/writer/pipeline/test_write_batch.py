@@ -4,8 +4,8 @@ from schemas.catalogue import EntityType
 from schemas.metric_batch import MetricBatch, MetricSet, Version, encode_batch
 from writer.lines.render import Rendered
 from writer.pipeline.batch_versions import NewestVersions
-from writer.pipeline.write_batch import Hand, Letter, Record
-from writer.pipeline.write_requests import Piece
+from writer.pipeline.write_batch import DeadLetter, Record, WriteBatch
+from writer.pipeline.write_requests import RecordLines
 
 
 def render(batch: MetricBatch) -> Rendered:
@@ -30,8 +30,8 @@ def record(
     return Record("derived-metrics", partition, offset, b"key", encode_batch(batch), time_ms)
 
 
-def hand(*records: Record, max_points: int = 100) -> Hand:
-    made = Hand(render, NewestVersions(), max_points=max_points)
+def hand(*records: Record, max_points: int = 100) -> WriteBatch:
+    made = WriteBatch(render, NewestVersions(), max_points=max_points)
     for each in records:
         made.add(each)
     return made
@@ -42,7 +42,7 @@ def test_lines_remember_their_record() -> None:
     found = hand(first, second)
     (request,) = found.requests()
     text = "restart_count v1\nuptime v1\n"
-    assert request == (Piece(0, 7, text, 2), Piece(3, 9, text, 2))
+    assert request == (RecordLines(0, 7, text, 2), RecordLines(3, 9, text, 2))
     assert [found.record(piece) for piece in request] == [first, second]
 
 
@@ -63,7 +63,7 @@ def test_a_record_that_cannot_be_read_is_a_letter_and_the_others_go_on(value: by
     bad = Record("derived-metrics", 0, 3, b"key", value, 1)
     found = hand(bad, record(4))
     (letter,) = found.letters
-    assert letter == Letter(bad, letter.reason, ())
+    assert letter == DeadLetter(bad, letter.reason, ())
     assert letter.reason.startswith(reason)
     assert [piece.offset for request in found.requests() for piece in request] == [4]
     assert found.offsets == {0: 5}
@@ -72,7 +72,7 @@ def test_a_record_that_cannot_be_read_is_a_letter_and_the_others_go_on(value: by
 def test_only_the_newest_batch_of_a_group_is_written() -> None:
     versions = [record(offset, entity="cluster", nodes=nodes) for offset, nodes in enumerate((1, 3, 2))]
     found = hand(*versions)
-    assert found.requests() == [(Piece(0, 1, "restart_count v3\nuptime v3\n", 2),)]
+    assert found.requests() == [(RecordLines(0, 1, "restart_count v3\nuptime v3\n", 2),)]
     assert (found.stale, found.offsets) == (2, {0: 3})
 
 
@@ -82,7 +82,7 @@ def test_partitions_of_others_are_forgotten() -> None:
     found.drop({1})
     assert [piece.partition for request in found.requests() for piece in request] == [0]
     assert (found.offsets, found.letters, len(found)) == ({0: 2}, [], 1)
-    assert found.record(Piece(1, 2, "", 0)) is None
+    assert found.record(RecordLines(1, 2, "", 0)) is None
 
 
 def test_it_is_full_when_one_more_record_like_the_last_is_too_much() -> None:

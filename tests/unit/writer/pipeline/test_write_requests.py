@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from writer.pipeline.write_requests import Piece, Request, body, expired, narrowed, requests, size, without
+from writer.pipeline.write_requests import RecordLines, Request, body, expired, narrowed, requests, size, without
 
 
-def piece(*lines: str, partition: int = 0, offset: int = 0) -> Piece:
-    return Piece(partition, offset, "".join(f"{line}\n" for line in lines), len(lines))
+def piece(*lines: str, partition: int = 0, offset: int = 0) -> RecordLines:
+    return RecordLines(partition, offset, "".join(f"{line}\n" for line in lines), len(lines))
 
 
 def all_lines(*found: Request) -> list[tuple[int, int, str]]:
@@ -160,6 +160,6 @@ def test_points_that_retention_would_remove_at_once(message: str, points: int | 
 
 def test_a_refused_line_of_another_form_is_not_taken_apart() -> None:
     line = '{"MetricsTags":{"labels":"a b c=d, e"}}'
-    piece = Piece(0, 0, f"{line}\n", 1)
+    piece = RecordLines(0, 0, f"{line}\n", 1)
     assert narrowed((piece,), "Broker: Message size too large", by_field=False) == ()
     assert narrowed((piece, piece), "Broker: Message size too large", by_field=False) == ((piece,), (piece,))

@@ -5,7 +5,7 @@ import pytest
 from runtime.errors import ConfigError
 from runtime.influxdb import Version1, Version2, ignored_parts
 from runtime.uri import Options, parse_keyed_uri
-from writer.lines.render import Schema
+from writer.lines.render import PointSchema
 from writer.sinks.config import InfluxConfig
 
 HOUR_NS = 3600 * 1_000_000_000
@@ -21,7 +21,7 @@ def test_defaults_are_heapsters() -> None:
         url="http://localhost:8086",
         target=Version1(database="k8s", user="root", password="root"),
         verify_certificate=True,
-        schema=Schema(with_fields=False, counters_with_rates=True, tag_set="1.5", cluster_name=None),
+        schema=PointSchema(with_fields=False, counters_with_rates=True, tag_set="1.5", cluster_name=None),
         retention_ns=None,
         concurrency=1,
     )
@@ -35,7 +35,7 @@ def test_every_option_of_a_1_x() -> None:
         url="https://h:8086",
         target=Version1(database="zone-1", user="me", password="a&b"),
         verify_certificate=False,
-        schema=Schema(with_fields=True, counters_with_rates=False, tag_set="1.3", cluster_name="prod"),
+        schema=PointSchema(with_fields=True, counters_with_rates=False, tag_set="1.3", cluster_name="prod"),
         retention_ns=7 * 24 * HOUR_NS,
         concurrency=4,
     )

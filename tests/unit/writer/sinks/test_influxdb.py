@@ -10,24 +10,24 @@ import pytest
 from runtime.errors import UnavailableError
 from runtime.uri import Options, parse_keyed_uri
 from writer.sinks.config import InfluxConfig
-from writer.sinks.influxdb import Influx
+from writer.sinks.influxdb import InfluxSink
 from writer.sinks.sink import RefusedError
 
 LINES = b"cpu/usage_rate,type=node value=1i 60\nuptime,type=node value=2i 60\n"
 LONG_S = 60.0  # where an answer is expected, however busy the machine
 NOT_FOUND = '{"error":"database not found: \\"k8s\\""}'
 
-Made: TypeAlias = Callable[..., Influx]
+Made: TypeAlias = Callable[..., InfluxSink]
 
 
 @pytest.fixture
 def influx(server: Any) -> Iterator[Made]:
     """Makes a sink from the options of its URI."""
-    made: list[Influx] = []
+    made: list[InfluxSink] = []
 
-    def make(query: str = "", url: str = "", answer_timeout_s: float = LONG_S) -> Influx:
+    def make(query: str = "", url: str = "", answer_timeout_s: float = LONG_S) -> InfluxSink:
         keyed = parse_keyed_uri("--sink", f"influxdb:{url or server.url}?{query}", {})
-        made.append(Influx(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=answer_timeout_s))
+        made.append(InfluxSink(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=answer_timeout_s))
         return made[-1]
 
     yield make

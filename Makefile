@@ -6,6 +6,8 @@ UV_VERSION := 0.13.9
 UV := $(CACHE)/uv-$(UV_VERSION)
 RUN := .venv/bin
 PYTEST := $(RUN)/pytest -q
+BIOME := node_modules/.bin/biome
+PYTHON_VERSIONS := 3.11 3.12 3.13 3.14
 SITE ?= $(CURDIR)/.site
 
 export PYTHON
@@ -14,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup stack browser demo servers chaos bench docs check test test-unit test-integration coverage lint audit format clean
+.PHONY: help setup web-tools stack browser demo servers chaos bench docs check test test-unit test-integration coverage lint mutants pre-commit audit format clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -33,6 +35,13 @@ $(UV)/bin/uv:
 stack: setup ## a real Kafka and a real InfluxDB, installed in .cache
 	@tools/stack/requirements.sh python java maven go
 	@$(RUN)/python -m tools.stack.install
+
+web-tools: node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package.json package-lock.json
+	@tools/stack/requirements.sh npm
+	@npm ci --silent --no-fund --no-audit
+	@touch $@
 
 browser:
 	@tools/stack/requirements.sh chromium
@@ -67,21 +76,31 @@ coverage: setup ## the quick tests with more examples, and how much of the pure 
 test-integration: stack browser ## the tests on the real Kafka and InfluxDB
 	$(PYTEST) -n 4 --maxschedchunk=1 tests/integration
 
-lint: setup ## format, style, types, imports, shell scripts
+lint: setup web-tools ## format, style, types, imports, dependencies, shell scripts, the web page
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
-	$(RUN)/mypy
+	for version in $(PYTHON_VERSIONS); do $(RUN)/mypy --python-version $$version || exit; done
 	$(RUN)/lint-imports
+	$(RUN)/deptry .
 	$(RUN)/shellcheck .ci/run tools/stack/requirements.sh
+	$(BIOME) ci .
+
+mutants: setup ## mutation test of the pure packages, half an hour: results in mutants/, not part of CI
+	$(RUN)/mutmut run --max-children 2
+	$(RUN)/mutmut export-cicd-stats
+
+pre-commit: setup ## install the git hook that runs make lint and make test-unit before each commit
+	@$(RUN)/pre-commit install
 
 audit: setup ## known holes in what is locked; asks osv.dev, so it is no part of CI
 	@$(UV)/bin/uv audit --frozen --preview-features audit-command
 
-format: setup ## put the sources into shape
+format: setup web-tools ## put the sources into shape
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
+	$(BIOME) check --write .
 
 clean: ## remove what was installed and made
 	rm -rf .venv $(CACHE)/uv-* $(CACHE)/kafka-* $(CACHE)/influxdb-*
 	rm -rf $(CACHE)/demo $(CACHE)/demo.lock $(CACHE)/servers $(CACHE)/servers.lock
-	rm -rf .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf node_modules mutants .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,11 +1,11 @@
-// The page: which view the address stands for, whether what it shows is of now, and the token.
+// The page: maps the address to a view, shows how fresh the data is, and asks for the token.
 
 import { hasToken, now_ms, Refused, useToken } from "./client.js";
 import { h, replace } from "./dom.js";
-import { clock, duration } from "./format.js";
 import { EntityView } from "./entity.js";
-import { Live } from "./live.js";
+import { clock, duration } from "./format.js";
 import { namespacesTable, nodesTable, podsTable } from "./lists.js";
+import { Live } from "./live.js";
 import { OverviewView } from "./overview.js";
 import { link, tick } from "./parts.js";
 import { startSearch } from "./search.js";
@@ -14,7 +14,7 @@ const byId = (id) => document.getElementById(id);
 const main = byId("main");
 const shown = { path: null, view: null, status: null, lost_ms: null, refusal: null, answered_ms: null };
 
-// What a view is given of the page: the address' parameters, how to change them, and to ask again.
+// What the page passes to a view: read the query parameters, change them, fetch again.
 const page = {
   query: () => address().query,
   go: (changes, { push = false } = {}) => {
@@ -38,8 +38,8 @@ const live = new Live({
   },
   lost: (error) => {
     shown.lost_ms = error ? (shown.lost_ms ?? now_ms()) : null;
-    shown.refusal = error instanceof Refused ? `The service refuses: ${error.message}.` : null;
-    tell();
+    shown.refusal = error instanceof Refused ? `The service refused the request: ${error.message}.` : null;
+    updateBanner();
   },
   denied: (error) => askForToken(error),
 });
@@ -53,7 +53,7 @@ function decoded(part) {
   try {
     return decodeURIComponent(part);
   } catch {
-    return part; // typed by hand
+    return part; // an address typed by hand may have a stray %
   }
 }
 
@@ -71,7 +71,12 @@ class ListView {
 
 class UnknownView {
   title = "Not found";
-  element = h("section", { class: "empty" }, h("h1", null, "There is no such view"), h("p", null, h("a", { href: "#/" }, "Overview")));
+  element = h(
+    "section",
+    { class: "empty" },
+    h("h1", null, "Page not found"),
+    h("p", null, h("a", { href: "#/" }, "Overview")),
+  );
 
   requests() {
     return [];
@@ -101,7 +106,12 @@ function viewOf(path) {
       return new EntityView(page, `namespace:${name}/pod:${inner}`, [namespaces, namespace, pod]);
     }
     if (path.length === 6 && below === "pods" && containers === "containers") {
-      return new EntityView(page, `namespace:${name}/pod:${inner}/container:${container}`, [namespaces, namespace, pod, [container]]);
+      return new EntityView(page, `namespace:${name}/pod:${inner}/container:${container}`, [
+        namespaces,
+        namespace,
+        pod,
+        [container],
+      ]);
     }
   }
   return new UnknownView();
@@ -128,13 +138,13 @@ function route() {
   live.watch(shown.view.requests());
 }
 
-// The banner and the light: what is wrong, in the order of what to look at first.
-function tell() {
+// Updates the banner and the status light; the most urgent problem comes first.
+function updateBanner() {
   const { status, lost_ms, answered_ms } = shown;
   const lines = [];
   if (lost_ms !== null) {
-    const since = answered_ms === null ? "" : ` since ${clock(answered_ms)}; what is shown is from then`;
-    lines.push(shown.refusal ?? `The service does not answer${since}. Trying again every few seconds.`);
+    const since = answered_ms === null ? "" : ` since ${clock(answered_ms)}; the page shows the data of that time`;
+    lines.push(shown.refusal ?? `The service does not answer${since}. Retrying every few seconds.`);
   } else if (status && !status.ready) {
     lines.push(...status.reasons);
   }
@@ -142,15 +152,22 @@ function tell() {
   const banner = byId("banner");
   if (banner.dataset.text !== text) {
     banner.dataset.text = text;
-    const title = lost_ms !== null ? (shown.refusal ? "No answer" : "No connection") : status?.newest_window ? "This may not be the state of now" : "Nothing has come yet";
+    const title =
+      lost_ms !== null
+        ? shown.refusal
+          ? "No answer"
+          : "No connection"
+        : status?.newest_window
+          ? "The data may be out of date"
+          : "No data yet";
     banner.className = lost_ms !== null ? "bad" : "warn";
     replace(banner, text && h("b", null, title), ...lines.map((line) => h("span", null, line)));
   }
   main.classList.toggle("stale", Boolean(text) && (lost_ms !== null || Boolean(status?.newest_window)));
-  tellLight();
+  updateLight();
 }
 
-function tellLight() {
+function updateLight() {
   const { status, lost_ms, answered_ms } = shown;
   const light = byId("live");
   if (lost_ms !== null || !status) {
@@ -161,33 +178,37 @@ function tellLight() {
   light.dataset.state = status.ready ? "live" : "behind";
   const age_s = status.newest_window_age_seconds;
   light.title = `Newest window: ${status.newest_window ?? "none"}`;
-  light.lastChild.textContent = age_s === null ? "no window yet"
-    : `${status.ready ? "live" : "behind"} · ${duration(age_s + (now_ms() - answered_ms) / 1000)} old`;
+  light.lastChild.textContent =
+    age_s === null
+      ? "no window yet"
+      : `${status.ready ? "live" : "behind"} · ${duration(age_s + (now_ms() - answered_ms) / 1000)} old`;
 }
 
 function askForToken(error) {
   const dialog = byId("login");
-  dialog.querySelector(".error").textContent = hasToken() ? `That token was refused: ${error.message}` : "";
+  dialog.querySelector(".error").textContent = hasToken() ? `The token was refused: ${error.message}` : "";
   if (!dialog.open) dialog.showModal();
 }
 
 byId("login").addEventListener("cancel", (event) => event.preventDefault());
-byId("login").querySelector("form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const input = event.target.querySelector("input");
-  useToken(input.value.trim());
-  input.value = "";
-  byId("login").close();
-  route();
-});
+byId("login")
+  .querySelector("form")
+  .addEventListener("submit", (event) => {
+    event.preventDefault();
+    const input = event.target.querySelector("input");
+    useToken(input.value.trim());
+    input.value = "";
+    byId("login").close();
+    route();
+  });
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address is the view's
+  event.preventDefault(); // the hash names the view and must not change
   main.focus();
 });
 startSearch(byId("search"));
 addEventListener("hashchange", route);
 setInterval(() => {
   tick();
-  tellLight();
+  updateLight();
 }, 1000);
 route();

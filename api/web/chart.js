@@ -1,33 +1,45 @@
-// Line charts of the last fifteen minutes, drawn as SVG. A window that did not come is a gap, not a line through it.
+// Line charts of the last fifteen minutes, drawn as SVG. A missing window is a gap in the line.
 
+import { now_ms } from "./client.js";
 import { h, s } from "./dom.js";
 import { clock, NOTHING } from "./format.js";
-import { now_ms } from "./client.js";
 import { stepFor } from "./scale.js";
 
 const SPAN_MS = 15 * 60_000;
 const MARGIN = { left: 62, right: 10, top: 8, bottom: 20 };
 const HEIGHT = 168;
-const FAR = 4; // a line so many times above all others is left out at first: the others would be flat
+const FAR = 4; // a line this many times above all others starts hidden: it would flatten the others
 
-// Lines are { name, style, values }, the first one is what the chart is about. show() takes them again and again.
+// Lines are { name, style, values }; the first is the main one. Call show() for every update.
 export class LineChart {
   #lines = [];
   #times = [];
   #resolution_ms = 60_000;
-  #chosen = new Map(); // by name: shown or not, where the legend was clicked
-  #at = null; // index of the time that is looked at
+  #chosen = new Map(); // line name to shown or hidden, for lines clicked in the legend
+  #at = null; // index of the time under the cursor
 
-  // format(value) is what people read, exact(value) all digits; binary: the axis in powers of two.
+  // format(value): short text; exact(value): all digits; binary: axis ticks at powers of two.
   constructor({ title, format, exact, binary = false }) {
     Object.assign(this, { title, format, exact, binary });
     this.svg = s("svg", { "aria-hidden": "true", height: HEIGHT });
     this.tip = h("div", { class: "tip", hidden: true });
-    this.plot = h("div", {
-      class: "plot", tabindex: 0, role: "slider", "aria-label": `${title}: value at a time`, "aria-valuemin": 0,
-      onpointermove: (event) => this.#point(event), onpointerdown: (event) => this.#point(event),
-      onpointerleave: () => this.#look(null), onblur: () => this.#look(null), onkeydown: (event) => this.#key(event),
-    }, this.svg, this.tip);
+    this.plot = h(
+      "div",
+      {
+        class: "plot",
+        tabindex: 0,
+        role: "slider",
+        "aria-label": `${title}: value at a time`,
+        "aria-valuemin": 0,
+        onpointermove: (event) => this.#point(event),
+        onpointerdown: (event) => this.#point(event),
+        onpointerleave: () => this.#look(null),
+        onblur: () => this.#look(null),
+        onkeydown: (event) => this.#key(event),
+      },
+      this.svg,
+      this.tip,
+    );
     this.legend = h("div", { class: "legend", role: "group", "aria-label": `${title}: lines` });
     this.element = h("figure", { class: "chart" }, h("figcaption", null, h("h3", null, title), this.legend), this.plot);
     new ResizeObserver(() => this.#draw()).observe(this.plot);
@@ -91,16 +103,21 @@ export class LineChart {
     return ticks;
   }
 
-  // One line: the stretches between its gaps, a dot where one has a single point.
+  // Draws one line: a path for each run of points without a gap, a dot for a run of one point.
   #line(line, first) {
     const stretches = this.#stretches(line);
     const path = stretches.map((points) => `M${points.map((point) => point.join(" ")).join("L")}`).join("");
-    const dots = stretches.filter((points) => points.length === 1).map(([[cx, cy]]) =>
-      s("circle", { class: `mark ${line.style}`, cx, cy, r: 2.5 }));
+    const dots = stretches
+      .filter((points) => points.length === 1)
+      .map(([[cx, cy]]) => s("circle", { class: `mark ${line.style}`, cx, cy, r: 2.5 }));
     if (!first) return [s("path", { class: `line ${line.style}`, d: path }), ...dots];
     const floor = this.y(0);
-    const area = stretches.filter((points) => points.length > 1).map((points) =>
-      `M${points[0][0]} ${floor}L${points.map((point) => point.join(" ")).join("L")}L${points.at(-1)[0]} ${floor}Z`);
+    const area = stretches
+      .filter((points) => points.length > 1)
+      .map(
+        (points) =>
+          `M${points[0][0]} ${floor}L${points.map((point) => point.join(" ")).join("L")}L${points.at(-1)[0]} ${floor}Z`,
+      );
     return [
       s("path", { class: `area ${line.style}`, d: area.join("") }),
       s("path", { class: `line ${line.style}`, d: path }),
@@ -127,15 +144,26 @@ export class LineChart {
       const shown = this.#shown(line);
       const latest = line.values.at(-1);
       const value = latest === null || latest === undefined ? NOTHING : this.format(latest);
-      const button = h("button", {
-        type: "button", "aria-pressed": String(shown), "data-focus": line.name,
-        title: shown ? `Hide ${line.name}` : `Show ${line.name}${line.far ? ", far above the others" : ""}`,
-        onclick: () => {
-          this.#chosen.set(line.name, !this.#shown(line));
-          this.#draw();
+      const button = h(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(shown),
+          "data-focus": line.name,
+          title: shown ? `Hide ${line.name}` : `Show ${line.name}${line.far ? ", far above the others" : ""}`,
+          onclick: () => {
+            this.#chosen.set(line.name, !this.#shown(line));
+            this.#draw();
+          },
         },
-      }, s("svg", { class: "key", width: 18, height: 8, "aria-hidden": "true" },
-        s("line", { class: `line ${line.style}`, x1: 1, x2: 17, y1: 4, y2: 4 })), `${line.name} `, h("b", null, value));
+        s(
+          "svg",
+          { class: "key", width: 18, height: 8, "aria-hidden": "true" },
+          s("line", { class: `line ${line.style}`, x1: 1, x2: 17, y1: 4, y2: 4 }),
+        ),
+        `${line.name} `,
+        h("b", null, value),
+      );
       return button;
     });
     const focused = this.legend.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
@@ -175,28 +203,41 @@ export class LineChart {
     this.tip.hidden = ms === undefined || !this.x;
     this.plot.setAttribute("aria-valuemax", Math.max(0, this.#times.length - 1));
     this.plot.setAttribute("aria-valuenow", this.#at ?? Math.max(0, this.#times.length - 1));
-    this.plot.setAttribute("aria-valuetext", this.#told(this.#at ?? this.#times.length - 1));
+    this.plot.setAttribute("aria-valuetext", this.#describe(this.#at ?? this.#times.length - 1));
     this.cross?.replaceChildren();
     if (this.tip.hidden) return;
     const x = this.x(ms);
     const there = lines.filter((line) => line.values[this.#at] !== null);
-    this.cross.append(s("line", { x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }),
+    this.cross.append(
+      s("line", { x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }),
       ...there.map((line) =>
-        s("circle", { class: `mark ${line.style}`, cx: x, cy: this.y(line.values[this.#at]), r: 3.5 })));
-    this.tip.replaceChildren(h("b", null, clock(ms)), ...lines.map((line) => {
-      const value = line.values[this.#at];
-      return h("div", { class: line.style }, h("i"), `${line.name} `, h("b", null, value === null ? NOTHING : this.format(value)),
-        h("small", null, value === null ? "" : this.exact(value)));
-    }));
+        s("circle", { class: `mark ${line.style}`, cx: x, cy: this.y(line.values[this.#at]), r: 3.5 }),
+      ),
+    );
+    this.tip.replaceChildren(
+      h("b", null, clock(ms)),
+      ...lines.map((line) => {
+        const value = line.values[this.#at];
+        return h(
+          "div",
+          { class: line.style },
+          h("i"),
+          `${line.name} `,
+          h("b", null, value === null ? NOTHING : this.format(value)),
+          h("small", null, value === null ? "" : this.exact(value)),
+        );
+      }),
+    );
     const flip = x > this.plot.clientWidth / 2;
     this.tip.style.left = flip ? "" : `${x + 12}px`;
     this.tip.style.right = flip ? `${this.plot.clientWidth - x + 12}px` : "";
   }
 
-  #told(index) {
-    if (this.#times[index] === undefined) return "nothing yet";
-    const values = this.#lines.map((line) =>
-      `${line.name} ${line.values[index] === null ? "unknown" : this.format(line.values[index])}`);
+  #describe(index) {
+    if (this.#times[index] === undefined) return "no data yet";
+    const values = this.#lines.map(
+      (line) => `${line.name} ${line.values[index] === null ? "unknown" : this.format(line.values[index])}`,
+    );
     return `${clock(this.#times[index])}: ${values.join(", ")}`;
   }
 }

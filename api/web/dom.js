@@ -1,13 +1,13 @@
-// Elements, made without ever parsing a string as HTML: names and labels come from whoever runs pods.
+// Creates elements without parsing strings as HTML: names and labels are chosen by the owners of pods, untrusted.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// h("a", { class: "name", href, onclick }, "text", child): an element.
+// Creates an HTML element: h("a", { class: "name", href, onclick }, "text", child).
 export function h(tag, properties, ...children) {
   return fill(document.createElement(tag), properties, children);
 }
 
-// The same for what is in an SVG.
+// Creates an SVG element.
 export function s(tag, properties, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
@@ -23,7 +23,7 @@ function fill(element, properties, children) {
   return element;
 }
 
-// Other children for an element; a link that has the focus keeps it, if there is still one to the same place.
+// Replaces the children of an element. A focused link keeps the focus if the new children have the same link.
 export function replace(element, ...children) {
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
   element.replaceChildren(...children.flat().filter(Boolean));

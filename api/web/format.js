@@ -1,4 +1,4 @@
-// Numbers as people read them, and exactly as they are for tooltips.
+// Formats numbers: short for reading, exact for tooltips.
 
 export const NOTHING = "—";
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -6,7 +6,7 @@ const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 const missing = (value) => value === undefined || value === null;
 const grouped = (value, digits = 3) => value.toLocaleString("en", { maximumFractionDigits: digits });
 
-// Three significant digits, all of a larger whole number: 1.25, 12.5, 125, 1,250.
+// Three significant digits, or all digits of a larger integer: 1.25, 12.5, 125, 1,250.
 function short(value) {
   if (Math.abs(value) >= 1000) return grouped(Math.round(value));
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
@@ -40,7 +40,7 @@ export function count(value) {
   return missing(value) ? NOTHING : grouped(value);
 }
 
-// Any metric by its unit in the catalogue.
+// Formats a metric by its unit in the metric catalogue.
 export function metric(value, unit) {
   if (unit === "millicores") return cpu(value);
   if (unit === "bytes") return bytes(value);

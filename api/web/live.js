@@ -1,4 +1,4 @@
-// What is on screen, asked for again every few seconds while somebody looks.
+// Polls the requests of the current view every few seconds while the page is visible.
 
 import { ask, Refused } from "./client.js";
 
@@ -10,7 +10,8 @@ export class Live {
   #round = new AbortController();
   #timer;
 
-  // status(body): how the service is; lost(error): it does not answer; denied(): it wants another token.
+  // Callbacks: status(body) with the service's status; lost(error) when it does not answer, lost(null) when it does;
+  // denied(error) when it asks for another token.
   constructor({ status, lost, denied }) {
     this.status = { url: "api/v1/status", show: status };
     this.lost = lost;
@@ -20,13 +21,13 @@ export class Live {
     });
   }
 
-  // From now on this is on screen: requests as { url, show(body), failed(error) }.
+  // Sets the requests to poll: { url, show(body), failed(error) }.
   watch(requests) {
     this.#watched = requests;
     this.now();
   }
 
-  // Ask at once; answers on their way are not waited for.
+  // Polls now and aborts the requests in flight.
   async now() {
     clearTimeout(this.#timer);
     this.#round.abort();
@@ -39,14 +40,14 @@ export class Live {
       const refused = failed.find((error) => DENIED.includes(error.status));
       if (refused) {
         this.denied(refused);
-        return; // until there is another token
+        return; // polling stops until a new token is entered
       }
       this.lost(failed[0] ?? null);
     }
     this.#timer = setTimeout(() => this.now(), EVERY_MS);
   }
 
-  // Why there is no answer, null if there is one.
+  // Returns the error, or null if the service answered.
   async #ask(request, signal) {
     let answer;
     try {

@@ -1,4 +1,4 @@
-// Every node as one square, the darker the busier; one stop for the keyboard, arrows go on from there.
+// One square per node: the darker, the busier. One tab stop; arrow keys move between squares.
 
 import { h } from "./dom.js";
 import { percent } from "./format.js";
@@ -13,21 +13,45 @@ export class NodeMap {
   #at = 0;
 
   constructor() {
-    this.grid = h("div", { class: "map", role: "group", "aria-label": "Nodes by utilization; arrow keys move",
-      onkeydown: (event) => this.#key(event), onfocusin: (event) => this.#focused(event.target) });
-    const choice = Object.entries(PARTS).map(([part, [name]]) => h("label", null, h("input", {
-      type: "radio", name: "map-part", value: part, checked: part === this.#part,
-      onchange: () => {
-        this.#part = part;
-        this.#draw();
-      },
-    }), name));
-    this.element = h("section", { class: "card" }, h("header", null, h("h2", null, "Nodes by utilization"),
-      h("fieldset", { class: "choice" }, h("legend", { class: "unseen" }, "Shown"), choice),
-      h("p", { class: "scale", "aria-hidden": "true" }, "0%", h("i"), "100%")), this.grid);
+    this.grid = h("div", {
+      class: "map",
+      role: "group",
+      "aria-label": "Nodes by utilization; arrow keys move",
+      onkeydown: (event) => this.#key(event),
+      onfocusin: (event) => this.#focused(event.target),
+    });
+    const choice = Object.entries(PARTS).map(([part, [name]]) =>
+      h(
+        "label",
+        null,
+        h("input", {
+          type: "radio",
+          name: "map-part",
+          value: part,
+          checked: part === this.#part,
+          onchange: () => {
+            this.#part = part;
+            this.#draw();
+          },
+        }),
+        name,
+      ),
+    );
+    this.element = h(
+      "section",
+      { class: "card" },
+      h(
+        "header",
+        null,
+        h("h2", null, "Nodes by utilization"),
+        h("fieldset", { class: "choice" }, h("legend", { class: "unseen" }, "Shown"), choice),
+        h("p", { class: "scale", "aria-hidden": "true" }, "0%", h("i"), "100%"),
+      ),
+      this.grid,
+    );
   }
 
-  // Nodes as [name, utilization of cpu, of memory].
+  // Takes nodes as [name, CPU utilization, memory utilization].
   show(nodes) {
     this.#nodes = nodes;
     this.grid.classList.toggle("few", nodes.length <= FEW);

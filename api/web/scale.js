@@ -1,9 +1,9 @@
-// Axes: ticks at round numbers, in tens for amounts, in powers of two for bytes.
+// Axis ticks at round numbers: decimal for amounts, powers of two for bytes.
 
 const TICKS = 4;
 const ROUND = [1, 2, 2.5, 5, 10];
 
-// The distance between ticks so that at most four of them reach the greatest value.
+// The distance between ticks: at most four ticks reach the greatest value.
 export function stepFor(greatest, binary) {
   if (!(greatest > 0)) return binary ? 1024 : 1;
   const least = greatest / TICKS;
@@ -13,6 +13,6 @@ export function stepFor(greatest, binary) {
   }
   const unit = 1024 ** Math.max(0, Math.floor(Math.log2(least) / 10));
   const step = unit * 2 ** Math.ceil(Math.log2(least / unit) - 1e-9);
-  // Three quarters of a power, where every tick is round in the same unit: less of the chart stays empty.
+  // Three quarters of a power of two where every tick is round in the same unit: less empty space in the chart.
   return 0.75 * step >= least && step >= 4 * unit && greatest < 1024 * unit ? 0.75 * step : step;
 }

@@ -1,4 +1,4 @@
-// The search box: nodes, namespaces and pods by a part of their name.
+// The search box: finds nodes, namespaces and pods by part of their name.
 
 import { ask } from "./client.js";
 import { h, replace } from "./dom.js";
@@ -8,7 +8,11 @@ const TYPING_MS = 150;
 const TYPES = { node: "node", ns: "namespace", pod: "pod" };
 
 const addressOf = ({ type, name, namespace }) =>
-  type === "node" ? link("nodes", name) : type === "ns" ? link("namespaces", name) : link("namespaces", namespace, "pods", name);
+  type === "node"
+    ? link("nodes", name)
+    : type === "ns"
+      ? link("namespaces", name)
+      : link("namespaces", namespace, "pods", name);
 
 export function startSearch(element) {
   const input = element.querySelector("input");
@@ -36,7 +40,7 @@ export function startSearch(element) {
     const all = options();
     if (all.length === 0) return;
     at = (to + all.length) % all.length;
-    all.forEach((option, index) => option.setAttribute("aria-selected", String(index === at)));
+    for (const [index, option] of all.entries()) option.setAttribute("aria-selected", String(index === at));
     all[at].scrollIntoView({ block: "nearest" });
     input.setAttribute("aria-activedescendant", all[at].id);
   };
@@ -56,10 +60,24 @@ export function startSearch(element) {
       if (signal.aborted) return;
       at = -1;
       if (body.length === 0) return open(h("li", { class: "nothing" }, `Nothing matches “${text}”.`));
-      open(...body.map((hit, index) => h("li", {
-        role: "option", id: `hit-${index}`, "aria-selected": "false", "data-href": addressOf(hit),
-        onpointerdown: (event) => event.preventDefault(), onclick: (event) => choose(event.currentTarget),
-      }, h("span", { class: "kind" }, TYPES[hit.type]), h("span", null, hit.name), hit.namespace && h("small", null, hit.namespace))));
+      open(
+        ...body.map((hit, index) =>
+          h(
+            "li",
+            {
+              role: "option",
+              id: `hit-${index}`,
+              "aria-selected": "false",
+              "data-href": addressOf(hit),
+              onpointerdown: (event) => event.preventDefault(),
+              onclick: (event) => choose(event.currentTarget),
+            },
+            h("span", { class: "kind" }, TYPES[hit.type]),
+            h("span", null, hit.name),
+            hit.namespace && h("small", null, hit.namespace),
+          ),
+        ),
+      );
       point(0);
     } catch {
       if (!signal.aborted) open(h("li", { class: "nothing" }, "The service does not answer."));

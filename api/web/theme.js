@@ -1,5 +1,5 @@
-// The theme: the system's, or the one that was chosen; set before anything is drawn.
-"use strict";
+// Sets the theme before the first paint: the chosen one, or the system's.
+
 (() => {
   const KEY = "heapster-stream.theme";
   const THEMES = ["system", "light", "dark"];
@@ -8,7 +8,7 @@
     try {
       return localStorage.getItem(KEY);
     } catch {
-      return null; // storage is forbidden: the choice lasts as long as the page
+      return null; // storage is disabled: the choice lasts until the page is closed
     }
   };
   const set = (theme) => {
@@ -17,7 +17,7 @@
   set(stored());
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
-    const tell = () => {
+    const update = () => {
       button.textContent = { system: "◐", light: "☀", dark: "☾" }[root.dataset.theme];
       button.title = `Theme: ${root.dataset.theme}`;
       button.setAttribute("aria-label", button.title);
@@ -27,10 +27,10 @@
       try {
         localStorage.setItem(KEY, root.dataset.theme);
       } catch {
-        // as above
+        // storage is disabled, see above
       }
-      tell();
+      update();
     });
-    tell();
+    update();
   });
 })();

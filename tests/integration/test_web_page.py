@@ -210,9 +210,9 @@ def test_nothing_yet_then_live_then_behind_then_away_and_back(browser: Browser) 
         banner, light, main = (tab.page.locator(selector) for selector in ("#banner", "#live", "main"))
         with serving(store, served, port=port):
             tab.open()
-            expect(banner).to_contain_text("Nothing has come yet")
+            expect(banner).to_contain_text("No data yet")
             expect(banner).to_contain_text("no window has arrived yet")
-            expect(main).to_contain_text("Nothing to show yet")
+            expect(main).to_contain_text("No metrics yet")
 
             served.progress = READY
             fill(store, batch(node("n1", cpu_node_allocatable=4000.0)), batch(cluster(cpu_usage_rate=1500)))
@@ -221,7 +221,7 @@ def test_nothing_yet_then_live_then_behind_then_away_and_back(browser: Browser) 
             expect(light).to_have_attribute("data-state", "live")
 
             served.progress = replace(READY, error="the broker is not there")
-            expect(banner).to_contain_text("This may not be the state of now")
+            expect(banner).to_contain_text("The data may be out of date")
             expect(banner).to_contain_text("Kafka: the broker is not there")
             expect(main).to_have_class("stale")
             expect(light).to_have_attribute("data-state", "behind")
@@ -244,9 +244,9 @@ def test_what_is_too_old_is_shown_as_silent(browser: Browser) -> None:
         expect(row.locator("time")).to_have_class("late")
         assert "70%" not in row.inner_text()
         tab.open("#/nodes/n1")
-        expect(tab.page.locator(".since")).to_contain_text("Not in the newest windows; last seen 6 min ago")
+        expect(tab.page.locator(".since")).to_contain_text("Not in the newest window. Last seen 6 min ago")
         tab.open("#/nodes/n2")
-        expect(tab.page.locator("main")).to_contain_text("Nothing of this name has been seen")
+        expect(tab.page.locator("main")).to_contain_text("Not seen in the last 15 minutes")
 
 
 def test_names_are_text_whatever_is_in_them(browser: Browser) -> None:
@@ -273,7 +273,7 @@ def test_the_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
     with serving(store, Served(READY), choices) as url, visit(browser, url, expected="401") as tab:
         tab.open()
         dialog = tab.page.get_by_role("dialog")
-        for token, then in (("wrong", "That token was refused"), ("right", None)):
+        for token, then in (("wrong", "The token was refused"), ("right", None)):
             dialog.get_by_label("Bearer token").fill(token)
             dialog.get_by_role("button").click()
             if then is not None:

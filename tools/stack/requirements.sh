@@ -3,6 +3,7 @@
 #   tools/stack/requirements.sh python                 what the virtual environment needs
 #   tools/stack/requirements.sh python java maven go   what the stack's Kafka and InfluxDB need too
 #   tools/stack/requirements.sh chromium               what the tests of the web page look at it with
+#   tools/stack/requirements.sh npm                    what the linter of the web page is installed with
 # A shell script, as there may be no Python yet. PYTHON and CHROMIUM name the ones to use.
 set -eu
 
@@ -16,7 +17,8 @@ oldest() {
     maven) echo 3.6 ;;
     go) echo 1.19 ;;
     chromium) echo 123 ;;
-    *) echo "requirements.sh: $1 is not one of python, java, maven, go, chromium" >&2 && exit 2 ;;
+    npm) echo 8 ;;
+    *) echo "requirements.sh: $1 is not one of python, java, maven, go, chromium, npm" >&2 && exit 2 ;;
     esac
 }
 
@@ -28,6 +30,7 @@ packages() {
     maven) echo maven ;;
     go) echo golang-go ;;
     chromium) echo chromium ;;
+    npm) echo npm ;;
     esac
 }
 
@@ -38,6 +41,7 @@ needed() {
     maven) echo "Maven $(oldest maven) or newer" ;;
     go) echo "Go $(oldest go) or newer" ;;
     chromium) echo "Chromium $(oldest chromium) or newer" ;;
+    npm) echo "npm $(oldest npm) or newer" ;;
     esac
 }
 
@@ -49,6 +53,7 @@ version() {
     maven) mvn -version | sed -n 's/.*Apache Maven \([0-9]*\.[0-9]*\).*/\1/p' ;;
     go) go version | sed -n 's/.* go\([0-9]*\.[0-9]*\).*/\1/p' ;;
     chromium) "$CHROMIUM" --version | sed -n 's/.*Chrom[a-z ]* \([0-9]*\.[0-9]*\).*/\1/p' ;;
+    npm) npm --version ;;
     esac 2>/dev/null </dev/null | head -n 1
 }
 

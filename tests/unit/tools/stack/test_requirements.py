@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 SCRIPT: Final = Path(__file__).parents[4] / "tools" / "stack" / "requirements.sh"
-ALL: Final = ("python", "java", "maven", "go", "chromium")
+ALL: Final = ("python", "java", "maven", "go", "chromium", "npm")
 BASICS: Final = ("sed", "head")
 MACHINE: Final[Mapping[str, str]] = {
     "python3": "echo 3.11",
@@ -18,6 +18,7 @@ MACHINE: Final[Mapping[str, str]] = {
     "mvn": r"printf '\033[1mApache Maven 3.8.7\033[m\nJava version: 17.0.15\n'",
     "go": "echo go version go1.19.8 linux/amd64",
     "chromium": "echo Chromium 156.0.8078.108 built on Debian GNU/Linux 12; echo complains >&2",
+    "npm": "echo 9.2.0",
 }
 
 
@@ -52,6 +53,7 @@ JAVA: Final = "Java 17 or newer (Debian package: default-jre-headless)"
 MAVEN: Final = "Maven 3.6 or newer (Debian package: maven)"
 GO: Final = "Go 1.19 or newer (Debian package: golang-go)"
 CHROMIUM: Final = "Chromium 123 or newer (Debian package: chromium)"
+NPM: Final = "npm 8 or newer (Debian package: npm)"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,8 @@ CHROMIUM: Final = "Chromium 123 or newer (Debian package: chromium)"
         pytest.param("go", "echo go version go1.9.7 linux/amd64", f"too old (1.9): {GO}", id="Go 1.9"),
         pytest.param("chromium", None, f"missing: {CHROMIUM}", id="no Chromium"),
         pytest.param("chromium", "echo Chromium 90.0.4430.212", f"too old (90.0): {CHROMIUM}", id="Chromium 90"),
+        pytest.param("npm", None, f"missing: {NPM}", id="no npm"),
+        pytest.param("npm", "echo 6.14.4", f"too old (6.14.4): {NPM}", id="npm 6"),
     ],
 )
 def test_what_is_missing_is_named_with_its_package(tmp_path: Path, program: str, body: str | None, told: str) -> None:

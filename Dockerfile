@@ -6,15 +6,15 @@ RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir uv==0.13.9
 ENV UV_PROJECT_ENVIRONMENT=/opt/heapster-stream UV_NO_CACHE=1
 WORKDIR /src
 
-# the dependencies first: they change less often than the sources
+# dependencies first: this layer is rebuilt less often than the sources
 COPY pyproject.toml uv.lock README.md ./
 RUN /opt/uv/bin/uv sync --frozen --no-dev --no-install-project --python "$(command -v python3)"
 
 COPY . .
 RUN /opt/uv/bin/uv sync --frozen --no-dev --no-editable --python "$(command -v python3)"
 
-# Compiled here, as nobody may write there later: a start takes half the time. But for the Kubernetes client's models, which
-# are half of it all and never loaded.
+# Compile to bytecode: the user below cannot write there, and it halves the start-up time. The Kubernetes client's models
+# are left out: they are half of all files and never loaded.
 RUN python3 -m compileall -q -j 0 -x '/kubernetes/client/(api|models)/' /opt/heapster-stream/lib
 
 FROM ${PYTHON_IMAGE}

@@ -1,1 +1,1 @@
-"""How it is deployed, beside docker-compose.yml."""
+"""Deployment: dashboards for Grafana and the configuration of Prometheus, used by docker-compose.yml."""

@@ -1,1 +1,5 @@
-"""Dashboards for Grafana, made from a description: `python -m deploy.grafana.dashboards`."""
+"""Grafana dashboards as code.
+
+influxql: queries · panels: panels, variables, rendering · cluster, workloads, pipeline: the dashboards · dashboards:
+writes them as JSON files (`python -m deploy.grafana.dashboards`).
+"""

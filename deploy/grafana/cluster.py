@@ -1,4 +1,4 @@
-"""What is asked of InfluxDB: the cluster and its nodes."""
+"""Grafana dashboards of the cluster and its nodes, from InfluxDB."""
 
 from typing import Final
 
@@ -17,9 +17,9 @@ from deploy.grafana.influxql import (
 )
 from deploy.grafana.panels import BYTES, BYTES_PER_S, MILLICORES, RATIO, Dashboard, Panel, Variable
 
-_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"), several=False)
+_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"), multiple=False)
 _NODE: Final = Variable("node", tag_values("nodename", ONE_CLUSTER))
-_OF_CLUSTER: Final = "Sums over all pods, as the processor computes them."
+_OF_CLUSTER: Final = "Sums over all pods, computed by the processor."
 
 OVERVIEW: Final = Dashboard(
     "cluster",
@@ -85,7 +85,7 @@ NODES: Final = Dashboard(
     "Nodes",
     (
         Panel(
-            "CPU of what is allocatable",
+            "CPU as a share of allocatable",
             RATIO,
             (
                 mean("cpu/node_utilization", NODE + OF_NODES, "$tag_nodename used", "nodename"),
@@ -93,7 +93,7 @@ NODES: Final = Dashboard(
             ),
         ),
         Panel(
-            "Memory of what is allocatable",
+            "Memory as a share of allocatable",
             RATIO,
             (
                 mean("memory/node_utilization", NODE + OF_NODES, "$tag_nodename used", "nodename"),

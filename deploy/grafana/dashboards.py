@@ -1,4 +1,4 @@
-"""The dashboards as files that Grafana reads: `python -m deploy.grafana.dashboards` writes them anew."""
+"""Write the dashboards as JSON files for Grafana: `python -m deploy.grafana.dashboards`."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ FOLDER: Final = Path(__file__).parent / "dashboards"
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Each file and what is in it."""
+    """Yield the path and the text of each dashboard file."""
     for schema in SCHEMAS:
         for dashboard in CLUSTER:
             yield FOLDER / schema.name / f"{dashboard.name}.json", _text(rendered(dashboard, schema))

@@ -1,21 +1,21 @@
-"""Questions to InfluxDB, for either of Heapster's schemas, as Grafana fills them in.
+"""InfluxQL queries with Grafana variables, for either of Heapster's schemas.
 
-A panel's interval may hold several windows: values of one entity are averaged over it, and only then summed over
-entities. Summing all points of an interval counts each window once more; averaging over nodes is no total.
+An interval of a panel may hold several windows. So each entity's values are averaged over the interval first, and the
+means are summed over the entities. Summing all points of an interval would count an entity once per window.
 """
 
 from typing import Final, NamedTuple
 
 
 class Schema(NamedTuple):
-    """How the writer has named measurements and fields."""
+    """How the writer names measurements and fields."""
 
     name: str
     title: str
-    with_fields: bool  # the sink's option withfields
+    with_fields: bool  # whether the sink has the option withfields
 
-    def place(self, metric: str) -> tuple[str, str]:
-        """Measurement and field of a metric."""
+    def names(self, metric: str) -> tuple[str, str]:
+        """Return the measurement and the field of a metric."""
         group, slash, rest = metric.partition("/")
         return (group, rest) if self.with_fields and slash else (metric, "value")
 
@@ -24,7 +24,7 @@ DEFAULT: Final = Schema("default", "", with_fields=False)
 WITH_FIELDS: Final = Schema("withfields", " (withfields)", with_fields=True)
 SCHEMAS: Final = (DEFAULT, WITH_FIELDS)
 
-# One cluster at a time: nodes of two may have one name, and the mean of two clusters is neither's.
+# One cluster at a time: nodes of two clusters may have the same name, and a mean over both would be wrong.
 ONE_CLUSTER: Final = "\"cluster_name\" = '$cluster'"
 CLUSTER: Final = f"{ONE_CLUSTER} AND \"type\" = 'cluster'"
 NODE: Final = f"{ONE_CLUSTER} AND \"type\" = 'node'"
@@ -32,7 +32,7 @@ NAMESPACE: Final = f"{ONE_CLUSTER} AND \"type\" = 'ns'"
 POD: Final = f"{ONE_CLUSTER} AND \"type\" = 'pod'"
 CONTAINER: Final = f"{ONE_CLUSTER} AND \"type\" = 'pod_container'"
 SYSTEM: Final = f"{ONE_CLUSTER} AND \"type\" = 'sys_container'"
-OF_NODES: Final = ' AND "nodename" =~ /^$node$/'  # several may be chosen
+OF_NODES: Final = ' AND "nodename" =~ /^$node$/'  # several nodes may be selected
 OF_NAMESPACES: Final = ' AND "namespace_name" =~ /^$namespace$/'
 OF_NAMESPACE: Final = " AND \"namespace_name\" = '$namespace'"
 OF_POD: Final = " AND \"pod_name\" = '$pod'"
@@ -40,17 +40,17 @@ ROOT_DISK: Final = " AND \"resource_id\" = '/'"
 
 
 class Series(NamedTuple):
-    """One question of a panel, for any schema."""
+    """One query of a panel, for any schema."""
 
     metric: str
     where: str
     legend: str
-    each: tuple[str, ...] = ()  # tags that tell the entities apart
-    by: tuple[str, ...] = ()  # tags that remain in a sum over them
+    each: tuple[str, ...] = ()  # tags that identify an entity
+    by: tuple[str, ...] = ()  # tags to group the sums by
     summed: bool = False
 
     def query(self, schema: Schema) -> str:
-        """InfluxQL with Grafana's variables."""
+        """Return the query as InfluxQL with Grafana variables."""
         if not self.summed:
             return self._means(schema, self.by)
         return (
@@ -59,7 +59,7 @@ class Series(NamedTuple):
         )
 
     def _means(self, schema: Schema, tags: tuple[str, ...]) -> str:
-        measurement, field = schema.place(self.metric)
+        measurement, field = schema.names(self.metric)
         return (
             f'SELECT mean("{field}") FROM "{measurement}" WHERE {self.where} AND $timeFilter'  # noqa: S608 - our own names
             f" GROUP BY time($__interval){_tags(tags)} fill(null)"
@@ -67,17 +67,17 @@ class Series(NamedTuple):
 
 
 def mean(metric: str, where: str, legend: str, *by: str) -> Series:
-    """Of each entity that the tags `by` tell apart, its mean over the interval."""
+    """Query the mean over the interval of each entity; the tags `by` identify an entity."""
     return Series(metric, where, legend, by=by)
 
 
 def total(metric: str, where: str, legend: str, *each: str, by: tuple[str, ...] = ()) -> Series:
-    """The sum over entities, told apart by the tags `each`, of their means over the interval."""
+    """Query the sum over entities of their means; the tags `each` identify an entity."""
     return Series(metric, where, legend, each=each, by=by, summed=True)
 
 
 def tag_values(tag: str, where: str = "") -> str:
-    """What a variable can be: values of a tag. Every entity has an uptime, in both schemas under this name."""
+    """Query the values of a tag, for a variable. The measurement is uptime: every entity has it, in both schemas."""
     return f'SHOW TAG VALUES FROM "uptime" WITH KEY = "{tag}"' + (f" WHERE {where}" if where else "")
 
 

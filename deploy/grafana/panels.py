@@ -1,4 +1,4 @@
-"""What a dashboard is in Grafana's own form: variables, panels, and where they stand."""
+"""Panels, variables and dashboards, and their rendering as Grafana's JSON."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
@@ -18,25 +18,25 @@ PER_S: Final = "ops"
 _SCHEMA_VERSION: Final = 39  # of Grafana 11
 _COLUMNS: Final = 24
 _HEIGHT: Final = 8
-_GAP_MS: Final = 180_000  # a line goes on over two windows of a minute that are missing, not over more
+_GAP_MS: Final = 180_000  # a line connects over up to two missing windows of a minute
 
 
 class Panel(NamedTuple):
-    """A chart; `asks` are InfluxQL series, or PromQL expressions by legend."""
+    """A chart; `queries` are InfluxQL series, or PromQL expressions by legend."""
 
     title: str
     unit: str
-    asks: Sequence[Series] | Mapping[str, str]
+    queries: Sequence[Series] | Mapping[str, str]
     description: str = ""
     width: int = 12
 
 
 class Variable(NamedTuple):
-    """A choice at the top of a dashboard."""
+    """A drop-down list at the top of a dashboard."""
 
     name: str
     query: str
-    several: bool = True
+    multiple: bool = True
 
 
 class Dashboard(NamedTuple):
@@ -49,7 +49,7 @@ class Dashboard(NamedTuple):
 
 
 def rendered(dashboard: Dashboard, schema: Schema | None) -> Json:
-    """As Grafana reads it. Without a schema its panels ask Prometheus."""
+    """Render a dashboard as Grafana's JSON. Without a schema its panels query Prometheus."""
     kind = "influxdb" if schema else "prometheus"
     return {
         "uid": f"heapster-{dashboard.name}" + ("-fields" if schema and schema.with_fields else ""),
@@ -63,8 +63,10 @@ def rendered(dashboard: Dashboard, schema: Schema | None) -> Json:
         "links": [_LINKS],
         "templating": {"list": [_datasource(kind), *(_variable(each) for each in dashboard.variables)]},
         "panels": [
-            _panel(number, panel, place, schema)
-            for number, (panel, place) in enumerate(zip(dashboard.panels, _places(dashboard.panels), strict=True), 1)
+            _panel(number, panel, position, schema)
+            for number, (panel, position) in enumerate(
+                zip(dashboard.panels, _grid_positions(dashboard.panels), strict=True), 1
+            )
         ],
     }
 
@@ -89,34 +91,34 @@ def _variable(variable: Variable) -> Json:
         "type": "query",
         "datasource": {"type": "influxdb", "uid": "${datasource}"},
         "query": variable.query,
-        "refresh": 2,  # with the time range: pods come and go
+        "refresh": 2,  # refresh when the time range changes: pods come and go
         "sort": 1,
-        "multi": variable.several,
-        "includeAll": variable.several,
-        **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if variable.several else {}),
+        "multi": variable.multiple,
+        "includeAll": variable.multiple,
+        **({"allValue": ".*", "current": {"text": "All", "value": "$__all"}} if variable.multiple else {}),
     }
 
 
-def _places(panels: Sequence[Panel]) -> list[Json]:
-    """From left to right, row by row."""
-    places: list[Json] = []
+def _grid_positions(panels: Sequence[Panel]) -> list[Json]:
+    """Place panels from left to right, row by row."""
+    positions: list[Json] = []
     x = y = 0
     for panel in panels:
         if x + panel.width > _COLUMNS:
             x, y = 0, y + _HEIGHT
-        places.append({"x": x, "y": y, "w": panel.width, "h": _HEIGHT})
+        positions.append({"x": x, "y": y, "w": panel.width, "h": _HEIGHT})
         x += panel.width
-    return places
+    return positions
 
 
-def _panel(number: int, panel: Panel, place: Json, schema: Schema | None) -> Json:
+def _panel(number: int, panel: Panel, position: Json, schema: Schema | None) -> Json:
     datasource = {"type": "influxdb" if schema else "prometheus", "uid": "${datasource}"}
     return {
         "id": number,
         "type": "timeseries",
         "title": panel.title,
         "description": panel.description,
-        "gridPos": place,
+        "gridPos": position,
         "datasource": datasource,
         "fieldConfig": {
             "defaults": {"unit": panel.unit, "min": 0, "custom": {"spanNulls": _GAP_MS, "fillOpacity": 8}},
@@ -131,10 +133,10 @@ def _panel(number: int, panel: Panel, place: Json, schema: Schema | None) -> Jso
 
 
 def _targets(panel: Panel, schema: Schema | None) -> list[Json]:
-    if isinstance(panel.asks, Mapping):
-        return [{"expr": expression, "legendFormat": legend} for legend, expression in panel.asks.items()]
+    if isinstance(panel.queries, Mapping):
+        return [{"expr": expression, "legendFormat": legend} for legend, expression in panel.queries.items()]
     assert schema is not None  # noqa: S101 - who asks InfluxDB has a schema
     return [
         {"query": each.query(schema), "rawQuery": True, "resultFormat": "time_series", "alias": each.legend}
-        for each in panel.asks
+        for each in panel.queries
     ]

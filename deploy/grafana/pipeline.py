@@ -1,4 +1,4 @@
-"""What is asked of Prometheus: the pipeline itself (docs/operating.md, 5)."""
+"""The Grafana dashboard of the pipeline itself, from Prometheus."""
 
 from typing import Final
 
@@ -12,21 +12,21 @@ PIPELINE: Final = Dashboard(
             "Scrapes",
             PER_S,
             {"{{outcome}}": "sum by (outcome) (rate(heapster_scraper_scrapes_total[$__rate_interval]))"},
-            "Kubelets asked; the scraper's log says which have failed.",
+            "Kubelet scrapes per second. The scraper's log names the nodes that failed.",
         ),
         Panel(
             "Windows behind",
             COUNT,
             {
                 "behind": "max(heapster_scraper_windows_behind)",
-                "missed in an hour": "sum(increase(heapster_scraper_windows_missed_total[1h]))",
+                "missed per hour": "sum(increase(heapster_scraper_windows_missed_total[1h]))",
             },
         ),
         Panel(
-            "A round takes",
+            "Duration of a scrape round",
             SECONDS,
             {
-                "nine of ten": "histogram_quantile(0.9,"
+                "90th percentile": "histogram_quantile(0.9,"
                 " sum by (le) (rate(heapster_scraper_round_seconds_bucket[$__rate_interval])))"
             },
         ),
@@ -36,19 +36,19 @@ PIPELINE: Final = Dashboard(
             {"scraped": "sum(heapster_scraper_nodes)", "skipped": "max(heapster_scraper_nodes_skipped)"},
         ),
         Panel(
-            "Age of the window processed last",
+            "Age of the last processed window",
             SECONDS,
             {"age": "max(time() - heapster_processor_window_end_seconds)"},
         ),
         Panel(
-            "Records to be processed and written",
+            "Consumer lag",
             COUNT,
             {
                 "processor, {{topic}}": "sum by (topic) (heapster_processor_lag_records)",
                 "writer, {{sink}}": "sum by (sink) (heapster_writer_lag_records)",
                 "api": "max(heapster_api_records_behind)",
             },
-            "The lag: near 0 is well; if it grows, start more workers.",
+            "Records not processed or written yet. Normal: close to 0. If it grows, start more workers.",
         ),
         Panel(
             "Points written",
@@ -61,29 +61,29 @@ PIPELINE: Final = Dashboard(
             {"{{sink}} {{outcome}}": "sum by (sink, outcome) (rate(heapster_writer_requests_total[$__rate_interval]))"},
         ),
         Panel(
-            "A write request takes",
+            "Duration of a write request",
             SECONDS,
             {
-                "{{sink}}, nine of ten": "histogram_quantile(0.9,"
+                "{{sink}}, 90th percentile": "histogram_quantile(0.9,"
                 " sum by (sink, le) (rate(heapster_writer_request_seconds_bucket[$__rate_interval])))"
             },
         ),
         Panel(
-            "Age of the oldest window read but not written",
+            "Age of the oldest window that is read but not written",
             SECONDS,
             {"{{sink}}": "max by (sink) (time() - (heapster_writer_oldest_uncommitted_seconds > 0))"},
         ),
         Panel(
-            "Dead letters in an hour",
+            "Dead letters per hour",
             COUNT,
             {
                 "processor": "sum(increase(heapster_processor_dead_letters_total[1h]))",
                 "writer": "sum(increase(heapster_writer_dead_letters_total[1h]))",
             },
-            "heapster-stream dead-letters list says why.",
+            "Run heapster-stream dead-letters list to see the reasons.",
         ),
         Panel(
-            "Rebalances in an hour",
+            "Rebalances per hour",
             COUNT,
             {
                 "scraper": "sum(increase(heapster_scraper_rebalances_total[1h]))",

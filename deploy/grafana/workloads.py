@@ -1,4 +1,4 @@
-"""What is asked of InfluxDB about what runs: namespaces and pods."""
+"""Grafana dashboards of namespaces and pods, from InfluxDB."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ from deploy.grafana.influxql import (
 )
 from deploy.grafana.panels import BYTES, BYTES_PER_S, COUNT, MILLICORES, Dashboard, Panel, Variable
 
-_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"), several=False)
+_CLUSTER: Final = Variable("cluster", tag_values("cluster_name"), multiple=False)
 _NAMESPACE: Final = Variable("namespace", tag_values("namespace_name", ONE_CLUSTER))
 
 NAMESPACES: Final = Dashboard(
@@ -54,7 +54,7 @@ NAMESPACES: Final = Dashboard(
             "Restarts of containers",
             COUNT,
             (total("restart_count", POD + OF_NAMESPACES, "$tag_namespace_name", "pod_name", by=("namespace_name",)),),
-            "Of the pods that there are: it falls when a pod goes.",
+            "Sum over the current pods. It falls when a pod is deleted.",
         ),
         Panel(
             "CPU by pod",
@@ -135,14 +135,14 @@ PODS: Final = Dashboard(
             (mean("restart_count", CONTAINER + _IN_POD, "$tag_container_name", "container_name"),),
         ),
         Panel(
-            "Page faults that needed the disk",
+            "Major page faults",
             "suffix:/s",
             (mean("memory/major_page_faults_rate", CONTAINER + _IN_POD, "$tag_container_name", "container_name"),),
         ),
     ),
     (
         _CLUSTER,
-        _NAMESPACE._replace(several=False),
-        Variable("pod", tag_values("pod_name", ONE_CLUSTER + OF_NAMESPACE), several=False),
+        _NAMESPACE._replace(multiple=False),
+        Variable("pod", tag_values("pod_name", ONE_CLUSTER + OF_NAMESPACE), multiple=False),
     ),
 )

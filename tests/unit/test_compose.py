@@ -40,12 +40,12 @@ def files(service: dict[str, Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_arguments_are_those_of_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_accepts_the_arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert options(name, monkeypatch)
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_is_read(name: str) -> None:
+def test_the_command_reads_every_variable(name: str) -> None:
     asked, *_ = SERVICES[name]["command"]
     command = program.get_command(click.Context(program), asked)
     assert command is not None
@@ -53,7 +53,7 @@ def test_every_variable_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_what_the_check_asks_is_listened_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_health_check_uses_a_port_that_the_service_listens_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     *_, code = SERVICES[name]["healthcheck"]["test"]
     compile(code, name, "exec")
     assert f'"127.0.0.1", {PORT}' in code
@@ -62,7 +62,7 @@ def test_what_the_check_asks_is_listened_on(name: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_it_has_a_check_and_comes_back_by_itself(name: str) -> None:
+def test_every_service_has_a_health_check_and_restarts(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
     check = SERVICES[name]["healthcheck"]
     assert check["test"][0] == "CMD", "not by a shell: an image may have none"
@@ -70,17 +70,17 @@ def test_it_has_a_check_and_comes_back_by_itself(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_it_waits_for_what_it_needs_to_be_well(name: str) -> None:
+def test_a_service_waits_until_its_dependencies_are_healthy(name: str) -> None:
     for needed, wait in SERVICES[name].get("depends_on", {}).items():
         assert wait == {"condition": "service_healthy"}
         assert "profiles" not in SERVICES[needed], "it may not be there"
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_file_is_there(name: str) -> None:
+def test_every_mounted_file_exists(name: str) -> None:
     assert [path for path in files(SERVICES[name]) if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_port_outside_is_for_this_machine_alone(name: str) -> None:
+def test_published_ports_are_on_loopback(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))

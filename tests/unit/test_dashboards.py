@@ -1,4 +1,4 @@
-"""The dashboards for Grafana: their files are those of the description, and ask for what there is."""
+"""The Grafana dashboards: their files match the description and query existing metrics."""
 
 import json
 import re
@@ -16,8 +16,8 @@ SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_c
 TELEMETRY = ("scraper.telemetry", "processor.telemetry", "writer.telemetry", "api.telemetry")
 
 
-def figures() -> dict[str, set[str]]:
-    """What the services tell of themselves: the names as Prometheus has them, and their labels."""
+def own_metrics() -> dict[str, set[str]]:
+    """Metrics of the services about themselves: Prometheus names and their labels."""
     found: dict[str, set[str]] = {}
     for module in TELEMETRY:
         for figure in vars(import_module(module)).values():
@@ -30,17 +30,17 @@ def figures() -> dict[str, set[str]]:
     return found
 
 
-def test_the_files_are_those_of_the_description() -> None:
+def test_the_files_match_their_description() -> None:
     described = dict(files())
     assert set(FOLDER.rglob("*.json")) == set(described)
     old = [path for path, text in described.items() if path.read_text() != text]
-    assert old == [], "python -m deploy.grafana.dashboards writes them anew"
+    assert old == [], "run python -m deploy.grafana.dashboards"
 
 
-def test_the_pipeline_s_dashboard_asks_for_figures_that_there_are() -> None:
-    known = figures()
+def test_the_pipeline_dashboard_queries_existing_metrics() -> None:
+    known = own_metrics()
     for panel in PIPELINE.panels:
-        for legend, expression in dict(panel.asks).items():
+        for legend, expression in dict(panel.queries).items():
             asked = re.findall(r"\b(?:heapster|http|process)_\w+", expression)
             assert asked
             assert [name for name in asked if name not in known] == []
@@ -48,21 +48,21 @@ def test_the_pipeline_s_dashboard_asks_for_figures_that_there_are() -> None:
             assert all(labels <= known[name] for name in asked)
 
 
-def test_every_metric_that_is_asked_for_is_in_the_catalogue() -> None:
+def test_every_queried_metric_is_in_the_catalogue() -> None:
     asked = {
-        each.metric for board in CLUSTER for panel in board.panels for each in panel.asks if isinstance(each, Series)
+        each.metric for board in CLUSTER for panel in board.panels for each in panel.queries if isinstance(each, Series)
     }
     assert len(asked) > 15
     assert asked <= {metric.name for metric in METRICS}
 
 
-def test_dashboards_have_ids_and_titles_of_their_own() -> None:
+def test_ids_and_titles_of_dashboards_are_unique() -> None:
     boards = [json.loads(text) for _, text in files()]
     for name in ("uid", "title"):
         assert len({board[name] for board in boards}) == len(boards) == 1 + len(CLUSTER) * len(SCHEMAS)
 
 
-def test_a_total_adds_up_means_and_never_the_windows_of_an_interval() -> None:
+def test_a_total_sums_the_means_of_entities() -> None:
     asked = total("network/rx_rate", NODE, "received", "nodename").query(WITH_FIELDS)
     assert asked == (
         'SELECT sum("mean") FROM (SELECT mean("rx_rate") FROM "network" WHERE "cluster_name" = \'$cluster\''
@@ -71,7 +71,7 @@ def test_a_total_adds_up_means_and_never_the_windows_of_an_interval() -> None:
     )
 
 
-def test_compose_brings_them_to_grafana() -> None:
+def test_compose_mounts_the_dashboards_into_grafana() -> None:
     root = Path(__file__).parents[2]
     compose = (root / "docker-compose.yml").read_text()
     for mounted in ("deploy/grafana/provisioning", "deploy/grafana/dashboards", "deploy/prometheus/prometheus.yml"):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from processor.core.derive import NodeResult, derive
 from processor.core.labels import LabelRules
 from processor.core.scrape_metrics import failed_node
-from processor.core.utilization import unrated
+from processor.core.utilization import without_cpu_utilization
 from processor.state.node_windows import Arrival, PartitionState, reached_ns
 from schemas.keys import node_key, pod_key
 from schemas.metric_batch import MetricBatch, MetricSet, Version
@@ -47,7 +47,7 @@ def transition(
     if arrival is Arrival.LATE:
         result = derive(scrape, None, rules, extended=extended)
         return Transition(
-            arrival=arrival, batch=node_batch(scrape, unrated(result.sets), offset), problems=result.problems
+            arrival=arrival, batch=node_batch(scrape, without_cpu_utilization(result.sets), offset), problems=result.problems
         )
     earlier_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
     earlier = None if earlier_ns is None else kept(scrape.key, earlier_ns)

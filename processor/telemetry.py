@@ -6,15 +6,11 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 scrapes: Final = Counter(
-    "heapster_processor_scrapes",
-    "Records read from kubelet-stats, by outcome: new, duplicate, late, failed or rejected.",
-    ["outcome"],
+    "heapster_processor_scrapes", "Records of kubelet-stats: new, duplicate, late, failed or rejected.", ["outcome"]
 )
 problems: Final = Counter("heapster_processor_problems", "Invalid values found in scrapes, by problem.", ["problem"])
 totals: Final = Counter(
-    "heapster_processor_group_totals",
-    "Group totals read from group-sums, by outcome: new, stale, late or rejected.",
-    ["outcome"],
+    "heapster_processor_group_totals", "Group totals of group-sums: new, stale, late or rejected.", ["outcome"]
 )
 batches: Final = Counter("heapster_processor_batches", "Batches sent to derived-metrics.", ["kind"])
 batch_bytes: Final = Counter("heapster_processor_batch_bytes", "Bytes of the batches sent to derived-metrics.")
@@ -29,12 +25,10 @@ newest_window: Final = Gauge(
 )
 dead_letters: Final = Counter(
     "heapster_processor_dead_letters",
-    "Dead letters sent, by reason: undecodable, broke (processing failed) or unsendable.",
+    "Dead letters sent: undecodable, broke (processing failed) or unsendable.",
     ["reason"],
 )
-lag_records: Final = Gauge(
-    "heapster_processor_lag_records", "Records of the assigned partitions still to be processed.", ["topic"]
-)
+lag_records: Final = Gauge("heapster_processor_lag_records", "Unprocessed records of assigned partitions.", ["topic"])
 partitions: Final = Gauge("heapster_processor_partitions", "Partitions assigned to this worker.", ["topic"])
 rebalances: Final = Counter("heapster_processor_rebalances", "Rebalances of the consumer group.")
 pending_batches: Final = Gauge("heapster_processor_group_batches_pending", "Group batches still to be written.")

@@ -180,9 +180,6 @@ def crash_on_error(
 
 async def _crash(app: faust.App, error: Exception) -> None:
     """End the worker; unacknowledged records are delivered again to the workers that take over its partitions."""
-    log.critical(
-        "the worker ends after an error; unfinished records will be delivered again",
-        extra={"error": repr(error)},
-        exc_info=error,
-    )
+    message = "the worker ends after an error; unfinished records will be delivered again"
+    log.critical(message, extra={"error": repr(error)}, exc_info=error)
     await app.crash(error)

@@ -63,11 +63,7 @@ class FaustOutput:
         self._group_partitions = group_partitions
 
     async def batch(self, batch: MetricBatch) -> PendingSend:
-        """Send to `derived-metrics`; the key is the entity, the record's timestamp the window end.
-
-        Raises:
-            RejectedError: no schema fits, or the batch is too large for Kafka.
-        """
+        """Send to `derived-metrics`; the key is the entity, the record's timestamp the window end."""
         try:
             value = encode_batch(batch)
             telemetry.batch_bytes.inc(len(value))

@@ -8,13 +8,7 @@ from typing import Final
 
 from processor.core import labels, summary_fields
 from processor.core.entity import Entities, Entity
-from processor.core.extended import (
-    NODE_PROCESSES,
-    POD_PROCESSES,
-    add_interfaces,
-    add_processes,
-    add_swap_and_pressure,
-)
+from processor.core.extended import NODE_PROCESSES, POD_PROCESSES, add_interfaces, add_swap_and_pressure
 from processor.core.json_block import Block, parse_document
 from processor.core.problems import Problem, Problems
 from schemas.catalogue import NODE, POD, POD_CONTAINER, SYS_CONTAINER
@@ -70,7 +64,7 @@ class _Decoder:
         entity.scrape_ns = _first(cpu.time_ns("time"), memory.time_ns("time"), network.time_ns("time"))
         if self._extended:
             add_swap_and_pressure(entity, node, cpu, memory)
-            add_processes(entity, node.block("rlimit"), NODE_PROCESSES)
+            entity.values.update(node.block("rlimit").numbers(NODE_PROCESSES))
             add_interfaces(entity, network, self._problems)
         for container in node.blocks("systemContainers"):
             self._sys_container(container)
@@ -129,7 +123,7 @@ class _Decoder:
             summary_fields.filesystem(entity, volume, f"Volume:{volume.text('name')}", claim)
         if self._extended:
             add_swap_and_pressure(entity, pod, cpu, memory)
-            add_processes(entity, pod.block("process_stats"), POD_PROCESSES)
+            entity.values.update(pod.block("process_stats").numbers(POD_PROCESSES))
             add_interfaces(entity, network, self._problems)
 
     def _pod_container(self, pod: Entity, container: Block) -> None:

@@ -6,7 +6,6 @@ interfaces.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Final
 
 from processor.core import labels
@@ -18,8 +17,8 @@ from schemas.catalogue import MAX_INT
 from schemas.metric_batch import LabeledValues
 
 SWAP: Final = {"memory/swap_usage": "swapUsageBytes", "memory/swap_available": "swapAvailableBytes"}
-NODE_PROCESSES: Final = {"process/count": "curproc", "process/limit": "maxpid"}
-POD_PROCESSES: Final = {"process/count": "process_count"}
+NODE_PROCESSES: Final = {"process/count": "curproc", "process/limit": "maxpid"}  # of `.rlimit`
+POD_PROCESSES: Final = {"process/count": "process_count"}  # of `.process_stats`
 INTERFACE: Final = {f"network/interface_{metric.partition('/')[2]}": field for metric, field in NETWORK.items()}
 PRESSURE_KINDS: Final = ("some", "full")  # some of the tasks are stalled, all of them are
 PRESSURE_AVERAGES: Final = ("avg10", "avg60", "avg300")
@@ -37,11 +36,6 @@ def add_swap_and_pressure(entity: Entity, block: Block, cpu: Block, memory: Bloc
                 share = stalled.real(average)
                 if share is not None:
                     entity.values[f"pressure/{resource}_{kind}_{average}"] = share
-
-
-def add_processes(entity: Entity, block: Block, fields: Mapping[str, str]) -> None:
-    """Add process counts: `NODE_PROCESSES` of a node's `.rlimit`, `POD_PROCESSES` of a pod's `.process_stats`."""
-    entity.values.update(block.numbers(fields))
 
 
 def add_interfaces(entity: Entity, network: Block, problems: Problems) -> None:

@@ -89,7 +89,7 @@ def test_a_second_scrape_of_a_nodes_window_is_a_duplicate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("windows", "asked", "earlier"),
+    ("windows", "window", "previous"),
     [
         pytest.param([1, 2], 3, 2, id="the window before"),
         pytest.param([1, 2], 4, 2, id="a skipped window does not matter"),
@@ -98,9 +98,9 @@ def test_a_second_scrape_of_a_nodes_window_is_a_duplicate() -> None:
         pytest.param([1, 2 + KEPT_WINDOWS], 3 + KEPT_WINDOWS, 2 + KEPT_WINDOWS, id="the newest of several"),
     ],
 )
-def test_the_previous_window_is_the_newest_earlier_one(windows: list[int], asked: int, earlier: int) -> None:
-    state = state_of(*(sample(window=window, offset=offset) for offset, window in enumerate(windows)))
-    assert state.previous_window(N1, asked * R, R) == earlier * R
+def test_the_previous_window_is_the_newest_earlier_one(windows: list[int], window: int, previous: int) -> None:
+    state = state_of(*(sample(window=each, offset=offset) for offset, each in enumerate(windows)))
+    assert state.previous_window(N1, window * R, R) == previous * R
 
 
 def test_a_scrape_behind_the_kept_windows_is_late() -> None:

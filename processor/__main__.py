@@ -1,4 +1,4 @@
-"""`heapster-stream processor`: rates, labels and sums, from kubelet-stats to derived-metrics."""
+"""`heapster-stream processor`: reads kubelet-stats, computes rates, labels and sums, writes derived-metrics."""
 
 import logging
 import os
@@ -25,8 +25,8 @@ from runtime.topics import wait_for_topics
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S: Final = 0.5
-_LONGEST_STOP_S: Final = 6.0
+_CHECK_INTERVAL_S: Final = 0.5
+_SHUTDOWN_TIMEOUT_S: Final = 6.0
 
 
 @click.command("processor", context_settings=flags.CONTEXT)
@@ -36,7 +36,7 @@ _LONGEST_STOP_S: Final = 6.0
 @flags.extended_metrics
 @flags.metrics_flags
 @flags.log_flags
-def processor(  # noqa: PLR0913 - a flag each
+def processor(  # noqa: PLR0913 - one parameter per flag
     *,
     kafka: KafkaSettings,
     label_separator: str,
@@ -47,9 +47,9 @@ def processor(  # noqa: PLR0913 - a flag each
     metrics_ip: str,
     logs: LogSettings,
 ) -> None:
-    """Compute rates, utilization and sums, attach labels: kubelet-stats in, derived-metrics out.
+    """Compute rates, utilization and sums and add labels: reads kubelet-stats, writes derived-metrics.
 
-    Start as many as you like: they share the partitions. State lives in memory and in Kafka, none on disk.
+    You can start several processors: they share the partitions. State is kept in memory and in Kafka, not on disk.
     """
     logs.start()
     rules = label_rules(label_separator, store_label, ignore_label)
@@ -59,7 +59,7 @@ def processor(  # noqa: PLR0913 - a flag each
 
 
 def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...]) -> LabelRules:
-    """From the values of the label flags. Raises ConfigError: flag and value."""
+    """Parse the values of the label flags. Raises ConfigError: names the flag and the value."""
     try:
         stored = stored_labels(store)
     except ValueError as error:
@@ -72,33 +72,33 @@ def label_rules(separator: str, store: tuple[str, ...], ignore: tuple[str, ...])
 
 
 def run(config: ProcessorConfig, health: Health) -> None:
-    """Run one worker until it is told to stop; ends the process."""
+    """Run one worker until SIGTERM or SIGINT; ends the process."""
     stopped = stop_on_signals()
     partitions = wait_for_topics(config.kafka, config.topics.all, stopped)
-    if partitions is None or not _changelogs(config, partitions, stopped):
+    if partitions is None or not _create_changelogs(config, partitions, stopped):
         return
     app = build(config, partitions, health)
     KafkaProbe(config.kafka, config.topics.kubelet_stats.name, health, stopped)
-    threading.Thread(target=_end_in_time, args=(app,), daemon=True).start()
+    threading.Thread(target=_exit_after_timeout, args=(app,), daemon=True).start()
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, loglevel="WARNING", quiet=True)
-    worker.spinner = None  # it writes to the log what only a terminal understands
+    worker.spinner = None  # it writes terminal control characters to the log
     worker.execute_from_commandline()
 
 
-def _end_in_time(app: faust.App) -> None:
-    """End the process if Faust does not manage to, once it was told to stop or has failed.
+def _exit_after_timeout(app: faust.App) -> None:
+    """Exit the process if Faust's shutdown, after a signal or an error, takes too long.
 
-    Nothing is lost by that: what is not acknowledged is delivered again.
+    No data is lost: unacknowledged records are delivered again.
     """
     while not app.should_stop:
-        time.sleep(_LOOK_EVERY_S)
-    time.sleep(_LONGEST_STOP_S)
-    log.warning("stopping took too long, leaving")
+        time.sleep(_CHECK_INTERVAL_S)
+    time.sleep(_SHUTDOWN_TIMEOUT_S)
+    log.warning("shutdown takes too long, exiting; unfinished records will be delivered again")
     os._exit(1 if app.crashed else 0)
 
 
-def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped: threading.Event) -> bool:
-    """Have the tables' changelogs with a partition for each of their source; False if the process is to stop."""
+def _create_changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped: threading.Event) -> bool:
+    """Create the tables' changelogs with the partitions of their source topics; False if stopped meanwhile."""
     for changelog, source in changelogs(config.group, config.topics):
         count = partitions[source.name]
         found = wait_for_topics(config.kafka, [changelog], stopped, partitions=count, grow=True)
@@ -106,9 +106,9 @@ def _changelogs(config: ProcessorConfig, partitions: Mapping[str, int], stopped:
             return False
         if found[changelog.name] > count:
             raise ConfigError(
-                f"the topic {source.name} has {count} partitions, its changelog {changelog.name}"
-                f" has {found[changelog.name]}: was {source.name} made anew?"
-                f" Then stop all processors and run kafka-topics.sh --bootstrap-server {config.kafka.brokers}"
+                f"the topic {source.name} has {count} partitions, but its changelog {changelog.name}"
+                f" has {found[changelog.name]}. If {source.name} was deleted and created again,"
+                f" stop all processors and run kafka-topics.sh --bootstrap-server {config.kafka.brokers}"
                 f" --delete --topic {changelog.name}"
             )
     return True

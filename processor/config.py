@@ -1,4 +1,4 @@
-"""What a processor is told: Kafka, topics, labels, and in a replay the stretch it is of."""
+"""Configuration of a processor: Kafka, topics, label rules, and the span of a replay."""
 
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -13,23 +13,23 @@ GROUP: Final = "heapster-processor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessorConfig:
-    """One pipeline's processor; every worker with the same `group` shares its partitions."""
+    """The processor of one pipeline; all workers with the same `group` share its partitions."""
 
     kafka: KafkaSettings
     rules: LabelRules
-    group: str  # consumer group, and prefix of the changelogs
+    group: str  # consumer group, and prefix of the changelog topics
     topics: Topics
     span: Span = field(default_factory=Span)
-    extended: bool = False  # more metrics than Heapster had
+    extended: bool = False  # metrics that Heapster lacks
 
     @classmethod
     def live(cls, kafka: KafkaSettings, rules: LabelRules, *, extended: bool = False) -> Self:
-        """That of the live pipeline."""
+        """The configuration for the live pipeline."""
         return cls(kafka=kafka, rules=rules, group=kafka.named(GROUP), topics=topics(kafka.prefix), extended=extended)
 
 
 def changelogs(group: str, topics: Topics) -> tuple[tuple[Topic, Topic], ...]:
-    """Of the tables `samples` and `groups`: the changelog, named as Faust does, and the topic it is partitioned as."""
+    """The changelog of each table, by Faust's naming, with the source topic whose partitions it has."""
     return (
         (changelog(f"{group}-samples-changelog"), topics.kubelet_stats),
         (changelog(f"{group}-groups-changelog"), topics.group_sums),

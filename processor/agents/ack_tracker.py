@@ -1,8 +1,8 @@
-"""What has been sent for a record and is not acknowledged yet; a record is done when all of it is.
+"""Acknowledgement of events, in order, once everything that was sent for them has reached Kafka.
 
-Faust acknowledges a message when the loop asks for the next one, and only logs a send that failed. Here an event is
-held until Kafka has everything that was made of it; then events are acknowledged in their order, so that an offset is
-committed only behind a complete prefix. A send that failed ends the worker: its records are delivered again.
+Faust acknowledges an event when the loop asks for the next one, and only logs a failed send. Here an event is tracked
+until Kafka has acknowledged everything that was sent for it. Events are acknowledged in the order of their offsets, so
+that a committed offset never skips an unfinished event. A failed send ends the worker: its events are delivered again.
 """
 
 import asyncio
@@ -13,96 +13,98 @@ from typing import Any, Final, TypeAlias
 
 from faust.types import TP, EventT
 
-MOST_HELD_BYTES: Final = 32 * 1024 * 1024
+MAX_UNACKED_BYTES: Final = 32 * 1024 * 1024
 _OVERHEAD_BYTES: Final = 1024
 
-Sent: TypeAlias = Awaitable[Any]
-"""A send that has begun; done when Kafka has acknowledged it, failed as it failed."""
+PendingSend: TypeAlias = Awaitable[Any]
+"""A send in flight: completes when Kafka has acknowledged it, raises the send's error if it failed."""
 
 
 @dataclass(slots=True)
 class UnackedEvent:
-    """An event, what was sent for it, and whether that was all."""
+    """An event, its sends, and whether there are no more sends to come."""
 
     event: EventT[bytes]
-    sends: list[Sent]
+    sends: list[PendingSend]
     complete: bool
 
     @property
     def size_bytes(self) -> int:
-        """About what it takes in memory."""
+        """Approximate size in memory."""
         return len(self.event.message.value or b"") + _OVERHEAD_BYTES
 
 
 class AckTracker:
-    """The events of one agent that are not acknowledged yet, by partition in the order of their offsets."""
+    """The unacknowledged events of one agent, by partition in the order of their offsets."""
 
-    def __init__(self, most_bytes: int = MOST_HELD_BYTES) -> None:
-        """So much is held before `room` waits: a bound on the worker's memory."""
-        self._most_bytes = most_bytes
-        self._held: defaultdict[TP, deque[UnackedEvent]] = defaultdict(deque)
+    def __init__(self, max_bytes: int = MAX_UNACKED_BYTES) -> None:
+        """Start empty; `max_bytes` of unacknowledged events is the threshold for backpressure."""
+        self._max_bytes = max_bytes
+        self._unacked: defaultdict[TP, deque[UnackedEvent]] = defaultdict(deque)
         self._bytes = 0
-        self.taken = 0  # events so far
+        self.event_count = 0  # all events tracked so far
         self._generation = -1
-        self._freed = asyncio.Event()
-        self._crowded = asyncio.Event()
+        self._has_capacity = asyncio.Event()
+        self._half_full = asyncio.Event()
 
     @property
-    def crowded(self) -> bool:
-        """Whether half of the room is taken: time to settle."""
-        return self._crowded.is_set()
+    def half_full(self) -> bool:
+        """Whether half of the capacity is used: time to flush."""
+        return self._half_full.is_set()
 
-    async def room(self) -> None:
-        """Wait until another event may be held."""
-        while self._bytes >= self._most_bytes:
-            self._freed.clear()
-            await self._freed.wait()
+    async def wait_for_capacity(self) -> None:
+        """Wait until another event can be tracked."""
+        while self._bytes >= self._max_bytes:
+            self._has_capacity.clear()
+            await self._has_capacity.wait()
 
-    async def until_crowded(self, longest_s: float) -> None:
-        """Wait for half of the room to be taken, at most so long."""
+    async def wait_until_half_full(self, timeout_s: float) -> None:
+        """Wait until half of the capacity is used, at most `timeout_s`."""
         try:
-            await asyncio.wait_for(self._crowded.wait(), longest_s)
+            await asyncio.wait_for(self._half_full.wait(), timeout_s)
         except TimeoutError:
             return
 
-    def hold(self, event: EventT[bytes], sends: Iterable[Sent] = (), *, complete: bool = True) -> UnackedEvent:
-        """Hold an event until its sends are done; one that is not `complete` will have more of them.
+    def track(self, event: EventT[bytes], sends: Iterable[PendingSend] = (), *, complete: bool = True) -> UnackedEvent:
+        """Track an event until its sends are done; one that is not `complete` gets more sends later.
 
-        An event from before the last rebalance is not acknowledged any more: those before it have been let go, and
-        its offset alone says nothing of theirs.
+        An event from before the last rebalance is not tracked: its predecessors have been dropped, so acknowledging it
+        would commit their offsets too.
         """
-        self.taken += 1
-        held = UnackedEvent(event, list(sends), complete)
+        self.event_count += 1
+        unacked = UnackedEvent(event, list(sends), complete)
         generation = event.message.generation_id or 0
-        self.keep_generation(generation)
+        self.drop_older_generations(generation)
         if generation == self._generation:
-            self._held[event.message.tp].append(held)
-            self._counted(self._bytes + held.size_bytes)
-        return held
+            self._unacked[event.message.tp].append(unacked)
+            self._set_bytes(self._bytes + unacked.size_bytes)
+        return unacked
 
-    def keep_generation(self, generation: int) -> None:
-        """Let go of events from before the last rebalance: whoever has their partitions now gets them again."""
+    def drop_older_generations(self, generation: int) -> None:
+        """Stop tracking events from before the last rebalance; Kafka delivers them again to their new worker."""
         if generation > self._generation:
             self._generation = generation
-            self._held.clear()
-            self._counted(0)
+            self._unacked.clear()
+            self._set_bytes(0)
 
-    def mark(self) -> dict[TP, int]:
-        """How many events are held by partition: where a settlement that begins now will end."""
-        return {tp: len(held) for tp, held in self._held.items()}
+    def unacked_counts(self) -> dict[TP, int]:
+        """The number of tracked events, by partition."""
+        return {tp: len(unacked) for tp, unacked in self._unacked.items()}
 
-    async def settle(self, until: dict[TP, int], also: Iterable[Sent] = ()) -> None:
-        """Wait for `also` and for what was sent for the events up to `until`, then acknowledge the complete prefix.
+    async def acknowledge(self, counts: dict[TP, int], also: Iterable[PendingSend] = ()) -> None:
+        """Wait for `also` and for the sends of the oldest events, and acknowledge these events.
+
+        `counts` is the number of events by partition; a partition's first incomplete event ends it early.
 
         Raises:
-            Exception: whatever a send failed with.
+            Exception: the error of a failed send.
         """
         for send in also:
             await send
         generation = self._generation
-        for tp, end in until.items():
-            for _ in range(end):
-                first = self._held[tp][0] if self._held.get(tp) else None
+        for tp, count in counts.items():
+            for _ in range(count):
+                first = self._unacked[tp][0] if self._unacked.get(tp) else None
                 if first is None or not first.complete:
                     break
                 for send in first.sends:
@@ -110,14 +112,14 @@ class AckTracker:
                 if generation != self._generation:
                     return
                 first.event.ack()
-                self._held[tp].popleft()
-                self._counted(self._bytes - first.size_bytes)
+                self._unacked[tp].popleft()
+                self._set_bytes(self._bytes - first.size_bytes)
 
-    def _counted(self, held_bytes: int) -> None:
-        self._bytes = held_bytes
-        if 2 * held_bytes >= self._most_bytes:
-            self._crowded.set()
+    def _set_bytes(self, unacked_bytes: int) -> None:
+        self._bytes = unacked_bytes
+        if 2 * unacked_bytes >= self._max_bytes:
+            self._half_full.set()
         else:
-            self._crowded.clear()
-        if held_bytes < self._most_bytes:
-            self._freed.set()
+            self._half_full.clear()
+        if unacked_bytes < self._max_bytes:
+            self._has_capacity.set()

@@ -1,56 +1,57 @@
-"""The wiring: Kafka's topics and tables to the two agents, and these to the loops beside them."""
+"""The Faust application: wires topics, tables, agents and background loops."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import faust
+from faust.types import TopicT
 from faust.types.transports import ConsumerT
 
 from processor.agents.broker_settings import broker_credentials, broker_options
 from processor.agents.changelog_table import WindowTable
 from processor.agents.consumer import OrderedConsumer
-from processor.agents.faust_output import FaustOutput, raw_topic
-from processor.agents.flush_loops import FlushLoops, ending_the_worker
+from processor.agents.flush_loops import FlushLoops, crash_on_error
 from processor.agents.group_agent import GroupAgent, total_offset
 from processor.agents.node_agent import NodeAgent, sample_offset
+from processor.agents.output import FaustOutput
 from processor.agents.readiness import Readiness
 from processor.config import ProcessorConfig
 from runtime.health import Health
 from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
-from schemas.topics import MAX_RECORD_BYTES
+from schemas.topics import MAX_RECORD_BYTES, Topic
 
 COMMIT_INTERVAL_S: Final = 1.0
 METADATA_MAX_AGE_MS: Final = 5_000
-"""A broker that lags may not know a changelog yet: soon it does."""
+"""Short, because a broker may learn of a newly created changelog late."""
 
-MOST_BUFFERED: Final = 50
-"""Records read ahead at once; a scrape may be 1.5 MB."""
+MAX_BUFFERED_RECORDS: Final = 50
+"""Records read ahead at once; a scrape can have 1.5 MB."""
 
 PARTITION_FETCH_BYTES: Final = 1024 * 1024
-"""Fetched at once of one partition; a greater record still passes. What was fetched of one is read before the next has
-its turn: more would have the totals of groups wait behind a long stretch of scrapes."""
+"""Fetch size for one partition; larger records are still read. All that is fetched of one partition is processed before
+the next partition: with a larger size, group totals would wait behind many scrapes."""
 
 PRODUCED_BATCH_BYTES: Final = 512 * 1024
-"""Before compression; some records together are smaller, and cost less, than each alone."""
+"""Before compression; several records compressed together take less space and CPU time."""
 
 
 class App(faust.App):
-    """A Faust application without state on disk: tables live in memory and in their changelogs."""
+    """A Faust application without state on disk: tables are in memory and in their changelogs."""
 
-    early: Callable[[], Awaitable[None]]
-    """A task that does not wait for the tables to be restored, as those of Faust do."""
+    early_task: Callable[[], Awaitable[None]]
+    """A task that starts before the tables are recovered; Faust's tasks start afterwards."""
 
     def _create_directories(self) -> None:
-        """None are needed."""
+        """Create no directories: there is no state on disk."""
 
     async def on_started(self) -> None:
-        """Start the early task, then restore the tables and start the others."""
-        self.add_future(self.early())
+        """Start the early task, then recover the tables and start the other tasks."""
+        self.add_future(self.early_task())
         await super().on_started()
 
     def _new_consumer(self) -> ConsumerT:
-        """One that keeps the order of records."""
+        """Create the consumer that keeps records in order."""
         return OrderedConsumer(
             self.transport,
             callback=self.topics.on_message,
@@ -61,9 +62,9 @@ class App(faust.App):
 
 
 def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health) -> App:
-    """The application and its agents; `partitions` are those of the topics, by name."""
+    """Build the application and its agents; `partitions` holds the number of partitions by topic name."""
     stats, sums = config.topics.kubelet_stats, config.topics.group_sums
-    options: Any = broker_options(config.kafka)  # by name: each has a type of its own
+    options: Any = broker_options(config.kafka)  # Any: the options have different types
     app = App(
         config.group,
         broker=[f"kafka://{broker}" for broker in config.kafka.brokers.split(",")],
@@ -74,8 +75,8 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,
-        stream_buffer_maxsize=MOST_BUFFERED,
-        broker_max_poll_records=MOST_BUFFERED,
+        stream_buffer_maxsize=MAX_BUFFERED_RECORDS,
+        broker_max_poll_records=MAX_BUFFERED_RECORDS,
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=HEARTBEAT_S,
         broker_commit_interval=COMMIT_INTERVAL_S,
@@ -95,15 +96,15 @@ def build(config: ProcessorConfig, partitions: Mapping[str, int], health: Health
     group_agent = GroupAgent(
         groups=groups,
         output=output,
-        sources=partitions[stats.name],
+        source_partitions=partitions[stats.name],
         span=config.span,
-        session_s=SESSION_TIMEOUT_S,
+        session_timeout_s=SESSION_TIMEOUT_S,
         clock_s=time.monotonic,
     )
-    app.agent(raw_topic(app, stats), name="node-metrics")(ending_the_worker(app, nodes.run))
-    app.agent(raw_topic(app, sums), name="group-metrics")(ending_the_worker(app, group_agent.run))
+    app.agent(_raw_topic(app, stats), name="node-metrics")(crash_on_error(app, nodes.run))
+    app.agent(_raw_topic(app, sums), name="group-metrics")(crash_on_error(app, group_agent.run))
     loops = FlushLoops(app, config, nodes, group_agent)
-    app.early = Readiness(app, loops.lag, health).run
+    app.early_task = Readiness(app, loops.lag, health).run
     app.task(loops.flush_nodes)
     app.task(loops.flush_groups)
     app.task(loops.watch)
@@ -120,3 +121,10 @@ def _table(app: App, name: str, partitions: int, row_offset: Callable[[bytes], i
     )
     app.tables.add(table)
     return table
+
+
+def _raw_topic(app: App, topic: Topic) -> TopicT:
+    """A topic whose keys and values are bytes, without decoding."""
+    return app.topic(
+        topic.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+    )

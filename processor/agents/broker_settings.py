@@ -1,4 +1,4 @@
-"""The Kafka settings as Faust takes them: its client is aiokafka, with other names and fewer properties."""
+"""Kafka settings for Faust, whose client aiokafka has other names and fewer properties than librdkafka."""
 
 import logging
 import ssl
@@ -35,7 +35,7 @@ _SECURITY: Final = frozenset(
         "ssl.key.password",
     }
 )
-_IDENTITY: Final = frozenset({"ssl.certificate.pem", "ssl.key.pem", "ssl.keystore.location"})
+_UNSUPPORTED_CERTIFICATES: Final = frozenset({"ssl.certificate.pem", "ssl.key.pem", "ssl.keystore.location"})
 _OPTIONS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[str], _Option]]]] = {
     "client.id": (("broker_client_id",), str),
     "compression.type": (("producer_compression_type",), lambda text: None if text == "none" else text),
@@ -43,11 +43,11 @@ _OPTIONS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[str], _Option]]]] 
     "linger.ms": (("producer_linger",), lambda text: float(text) / 1000),
     "metadata.max.age.ms": (("consumer_metadata_max_age_ms", "producer_metadata_max_age_ms"), int),
 }
-"""By property the options of a Faust application that say the same."""
+"""librdkafka property -> the corresponding options of a Faust application, and the conversion of the value."""
 
 
 def broker_options(kafka: KafkaSettings) -> dict[str, _Option]:
-    """What the properties make of a Faust application's options; those that it has no option for are told."""
+    """The options of a Faust application; logs a warning that names the properties without a Faust option."""
     options: dict[str, _Option] = {"producer_compression_type": "zstd"}
     for name, text in kafka.properties.items():
         if name in _OPTIONS:
@@ -56,63 +56,66 @@ def broker_options(kafka: KafkaSettings) -> dict[str, _Option]:
     ignored = sorted(set(kafka.properties) - set(_OPTIONS) - _SECURITY)
     if ignored:
         log.warning(
-            "the processor's stream does not honour these properties; its other connections do",
+            "the processor's Faust client does not support these properties and ignores them;"
+            " the processor's other Kafka clients use them",
             extra={"flag": FLAG, "properties": ignored},
         )
     return options
 
 
 def broker_credentials(kafka: KafkaSettings) -> CredentialsT | None:
-    """User, password and certificates; None if neither is asked for.
+    """SASL and TLS credentials; None if `security.protocol` is PLAINTEXT.
 
     Raises:
-        ConfigError: a way to prove who we are that aiokafka does not know, or a certificate that cannot be read.
+        ConfigError: aiokafka does not support the SASL mechanism or certificate format, or cannot use a certificate.
     """
-    given = kafka.properties
-    protocol = given.get("security.protocol", "PLAINTEXT").upper()
-    context = _tls(given) if protocol in _TLS else None
+    properties = kafka.properties
+    protocol = properties.get("security.protocol", "PLAINTEXT").upper()
+    context = _tls_context(properties) if protocol in _TLS else None
     if not protocol.startswith("SASL"):
         return faust.SSLCredentials(context) if context else None
-    mechanism = given.get("sasl.mechanisms", "GSSAPI")
+    mechanism = properties.get("sasl.mechanisms", "GSSAPI")
     if mechanism not in _MECHANISMS:
-        raise ConfigError(f"{FLAG}: sasl.mechanism={mechanism}: the processor knows {', '.join(_MECHANISMS)}")
+        raise ConfigError(
+            f"{FLAG}: sasl.mechanism={mechanism} is not supported by the processor; use {', '.join(_MECHANISMS)}"
+        )
     return faust.SASLCredentials(
-        username=given.get("sasl.username"),
-        password=given.get("sasl.password"),
+        username=properties.get("sasl.username"),
+        password=properties.get("sasl.password"),
         mechanism=mechanism,
         ssl_context=context,
     )
 
 
-def _tls(given: Mapping[str, str]) -> ssl.SSLContext:
-    unknown = sorted(_IDENTITY & set(given))
-    if unknown:
+def _tls_context(properties: Mapping[str, str]) -> ssl.SSLContext:
+    unsupported = sorted(_UNSUPPORTED_CERTIFICATES & set(properties))
+    if unsupported:
         raise ConfigError(
-            f"{FLAG}: {unknown[0]}: the processor reads a client certificate only from PEM files:"
-            " give ssl.certificate.location and ssl.key.location"
+            f"{FLAG}: {unsupported[0]} is not supported: the processor reads a client certificate only from PEM files;"
+            " set ssl.certificate.location and ssl.key.location"
         )
     try:
-        context = _trusting(given)
-        if certificate := given.get("ssl.certificate.location"):
-            key = given.get("ssl.key.location")
-            context.load_cert_chain(certificate, key, given.get("ssl.key.password", ""))
-        if ciphers := given.get("ssl.cipher.suites"):
+        context = _trust_context(properties)
+        if certificate := properties.get("ssl.certificate.location"):
+            key = properties.get("ssl.key.location")
+            context.load_cert_chain(certificate, key, properties.get("ssl.key.password", ""))
+        if ciphers := properties.get("ssl.cipher.suites"):
             context.set_ciphers(ciphers)
-    except OSError as error:  # SSLError is one
+    except OSError as error:  # includes SSLError
         reason = error.strerror or str(error)
-        raise ConfigError(f"{FLAG}: the certificates or ciphers of ssl.… cannot be used: {reason}") from None
+        raise ConfigError(f"{FLAG}: cannot use the certificates or ciphers of ssl.…: {reason}; check them") from None
     return context
 
 
-def _trusting(given: Mapping[str, str]) -> ssl.SSLContext:
-    """Whom to believe: librdkafka's rules, by which names are checked unless that is turned off."""
-    location = given.get("ssl.ca.location", "probe")
+def _trust_context(properties: Mapping[str, str]) -> ssl.SSLContext:
+    """A context that verifies brokers by librdkafka's rules: certificates and host names, unless turned off."""
+    location = properties.get("ssl.ca.location", "probe")
     folder = location if Path(location).is_dir() else None
     file = None if folder or location == "probe" else location
-    context = ssl.create_default_context(cafile=file, capath=folder, cadata=given.get("ssl.ca.pem"))
-    if given.get("ssl.endpoint.identification.algorithm") == "none":
+    context = ssl.create_default_context(cafile=file, capath=folder, cadata=properties.get("ssl.ca.pem"))
+    if properties.get("ssl.endpoint.identification.algorithm") == "none":
         context.check_hostname = False
-    if given.get("enable.ssl.certificate.verification", "true") == "false":
+    if properties.get("enable.ssl.certificate.verification", "true") == "false":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

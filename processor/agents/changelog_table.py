@@ -1,10 +1,10 @@
-"""Windowed state on a plain changelogged table: rows by source partition, the greater offset wins.
+"""Window table: rows by source partition, stored in memory and in a changelog; the greater source offset wins.
 
-Faust's own windowed tables expire by the wall clock and restore whatever was written last. Here a window goes when
-its reader says so, from event time; and where two workers wrote one row (one of them thought dead), the row that
-reflects the greater offset stays, while running and when a changelog is read back.
+Faust's windowed tables expire by wall-clock time and restore whichever value was written last. Here the agents remove
+rows by event time. Two workers may write the same row while one of them is wrongly considered dead: the value with the
+greater source offset wins then, while running and when the changelog is read back.
 
-Rows are kept compressed, to a third, and each is read once or never.
+Rows are compressed to about a third, because each is read at most once.
 """
 
 from collections import defaultdict
@@ -15,39 +15,39 @@ import cramjam
 import faust
 from faust.types import TP, EventT
 
-from processor.agents.ack_tracker import Sent
+from processor.agents.ack_tracker import PendingSend
 from processor.agents.producer import Producer
 
 
 class WindowTable(faust.Table[bytes, bytes]):
     """Rows of bytes by partition, each written to the changelog partition of the same number.
 
-    `row_offset` reads the source offset a row's value reflects; it decides between two values of one row.
+    `row_offset` returns the source offset of a row's value; it decides between two values of one row.
     """
 
     def __init__(self, app: faust.App, *, row_offset: Callable[[bytes], int], **settings: Any) -> None:  # noqa: ANN401
-        """As Faust's tables are made, keys and values as raw bytes."""
+        """Create a Faust table whose keys and values are bytes."""
         super().__init__(app, key_type=bytes, value_type=bytes, **settings)
         self._row_offset = row_offset
-        self._sender = Producer(app)
+        self._producer = Producer(app)
         self._rows: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
-        self._restored: dict[int, int] = {}  # by partition, the changelog offset up to which the rows are complete
+        self._restored_offsets: dict[int, int] = {}  # of the changelog, by partition
 
     def row(self, partition: int, key: bytes) -> bytes:
-        """One that is kept for a source partition. Raises KeyError: none is."""
-        return _read(self._rows[partition][key])
+        """A row of a source partition. Raises KeyError: there is none."""
+        return _decompress(self._rows[partition][key])
 
     def rows(self, partition: int) -> Iterator[bytes]:
-        """All that are kept for a source partition."""
-        return map(_read, self._rows[partition].values())
+        """All rows of a source partition."""
+        return map(_decompress, self._rows[partition].values())
 
-    async def put(self, partition: int, key: bytes, value: bytes) -> Sent:
-        """Write a row; the result is done when Kafka has acknowledged it."""
+    async def put(self, partition: int, key: bytes, value: bytes) -> PendingSend:
+        """Write a row, and start to send it to the changelog."""
         self._merge(partition, key, value)
         return await self._send(partition, key, value)
 
-    async def remove(self, partition: int, key: bytes) -> Sent | None:
-        """Delete a row, None if there was none."""
+    async def remove(self, partition: int, key: bytes) -> PendingSend | None:
+        """Delete a row, and start to send a tombstone; None if there is no such row."""
         if self._rows[partition].pop(key, None) is None:
             return None
         return await self._send(partition, key, None)
@@ -57,38 +57,37 @@ class WindowTable(faust.Table[bytes, bytes]):
         for event in batch:
             message = event.message
             if message.key is None or message.topic != self.changelog_topic_name:
-                continue  # of another table: in a rebalance Faust mistakes what is left of a former assignment
-            self._restored[message.partition] = message.offset
+                continue  # another table's: in a rebalance Faust mixes up records of the previous assignment
+            self._restored_offsets[message.partition] = message.offset
             if message.value is None:
                 self._rows[message.partition].pop(message.key, None)
             else:
                 self._merge(message.partition, message.key, message.value)
 
     def persisted_offset(self, tp: TP) -> int:
-        """Up to where the changelog need not be read again.
+        """The changelog offset up to which the rows of a partition are restored, -1 if there are none.
 
-        Faust remembers offsets of its own, also of partitions that were another worker's meanwhile and whose rows are
-        gone: it is told which rows there are. What this worker wrote itself does not count, others may have written
-        between.
+        Faust's own record of it includes partitions that were assigned to another worker meanwhile and whose rows are
+        dropped here. Rows that this worker wrote do not count: other workers may have written in between.
         """
-        return self._restored.get(tp.partition, -1)
+        return self._restored_offsets.get(tp.partition, -1)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Forget partitions that are another worker's now."""
-        mine = {tp.partition for tp in active_tps}
-        for partition in (self._rows.keys() | self._restored.keys()) - mine:
+        """Drop the rows of partitions that are no longer assigned to this worker."""
+        assigned = {tp.partition for tp in active_tps}
+        for partition in (self._rows.keys() | self._restored_offsets.keys()) - assigned:
             self._rows.pop(partition, None)
-            self._restored.pop(partition, None)
+            self._restored_offsets.pop(partition, None)
         await super().on_recovery_completed(active_tps, standby_tps)
 
-    async def _send(self, partition: int, key: bytes, value: bytes | None) -> Sent:
-        return await self._sender.send(self.changelog_topic_name, key=key, value=value, partition=partition)
+    async def _send(self, partition: int, key: bytes, value: bytes | None) -> PendingSend:
+        return await self._producer.send(self.changelog_topic_name, key=key, value=value, partition=partition)
 
     def _merge(self, partition: int, key: bytes, value: bytes) -> None:
-        kept = self._rows[partition].get(key)
-        if kept is None or self._row_offset(value) >= self._row_offset(_read(kept)):
+        stored = self._rows[partition].get(key)
+        if stored is None or self._row_offset(value) >= self._row_offset(_decompress(stored)):
             self._rows[partition][key] = bytes(cramjam.lz4.compress_block(value))
 
 
-def _read(kept: bytes) -> bytes:
-    return bytes(cramjam.lz4.decompress_block(kept))
+def _decompress(compressed: bytes) -> bytes:
+    return bytes(cramjam.lz4.decompress_block(compressed))

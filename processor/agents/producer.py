@@ -1,21 +1,21 @@
-"""Sending, straight to Faust's producer.
+"""Sending records directly through Faust's producer.
 
-Faust's topics do no more for bytes than cost time. And its tables put what goes to a changelog into a buffer that is
-emptied message by message; a commit waits until it is empty, which while catching up may be never.
+Faust's topics add only overhead to records that are bytes. Faust's tables buffer changelog records and send the buffer
+message by message. A commit waits until the buffer is empty, and while a worker catches up that may never happen.
 """
 
 from collections.abc import Mapping
 
 import faust
 
-from processor.agents.ack_tracker import Sent
+from processor.agents.ack_tracker import PendingSend
 
 
 class Producer:
-    """What agents and tables send goes through here."""
+    """The producer that agents and tables send with."""
 
     def __init__(self, app: faust.App) -> None:
-        """Of this application: its producer starts with the first record."""
+        """Use the application's producer, which starts with the first record."""
         self._app = app
 
     async def send(
@@ -27,8 +27,8 @@ class Producer:
         partition: int | None = None,
         timestamp_s: float | None = None,
         headers: Mapping[str, bytes] | None = None,
-    ) -> Sent:
-        """Begin to send a record, without `partition` to the one of its key; None as value deletes the key."""
+    ) -> PendingSend:
+        """Start to send a record, by default to the partition of its key; the value None is a tombstone."""
         producer = await self._app.maybe_start_producer()
-        sent: Sent = await producer.send(topic, key, value, partition, timestamp_s, headers)
+        sent: PendingSend = await producer.send(topic, key, value, partition, timestamp_s, headers)
         return sent

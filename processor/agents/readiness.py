@@ -1,4 +1,4 @@
-"""How a worker stands, told once a second to whoever watches it: also while its tables are being restored."""
+"""Readiness of a worker and its gauges, updated every second, also while the tables are recovering."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -11,27 +11,27 @@ from runtime.health import NO_PARTITIONS, PARTITIONS, Health
 
 log = logging.getLogger(__name__)
 
-EVERY_S: Final = 1.0
+INTERVAL_S: Final = 1.0
 STUCK_AFTER_S: Final = 60.0
-"""A rebuilt partition or a large recovery keeps the event loop busy, but not for so long."""
+"""Rebuilding a partition or recovering large tables blocks the event loop, but for less than this."""
 
 RECOVERING: Final = "recovering state: the tables are being read from their changelogs"
 
 
 class Readiness:
-    """Reports readiness, and that the event loop turns; sets the figures that are states, not counts."""
+    """Reports readiness and that the event loop is running, and sets the gauges."""
 
     def __init__(self, app: faust.App, lag: Callable[[], Mapping[str, Mapping[int, int]]], health: Health) -> None:
-        """`lag`: by topic and partition of this worker the records still to be processed."""
+        """Start as not ready; `lag` returns the records still to be processed, by topic and assigned partition."""
         self._app = app
         self._lag = lag
         self._health = health
         self._generation = 0
-        self._told: dict[str, list[int]] = {}  # by topic
+        self._logged: dict[str, list[int]] = {}  # partitions by topic
         health.report(PARTITIONS, NO_PARTITIONS)
 
     async def run(self) -> None:
-        """Until the worker stops."""
+        """Run until the worker stops."""
         while not self._app.should_stop:
             self._health.beat("event loop", STUCK_AFTER_S)
             lag = self._lag()
@@ -39,16 +39,16 @@ class Readiness:
             recovering = self._app.in_recovery or self._app.rebalancing
             self._health.report(PARTITIONS, None if has_work else NO_PARTITIONS)
             self._health.report("state", RECOVERING if has_work and recovering else None)
-            telemetry.note_lag(lag)
-            self._tell({topic: sorted(partitions) for topic, partitions in lag.items()})
+            telemetry.set_lag(lag)
+            self._log_partitions({topic: sorted(partitions) for topic, partitions in lag.items()})
             self._count_rebalances()
-            await self._app.sleep(EVERY_S)
+            await self._app.sleep(INTERVAL_S)
 
-    def _tell(self, partitions: dict[str, list[int]]) -> None:
+    def _log_partitions(self, partitions: dict[str, list[int]]) -> None:
         for topic, numbers in partitions.items():
-            if numbers != self._told.get(topic, []):
+            if numbers != self._logged.get(topic, []):
                 log.info("partitions of this worker", extra={"topic": topic, "partitions": numbers})
-        self._told = partitions
+        self._logged = partitions
 
     def _count_rebalances(self) -> None:
         generation = self._app.consumer_generation_id or 0

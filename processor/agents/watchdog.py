@@ -1,74 +1,73 @@
-"""Notices a worker that has stopped without saying so: records wait and nothing moves, or a rebalance never ends."""
+"""Detects a stalled worker: records are waiting but none is read, or a rebalance does not end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-LOOK_EVERY_S: Final = 5.0
+CHECK_INTERVAL_S: Final = 5.0
 STALLED_AFTER_S: Final = 60.0
-UNSETTLED_AFTER_S: Final = 600.0
-"""A recovery of large tables takes its time, but not so much."""
+MAX_REBALANCE_S: Final = 600.0
+"""Of a rebalance with the recovery of the tables: large tables take minutes."""
 
-_ASLEEP_AFTER_S: Final = 3 * LOOK_EVERY_S
+_SUSPENDED_AFTER_S: Final = 3 * CHECK_INTERVAL_S
 
 TopicPartition: TypeAlias = tuple[str, int]
 """Topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _LastPosition:
     position: int
     since_s: float
 
 
 class Watchdog:
-    """Told now and then how things stand; tells what has stood still for too long. Times are a monotonic clock's."""
+    """Checks for a stall at regular intervals; times are those of a monotonic clock.
+
+    After a suspension of the process (no check for `_SUSPENDED_AFTER_S`) all measurements start again.
+    """
 
     def __init__(self) -> None:
-        """Nothing seen so far."""
-        self._seen: dict[TopicPartition, _Seen] = {}
-        self._settled_s: float | None = None
-        self._looked_s: float | None = None
+        """Start without any observation."""
+        self._last: dict[TopicPartition, _LastPosition] = {}
+        self._stable_s: float | None = None  # when no rebalance was under way for the last time
+        self._checked_s: float | None = None
 
-    def stuck(self, positions: Mapping[TopicPartition, tuple[int, int]], now_s: float) -> str:
-        """What has stopped, in words; empty: all is well, or it has not been so for long.
+    def check_positions(self, positions: Mapping[TopicPartition, tuple[int, int]], now_s: float) -> str:
+        """The partitions that have stalled, as a message; empty if none has.
 
-        `positions`: of each partition that is this worker's the next offset and the end; a partition that is missing
-        or read to its end starts afresh. So does everything after a sleep of the process.
+        `positions` holds the next offset and the end offset of each assigned partition. The measurement of a partition
+        starts again when it is missing or read to its end.
         """
-        self._wake(now_s)
-        self._settled_s = now_s
-        self._seen = {
-            topic_partition: self._since(topic_partition, position, now_s)
+        self._reset_after_suspension(now_s)
+        self._stable_s = now_s
+        self._last = {
+            topic_partition: self._last_position(topic_partition, position, now_s)
             for topic_partition, (position, end) in positions.items()
             if position < end
         }
-        still = [
-            topic_partition
-            for topic_partition, seen in sorted(self._seen.items())
-            if now_s - seen.since_s >= STALLED_AFTER_S
+        stalled = [
+            f"{topic}/{partition}"
+            for (topic, partition), last in sorted(self._last.items(), key=lambda item: item[0])
+            if now_s - last.since_s >= STALLED_AFTER_S
         ]
-        return (
-            f"records wait and are not read: {', '.join(f'{topic}/{number}' for topic, number in still)}"
-            if still
-            else ""
-        )
+        return f"records are waiting but not read for {STALLED_AFTER_S:g} s: {', '.join(stalled)}" if stalled else ""
 
-    def unsettled(self, now_s: float) -> str:
-        """The same while a rebalance or recovery is under way: there are no positions then."""
-        self._wake(now_s)
-        self._seen = {}
-        if self._settled_s is None:
-            self._settled_s = now_s
-        if now_s - self._settled_s < UNSETTLED_AFTER_S:
+    def check_rebalance(self, now_s: float) -> str:
+        """A message if the rebalance or recovery under way takes too long, otherwise empty."""
+        self._reset_after_suspension(now_s)
+        self._last = {}
+        if self._stable_s is None:
+            self._stable_s = now_s
+        if now_s - self._stable_s < MAX_REBALANCE_S:
             return ""
-        return f"a rebalance or the recovery of the tables has not ended for {UNSETTLED_AFTER_S:g} s"
+        return f"a rebalance or the recovery of the tables has not ended for {MAX_REBALANCE_S:g} s"
 
-    def _wake(self, now_s: float) -> None:
-        if self._looked_s is not None and now_s - self._looked_s > _ASLEEP_AFTER_S:
-            self._seen, self._settled_s = {}, None
-        self._looked_s = now_s
+    def _reset_after_suspension(self, now_s: float) -> None:
+        if self._checked_s is not None and now_s - self._checked_s > _SUSPENDED_AFTER_S:
+            self._last, self._stable_s = {}, None
+        self._checked_s = now_s
 
-    def _since(self, topic_partition: TopicPartition, position: int, now_s: float) -> _Seen:
-        seen = self._seen.get(topic_partition)
-        return seen if seen is not None and seen.position == position else _Seen(position, now_s)
+    def _last_position(self, topic_partition: TopicPartition, position: int, now_s: float) -> _LastPosition:
+        last = self._last.get(topic_partition)
+        return last if last is not None and last.position == position else _LastPosition(position, now_s)

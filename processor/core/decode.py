@@ -1,14 +1,14 @@
-"""Decode: the kubelet's Summary to entities with the values it reports (docs/processing.md, 4).
+"""Decode: the kubelet's Summary to entities with the values that it reports (docs/processing.md, 4).
 
-Everything carries the node's identity from the Kubernetes API, not from the document: where names differ, the API's
-is the one that pods and capacities are known by.
+The node's name, hostname and host id come from the Kubernetes API, not from the document. If the names differ, the
+API's is the one that pods and capacities refer to.
 """
 
 from typing import Final
 
-from processor.core import labels
-from processor.core import summary_fields as readings
+from processor.core import labels, summary_fields
 from processor.core.entity import Entities, Entity
+from processor.core.extended import NODE_PROCESSES, POD_PROCESSES, add_interfaces, add_swap_and_pressure
 from processor.core.json_block import Block, parse_document
 from processor.core.problems import Problem, Problems
 from schemas.catalogue import NODE, POD, POD_CONTAINER, SYS_CONTAINER
@@ -16,20 +16,20 @@ from schemas.keys import node_key, pod_container_key, pod_key, sys_container_key
 from schemas.node_scrape import NodeScrape
 
 SYS_CONTAINER_NAMES: Final = {"runtime": "docker-daemon", "misc": "system"}
-"""What Heapster calls them; others keep the kubelet's name."""
+"""The kubelet's name of a system container -> Heapster's; all others keep the kubelet's name."""
 
 
-def decode(scrape: NodeScrape, problems: Problems) -> Entities:
-    """The node, its system containers, its pods and their containers.
+def decode(scrape: NodeScrape, problems: Problems, *, extended: bool = False) -> Entities:
+    """The node, its system containers, its pods and their containers; `extended` adds metrics that Heapster lacks.
 
     Raises:
-        UndecodableError: the document is not JSON, or no object.
-        ValueError: the scrape failed, there is no document.
+        UndecodableError: the document is not a JSON object.
+        ValueError: the scrape failed and has no document.
     """
     if scrape.document is None:
         raise ValueError(f"node {scrape.node!r}: a failed scrape has no document: {scrape.error}")
     document = Block(parse_document(scrape.document, problems), problems)
-    decoder = _Decoder(scrape, problems)
+    decoder = _Decoder(scrape, problems, extended=extended)
     decoder.node(document.block("node"))
     for pod in document.blocks("pods"):
         decoder.pod(pod)
@@ -37,12 +37,13 @@ def decode(scrape: NodeScrape, problems: Problems) -> Entities:
 
 
 class _Decoder:
-    def __init__(self, scrape: NodeScrape, problems: Problems) -> None:
+    def __init__(self, scrape: NodeScrape, problems: Problems, *, extended: bool) -> None:
         self.entities: Entities = {}
         self._node = scrape.node
         self._scraped_at_ns = scrape.scraped_at_ns
         self._problems = problems
-        self._labels = {
+        self._extended = extended
+        self._node_labels = {
             labels.NODENAME: scrape.node,
             labels.HOSTNAME: scrape.hostname or scrape.node,
             labels.HOST_ID: scrape.host_id,
@@ -51,16 +52,20 @@ class _Decoder:
     def node(self, node: Block) -> None:
         if node.text("nodeName") not in {"", self._node}:
             self._problems[Problem.NODE_NAME_MISMATCH] += 1
-        entity = Entity(key=node_key(self._node), type=NODE, labels={**self._labels, labels.TYPE: NODE})
+        entity = Entity(key=node_key(self._node), type=NODE, labels={**self._node_labels, labels.TYPE: NODE})
         self.entities[entity.key] = entity
         self._start(entity, node)
         cpu, memory, network = node.block("cpu"), node.block("memory"), node.block("network")
-        readings.cpu(entity, cpu)
-        readings.memory(entity, memory)
-        readings.network(entity, network)
-        used_bytes = readings.filesystem(entity, node.block("fs"), "/")
-        readings.ephemeral_storage(entity, self._problems, used_bytes)
+        summary_fields.cpu(entity, cpu)
+        summary_fields.memory(entity, memory)
+        summary_fields.network(entity, network)
+        used_bytes = summary_fields.filesystem(entity, node.block("fs"), "/")
+        summary_fields.ephemeral_storage(entity, self._problems, used_bytes)
         entity.scrape_ns = _first(cpu.time_ns("time"), memory.time_ns("time"), network.time_ns("time"))
+        if self._extended:
+            add_swap_and_pressure(entity, node, cpu, memory)
+            entity.values.update(node.block("rlimit").numbers(NODE_PROCESSES))
+            add_interfaces(entity, network, self._problems)
         for container in node.blocks("systemContainers"):
             self._sys_container(container)
 
@@ -73,14 +78,14 @@ class _Decoder:
         entity = Entity(
             key=sys_container_key(self._node, name),
             type=SYS_CONTAINER,
-            labels={**self._labels, labels.TYPE: SYS_CONTAINER, labels.CONTAINER_NAME: name},
+            labels={**self._node_labels, labels.TYPE: SYS_CONTAINER, labels.CONTAINER_NAME: name},
             container=name,
         )
         self._container_values(entity, container)
         self.entities[entity.key] = entity
 
     def pod(self, pod: Block) -> None:
-        """The pod as it is listed last, and its containers."""
+        """Decode a pod and its containers; if a pod is listed twice, the later entry replaces the earlier one."""
         reference = pod.block("podRef")
         namespace, name = reference.text("namespace"), reference.text("name")
         if not namespace or not name:
@@ -90,7 +95,7 @@ class _Decoder:
             key=pod_key(namespace, name),
             type=POD,
             labels={
-                **self._labels,
+                **self._node_labels,
                 labels.TYPE: POD,
                 labels.NAMESPACE_NAME: namespace,
                 labels.POD_NAME: name,
@@ -100,20 +105,29 @@ class _Decoder:
             pod=name,
         )
         self.entities[entity.key] = entity
-        self._start(entity, pod)
-        readings.cpu(entity, pod.block("cpu"))
-        readings.memory(entity, pod.block("memory"))
-        network = pod.block("network")
-        readings.network(entity, network)
-        entity.scrape_ns = network.time_ns("time")
-        readings.ephemeral_storage(entity, self._problems, pod.block("ephemeral-storage").number("usedBytes"))
-        for volume in pod.blocks("volume"):
-            readings.filesystem(entity, volume, f"Volume:{volume.text('name')}")
+        self._pod_values(entity, pod)
         for container in pod.blocks("containers"):
             self._pod_container(entity, container)
 
+    def _pod_values(self, entity: Entity, pod: Block) -> None:
+        self._start(entity, pod)
+        cpu, memory, network = pod.block("cpu"), pod.block("memory"), pod.block("network")
+        summary_fields.cpu(entity, cpu)
+        summary_fields.memory(entity, memory)
+        summary_fields.network(entity, network)
+        entity.scrape_ns = network.time_ns("time")
+        used_bytes = pod.block("ephemeral-storage").number("usedBytes")
+        summary_fields.ephemeral_storage(entity, self._problems, used_bytes)
+        for volume in pod.blocks("volume"):
+            claim = volume.block("pvcRef").text("name") if self._extended else ""
+            summary_fields.filesystem(entity, volume, f"Volume:{volume.text('name')}", claim)
+        if self._extended:
+            add_swap_and_pressure(entity, pod, cpu, memory)
+            entity.values.update(pod.block("process_stats").numbers(POD_PROCESSES))
+            add_interfaces(entity, network, self._problems)
+
     def _pod_container(self, pod: Entity, container: Block) -> None:
-        """Of two containers of one name, a dead one and its successor, the one that started later."""
+        """Decode a container; of two with one name, a dead one and its successor, keep the one that started later."""
         name = container.text("name")
         if not name:
             self._problems[Problem.UNNAMED_CONTAINER] += 1
@@ -134,18 +148,20 @@ class _Decoder:
     def _container_values(self, entity: Entity, container: Block) -> None:
         self._start(entity, container)
         cpu, memory = container.block("cpu"), container.block("memory")
-        readings.cpu(entity, cpu)
-        readings.memory(entity, memory)
-        readings.accelerators(entity, container.blocks("accelerators"))
-        written_bytes = readings.filesystem(entity, container.block("rootfs"), "/")
-        logged_bytes = readings.filesystem(entity, container.block("logs"), "logs")
-        readings.ephemeral_storage(entity, self._problems, written_bytes, logged_bytes)
-        readings.custom(entity, container.blocks("userDefinedMetrics"), self._problems)
+        summary_fields.cpu(entity, cpu)
+        summary_fields.memory(entity, memory)
+        summary_fields.accelerators(entity, container.blocks("accelerators"))
+        rootfs_bytes = summary_fields.filesystem(entity, container.block("rootfs"), "/")
+        logs_bytes = summary_fields.filesystem(entity, container.block("logs"), "logs")
+        summary_fields.ephemeral_storage(entity, self._problems, rootfs_bytes, logs_bytes)
+        summary_fields.custom(entity, container.blocks("userDefinedMetrics"), self._problems)
         entity.scrape_ns = _first(cpu.time_ns("time"), memory.time_ns("time"))
+        if self._extended:
+            add_swap_and_pressure(entity, container, cpu, memory)
 
     def _start(self, entity: Entity, block: Block) -> None:
         entity.collection_start_ns = block.time_ns("startTime")
-        readings.uptime(entity, self._scraped_at_ns)
+        summary_fields.uptime(entity, self._scraped_at_ns)
 
 
 def _first(*times_ns: int | None) -> int | None:
@@ -153,5 +169,5 @@ def _first(*times_ns: int | None) -> int | None:
 
 
 def _before(time_ns: int | None, other_ns: int | None) -> bool:
-    """Whether a start time is strictly earlier; none at all is the earliest."""
+    """Whether a start time is strictly earlier; a missing one counts as the earliest."""
     return other_ns is not None and (time_ns is None or time_ns < other_ns)

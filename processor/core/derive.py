@@ -1,6 +1,6 @@
-"""Derive: one scrape of one node to its metric sets, and to what it adds to its namespaces and the cluster.
+"""Derive: one scrape of one node to its metric sets and its contributions to namespaces, workloads and the cluster.
 
-A function of the scrape, of the node's earlier one and of the label rules: the same again gives the same again.
+Deterministic: the result depends only on the scrape, the node's previous sample and the label rules.
 """
 
 from collections import Counter
@@ -12,8 +12,7 @@ from processor.core.decode import decode
 from processor.core.disks import add_cadvisor
 from processor.core.enrich import enrich_namespaces, enrich_pods
 from processor.core.entity import Entities, Entity, of_type
-from processor.core.extended import add_extended
-from processor.core.group_contributions import add_workload_labels, contributions, counted_here
+from processor.core.group_contributions import add_workload_labels, contributions, pods_counted_here
 from processor.core.labels import LabelRules
 from processor.core.problems import Problem, Problems
 from processor.core.rates import rates
@@ -30,29 +29,27 @@ from schemas.node_scrape import NodeScrape
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """Everything that one scrape of one node leads to."""
+    """The result of one scrape of one node."""
 
     sets: tuple[MetricSet, ...]  # of the node, its system containers, its pods and their containers
-    entities: Mapping[str, EntitySample]  # what the next scrape's rates begin from, by key
-    contributions: tuple[Contribution, ...]  # to each pod's namespace, and to the cluster
-    problems: Mapping[str, int]  # what was odd (`problems.Problem`), and how often
-    disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # the same for each entity's disks
+    entities: Mapping[str, EntitySample]  # counters from which the next scrape's rates are computed, by entity key
+    contributions: tuple[Contribution, ...]  # to each pod's namespace and workload, and to the cluster
+    problems: Mapping[str, int]  # occurrences, by `problems.Problem`
+    disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # as `entities`, for each entity's disks
 
 
 def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules, *, extended: bool = False) -> NodeResult:
-    """The result of a scrape, in the order of Heapster's processors (docs/processing.md).
+    """Process a scrape, in the order of Heapster's processors (docs/processing.md).
 
-    `previous` is the node's newest earlier scrape; without one there are no rates. With `extended` there is more than
-    Heapster had (docs/metrics.md, beyond Heapster).
+    `previous` is the node's newest earlier sample; without it there are no rates. `extended` adds metrics that
+    Heapster lacks (docs/metrics.md, beyond Heapster).
 
     Raises:
-        UndecodableError: the document is not JSON, or no object.
-        ValueError: the scrape failed, there is no document.
+        UndecodableError: the document is not a JSON object.
+        ValueError: the scrape failed and has no document.
     """
     problems: Problems = Counter()
-    entities = decode(scrape, problems)
-    if extended:
-        add_extended(entities, scrape, problems)
+    entities = decode(scrape, problems, extended=extended)
     samples = _samples(entities.values())
     _add_rates(entities, samples, {} if previous is None else previous.entities, problems)
     disks = add_cadvisor(entities, scrape, {} if previous is None else previous.disks, problems)
@@ -61,15 +58,15 @@ def derive(scrape: NodeScrape, previous: NodeSample | None, rules: LabelRules, *
     if extended:
         add_workload_labels(entities, scrape.pods)
     sum_containers(entities, problems)
-    node, pods = entities[node_key(scrape.node)], counted_here(scrape, of_type(entities, POD), problems)
+    node, pods = entities[node_key(scrape.node)], pods_counted_here(scrape, of_type(entities, POD), problems)
     sum_pods(node, pods, problems)
-    added = contributions(scrape, pods, problems, workloads=extended)
+    contributed = contributions(scrape, pods, problems, workloads=extended)
     enrich_node(node, scrape, rules, problems)
     if extended:
         add_ratios(entities, node)
         add_scrape_metrics(node, scrape, entities.values())
     sets = tuple(entity.metric_set() for entity in entities.values())
-    return NodeResult(sets, samples, added, problems, disks)
+    return NodeResult(sets, samples, contributed, problems, disks)
 
 
 def _samples(entities: Iterable[Entity]) -> dict[str, EntitySample]:
@@ -80,13 +77,13 @@ def _samples(entities: Iterable[Entity]) -> dict[str, EntitySample]:
 def _add_rates(
     entities: Entities,
     samples: Mapping[str, EntitySample],
-    earlier: Mapping[str, EntitySample],
+    previous: Mapping[str, EntitySample],
     problems: Problems,
 ) -> None:
     for key, current in samples.items():
-        if key not in earlier:
+        if key not in previous:
             continue
-        found = rates(earlier[key], current)
+        found = rates(previous[key], current)
         if found.resets:
             problems[Problem.COUNTER_RESET] += len(found.resets)
         values = entities[key].values

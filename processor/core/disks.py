@@ -1,6 +1,6 @@
-"""Disks and page cache: what cadvisor adds to the entities of a Summary, with rates for each disk.
+"""Disks and page cache: add cadvisor's values to the entities of a Summary, with rates for each disk.
 
-A disk's rate is over cadvisor's own sample times: they are not the Summary's.
+A disk's rates are computed over cadvisor's sample times, which differ from the Summary's.
 """
 
 from collections import defaultdict
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from processor.core import labels
-from processor.core.cadvisor import Sample, entity_keys, samples
+from processor.core.cadvisor import CadvisorLine, entity_keys, parse_lines
 from processor.core.entity import Entities
 from processor.core.problems import Problem, Problems
 from processor.core.rates import rates
@@ -18,57 +18,57 @@ from schemas.node_sample import DiskKey, EntitySample
 from schemas.node_scrape import NodeScrape
 
 
-class _Slot(NamedTuple):
+class _Series(NamedTuple):
     key: str  # of the entity
     resource_id: str
     metric: str
 
 
 def add_cadvisor(
-    entities: Entities, scrape: NodeScrape, earlier: Mapping[DiskKey, EntitySample], problems: Problems
+    entities: Entities, scrape: NodeScrape, previous: Mapping[DiskKey, EntitySample], problems: Problems
 ) -> dict[DiskKey, EntitySample]:
-    """Add the values of the scrape's cadvisor lines; the disks' counters, which the next scrape's rates begin from.
+    """Add the values of the scrape's cadvisor lines; returns the disks' samples, for the rates of the next scrape.
 
-    Cgroups that are none of the entities (other services, pods that are gone) are left out.
+    Cgroups that belong to no entity (other services, deleted pods) are skipped.
     """
-    disks: defaultdict[DiskKey, dict[str, Sample]] = defaultdict(dict)
-    for slot, sample in sorted(_newest(entities, scrape, problems).items()):
-        if BY_NAME[slot.metric].labeled:
-            disks[slot.key, slot.resource_id][slot.metric] = sample
+    disks: defaultdict[DiskKey, dict[str, CadvisorLine]] = defaultdict(dict)
+    for series, line in sorted(_newest(entities, scrape, problems).items()):
+        if BY_NAME[series.metric].labeled:
+            disks[series.key, series.resource_id][series.metric] = line
         else:
-            entities[slot.key].values[slot.metric] = sample.value
-    return {disk: _add_disk(entities, disk, counters, earlier, problems) for disk, counters in disks.items()}
+            entities[series.key].values[series.metric] = line.value
+    return {disk: _add_disk(entities, disk, lines, previous, problems) for disk, lines in disks.items()}
 
 
-def _newest(entities: Entities, scrape: NodeScrape, problems: Problems) -> dict[_Slot, Sample]:
-    """One sample for each value: a container's predecessor may still be told of, with older ones."""
-    found = list(samples(scrape.cadvisor or b"", scrape.scraped_at_ns, problems))
-    keys = entity_keys({sample.cgroup for sample in found}, scrape.node, entities)
-    newest: dict[_Slot, Sample] = {}
-    for sample in found:
-        if sample.cgroup in keys:
-            slot = _Slot(keys[sample.cgroup], sample.resource_id, sample.metric)
-            if slot not in newest or newest[slot].time_ns <= sample.time_ns:
-                newest[slot] = sample
+def _newest(entities: Entities, scrape: NodeScrape, problems: Problems) -> dict[_Series, CadvisorLine]:
+    """The newest line of each series: cadvisor may still report a container's predecessor, with older times."""
+    lines = list(parse_lines(scrape.cadvisor or b"", scrape.scraped_at_ns, problems))
+    keys = entity_keys({line.cgroup for line in lines}, scrape.node, entities)
+    newest: dict[_Series, CadvisorLine] = {}
+    for line in lines:
+        if line.cgroup in keys:
+            series = _Series(keys[line.cgroup], line.resource_id, line.metric)
+            if series not in newest or newest[series].time_ns <= line.time_ns:
+                newest[series] = line
     return newest
 
 
 def _add_disk(
     entities: Entities,
     disk: DiskKey,
-    read: Mapping[str, Sample],
-    earlier: Mapping[DiskKey, EntitySample],
+    lines: Mapping[str, CadvisorLine],
+    previous: Mapping[DiskKey, EntitySample],
     problems: Problems,
 ) -> EntitySample:
     key, resource_id = disk
     entity = entities[key]
-    counters = {metric: sample.value for metric, sample in read.items()}
-    scrape_ns = max(sample.time_ns for sample in read.values())
+    counters = {metric: line.value for metric, line in lines.items()}
+    scrape_ns = max(line.time_ns for line in lines.values())
     current = EntitySample(key, scrape_ns, entity.collection_start_ns, counters)
     values: dict[str, Number] = {**counters}
-    if disk in earlier:
-        grown = rates(earlier[disk], current)
-        values.update(grown.values)
-        problems.update({Problem.COUNTER_RESET: len(grown.resets)} if grown.resets else {})
+    if disk in previous:
+        found = rates(previous[disk], current)
+        values.update(found.values)
+        problems.update({Problem.COUNTER_RESET: len(found.resets)} if found.resets else {})
     entity.labeled.append(LabeledValues({labels.RESOURCE_ID: resource_id}, values))
     return current

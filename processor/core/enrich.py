@@ -1,7 +1,7 @@
-"""Enrich: what the Kubernetes API knows of pods, containers and namespaces (docs/processing.md, 6 and 7).
+"""Enrich: add what the Kubernetes API knows about pods, containers and namespaces (docs/processing.md, 6 and 7).
 
-A pod the API does not know (just deleted) stays as the kubelet reported it. Containers of the spec that the kubelet
-does not report, waiting or crashed, come in as stubs: their requests count everywhere.
+A pod that the API does not know (just deleted) stays as the kubelet reported it. A container of the pod spec that the
+kubelet does not report (waiting or crashed) is added as a stub, so that its requests are part of all sums.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from schemas.node_scrape import ApiContainer, ApiNamespace, ApiPod
 
 
 def enrich_pods(entities: Entities, pods: Iterable[ApiPod], rules: LabelRules, problems: Problems) -> None:
-    """Add labels, requests and limits, restart counts and creation times; add stubs for what is not reported."""
+    """Add labels, requests, limits, restart counts and creation times; add stubs of unreported containers and pods."""
     enricher = _PodEnricher(entities, pods, rules, problems)
     for container in of_type(entities, POD_CONTAINER):
         enricher.container(container)
@@ -26,7 +26,7 @@ def enrich_pods(entities: Entities, pods: Iterable[ApiPod], rules: LabelRules, p
 
 
 def enrich_namespaces(entities: Entities, namespaces: Iterable[ApiNamespace]) -> None:
-    """Add the namespace's uid to pods and their containers, where the API knows it."""
+    """Add the namespace's uid, if the API knows it, to pods and their containers."""
     uids = {namespace.name: namespace.uid for namespace in namespaces}
     for entity in entities.values():
         if entity.namespace in uids:
@@ -38,11 +38,11 @@ class _PodEnricher:
         self._entities = entities
         self._pods = {(pod.namespace, pod.name): pod for pod in pods}
         self._rules = rules
-        self._copied: dict[tuple[str, str], dict[str, str]] = {}  # what a pod's labels become, by pod
+        self._entity_labels: dict[tuple[str, str], dict[str, str]] = {}  # cache, by namespace and name of the pod
         self._problems = problems
 
     def container(self, entity: Entity) -> None:
-        """A container that the kubelet reports."""
+        """Enrich a container that the kubelet reports."""
         pod = self._pods.get((entity.namespace, entity.pod))
         if pod is None:
             return
@@ -58,7 +58,7 @@ class _PodEnricher:
             self._stub_pod(entity)
 
     def pod(self, entity: Entity) -> None:
-        """A pod, reported or a stub, and the stubs of its containers."""
+        """Enrich a pod, reported or a stub, and add stubs of its unreported containers."""
         pod = self._pods.get((entity.namespace, entity.pod))
         if pod is None:
             return
@@ -69,13 +69,13 @@ class _PodEnricher:
                 self._stub_container(entity, pod, spec)
 
     def _identify(self, entity: Entity, pod: ApiPod) -> None:
-        """The API's uid replaces the kubelet's: they differ for static pods."""
+        """Set the pod's labels and the API's uid, which for static pods differs from the kubelet's."""
         key = pod.namespace, pod.name
-        copied = self._copied.get(key)
-        if copied is None:
-            copied = self._copied[key] = self._rules.entity_labels(pod.labels)
+        entity_labels = self._entity_labels.get(key)
+        if entity_labels is None:
+            entity_labels = self._entity_labels[key] = self._rules.entity_labels(pod.labels)
         entity.labels[labels.POD_ID] = pod.uid
-        entity.labels.update(copied)
+        entity.labels.update(entity_labels)
 
     def _stub_pod(self, container: Entity) -> None:
         self._add_stub(container, POD, pod_key(container.namespace, container.pod))
@@ -89,19 +89,19 @@ class _PodEnricher:
         stub.values.update(container_resources(spec, self._problems))
         self._identify(stub, pod)
 
-    def _add_stub(self, like: Entity, entity_type: EntityType, key: str) -> Entity:
-        """An entity of the same pod on the same node, with nothing of its own yet."""
+    def _add_stub(self, sibling: Entity, entity_type: EntityType, key: str) -> Entity:
+        """Add an entity without values to the sibling's pod and node."""
         stub = Entity(
             key=key,
             type=entity_type,
             labels={
                 labels.TYPE: entity_type,
-                labels.NAMESPACE_NAME: like.namespace,
-                labels.POD_NAME: like.pod,
-                **{name: like.labels[name] for name in labels.NODE_LABELS if name in like.labels},
+                labels.NAMESPACE_NAME: sibling.namespace,
+                labels.POD_NAME: sibling.pod,
+                **{name: sibling.labels[name] for name in labels.NODE_LABELS if name in sibling.labels},
             },
-            namespace=like.namespace,
-            pod=like.pod,
+            namespace=sibling.namespace,
+            pod=sibling.pod,
         )
         self._entities[key] = stub
         return stub

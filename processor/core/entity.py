@@ -1,4 +1,4 @@
-"""Entities: nodes, pods and containers of one scrape while their metric sets are being worked out."""
+"""Entities: the nodes, pods and containers of one scrape while their metric sets are being computed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from schemas.metric_batch import LabeledValues, MetricSet
 
 @dataclass(slots=True, kw_only=True)
 class Entity:
-    """One entity; every step adds to it. Times are nanoseconds since the epoch, None where there is none.
+    """One entity; every processing step adds to it. Times are nanoseconds since the epoch, None if unknown.
 
-    Who it is, its namespace, pod and container, is kept beside the labels: a stored label may overwrite one of those.
+    Namespace, pod and container are kept apart from the labels, because a stored label may overwrite those labels.
     """
 
     key: str
@@ -24,8 +24,8 @@ class Entity:
     values: dict[str, Number] = field(default_factory=dict)  # by metric name
     labeled: list[LabeledValues] = field(default_factory=list)
     collection_start_ns: int | None = None  # the kubelet's startTime
-    entity_create_ns: int | None = None  # the API's startTime of the pod: it survives restarts
-    scrape_ns: int | None = None  # the kubelet's own sample time
+    entity_create_ns: int | None = None  # the pod's startTime in the API: container restarts do not change it
+    scrape_ns: int | None = None  # the kubelet's sample time
 
     def metric_set(self) -> MetricSet:
         """The finished metric set."""
@@ -46,5 +46,5 @@ Entities: TypeAlias = dict[str, Entity]
 
 
 def of_type(entities: Mapping[str, Entity], wanted: EntityType) -> list[Entity]:
-    """The entities of one type, in their order; a list of its own, so that entities may be added meanwhile."""
+    """The entities of one type, in order; a new list, so that `entities` may grow during the iteration."""
     return [entity for entity in entities.values() if entity.type == wanted]

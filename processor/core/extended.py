@@ -1,103 +1,55 @@
-"""Extended: what a Summary reports and Heapster never took: swap, pressure, processes, interfaces (docs/metrics.md).
+"""Extended metrics: Summary fields that Heapster does not read (docs/metrics.md, beyond Heapster).
 
-A second look at the document, on demand: what `decode` makes of it does not change, but for the network of an entity
-whose default interface the kubelet does not know. Heapster had none for it, here it is the sum over all interfaces.
+`decode` calls these functions with `--extended-metrics`. They only add metrics, with one exception: Heapster has no
+network metrics for an entity whose default interface the kubelet does not know; here they are the sums over all of its
+interfaces.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Final
 
 from processor.core import labels
-from processor.core.decode import SYS_CONTAINER_NAMES
-from processor.core.entity import Entities, Entity
-from processor.core.json_block import Block, parse_document
+from processor.core.entity import Entity
+from processor.core.json_block import Block
 from processor.core.problems import Problem, Problems
 from processor.core.summary_fields import NETWORK
 from schemas.catalogue import MAX_INT
-from schemas.keys import node_key, pod_container_key, pod_key, sys_container_key
 from schemas.metric_batch import LabeledValues
-from schemas.node_scrape import NodeScrape
 
 SWAP: Final = {"memory/swap_usage": "swapUsageBytes", "memory/swap_available": "swapAvailableBytes"}
-NODE_PROCESSES: Final = {"process/count": "curproc", "process/limit": "maxpid"}
-POD_PROCESSES: Final = {"process/count": "process_count"}
+NODE_PROCESSES: Final = {"process/count": "curproc", "process/limit": "maxpid"}  # of `.rlimit`
+POD_PROCESSES: Final = {"process/count": "process_count"}  # of `.process_stats`
 INTERFACE: Final = {f"network/interface_{metric.partition('/')[2]}": field for metric, field in NETWORK.items()}
-UNDER_PRESSURE: Final = ("cpu", "memory", "io")
-WAITING: Final = ("some", "full")  # some of the tasks, all of them
-AVERAGES: Final = ("avg10", "avg60", "avg300")
+PRESSURE_KINDS: Final = ("some", "full")  # some of the tasks are stalled, all of them are
+PRESSURE_AVERAGES: Final = ("avg10", "avg60", "avg300")
 
 
-def add_extended(entities: Entities, scrape: NodeScrape, problems: Problems) -> None:
-    """Add to the entities of a scrape that was answered. What cannot be read is left out and counted.
-
-    Raises:
-        UndecodableError: the document is not JSON, or no object.
-    """
-    document = Block(parse_document(scrape.document or b"", Counter()), problems)
-    node = document.block("node")
-    _node(entities[node_key(scrape.node)], node, problems)
-    for container in node.blocks("systemContainers"):
-        name = container.text("name")
-        _container(entities, sys_container_key(scrape.node, SYS_CONTAINER_NAMES.get(name, name)), container)
-    for pod in document.blocks("pods"):
-        reference = pod.block("podRef")
-        namespace, name = reference.text("namespace"), reference.text("name")
-        entity = entities.get(pod_key(namespace, name))
-        if entity is not None:
-            _pod(entity, pod, problems)
-        for container in pod.blocks("containers"):
-            _container(entities, pod_container_key(namespace, name, container.text("name")), container)
-
-
-def _node(entity: Entity, node: Block, problems: Problems) -> None:
-    _everywhere(entity, node)
-    _read(entity, node.block("rlimit"), NODE_PROCESSES)
-    _network(entity, node.block("network").blocks("interfaces"), problems)
-
-
-def _pod(entity: Entity, pod: Block, problems: Problems) -> None:
-    _everywhere(entity, pod)
-    _read(entity, pod.block("process_stats"), POD_PROCESSES)
-    _network(entity, pod.block("network").blocks("interfaces"), problems)
-    claims = {f"Volume:{each.text('name')}": each.block("pvcRef").text("name") for each in pod.blocks("volume")}
-    entity.labeled[:] = [_claimed(each, claims.get(each.labels.get(labels.RESOURCE_ID, ""))) for each in entity.labeled]
-
-
-def _container(entities: Entities, key: str, container: Block) -> None:
-    """Of two containers of one name, the one that `decode` took."""
-    entity = entities.get(key)
-    if entity is not None and entity.collection_start_ns == container.time_ns("startTime"):
-        _everywhere(entity, container)
-
-
-def _everywhere(entity: Entity, block: Block) -> None:
-    _read(entity, block.block("swap"), SWAP)
-    for resource in UNDER_PRESSURE:
-        pressure = block.block(resource).block("psi")
-        for who in WAITING:
-            stalled = pressure.block(who)
-            _read(entity, stalled, {f"pressure/{resource}_{who}_total": "total"})
-            for average in AVERAGES:
+def add_swap_and_pressure(entity: Entity, block: Block, cpu: Block, memory: Block) -> None:
+    """Add a node's, pod's or container's swap usage and pressure stall information (PSI)."""
+    entity.values.update(block.block("swap").numbers(SWAP))
+    for resource, of_resource in (("cpu", cpu), ("memory", memory), ("io", block.block("io"))):
+        pressure = of_resource.block("psi")
+        for kind in PRESSURE_KINDS:
+            stalled = pressure.block(kind)
+            entity.values.update(stalled.numbers({f"pressure/{resource}_{kind}_total": "total"}))
+            for average in PRESSURE_AVERAGES:
                 share = stalled.real(average)
                 if share is not None:
-                    entity.values[f"pressure/{resource}_{who}_{average}"] = share
+                    entity.values[f"pressure/{resource}_{kind}_{average}"] = share
 
 
-def _network(entity: Entity, interfaces: Iterable[Block], problems: Problems) -> None:
-    """Each interface's counters, and their sums where the default interface is missing."""
+def add_interfaces(entity: Entity, network: Block, problems: Problems) -> None:
+    """Add each interface's counters, and their sums if the entity has no counters of a default interface."""
     has_default = any(metric in entity.values for metric in NETWORK)
     sums: Counter[str] = Counter()
-    for interface in interfaces:
-        own = {labels.INTERFACE: interface.text("name")}
-        values: dict[str, int] = {}
-        for metric, (total, field) in zip(INTERFACE, NETWORK.items(), strict=True):
-            value = interface.number(field)
-            if value is not None:
-                values[metric] = value
-                sums[total] += value
+    for interface in network.blocks("interfaces"):
+        own_labels = {labels.INTERFACE: interface.text("name")}
+        values = interface.numbers(INTERFACE)
+        for metric, total in zip(INTERFACE, NETWORK, strict=True):
+            if metric in values:
+                sums[total] += values[metric]
         if values:
-            entity.labeled.append(LabeledValues(own, {**values}))
+            entity.labeled.append(LabeledValues(own_labels, {**values}))
     if has_default:
         return
     for total, value in sums.items():
@@ -105,15 +57,3 @@ def _network(entity: Entity, interfaces: Iterable[Block], problems: Problems) ->
             entity.values[total] = value
         else:
             problems[Problem.SUM_PAST_64_BITS] += 1
-
-
-def _claimed(values: LabeledValues, claim: str | None) -> LabeledValues:
-    """The values of a volume with the name of the claim it is of."""
-    return LabeledValues({**values.labels, labels.PVC: claim}, values.values) if claim else values
-
-
-def _read(entity: Entity, block: Block, fields: dict[str, str]) -> None:
-    for metric, field in fields.items():
-        value = block.number(field)
-        if value is not None:
-            entity.values[metric] = value

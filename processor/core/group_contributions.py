@@ -1,4 +1,4 @@
-"""Contributions: what one scrape of one node adds to its groups (docs/processing.md, 9 and 11)."""
+"""Contributions: a scrape's share of the sums of namespaces, workloads and the cluster (docs/processing.md, 9, 11)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from schemas.workload import Workload, workload_of
 def contributions(
     scrape: NodeScrape, pods: Sequence[Entity], problems: Problems, *, workloads: bool = False
 ) -> tuple[Contribution, ...]:
-    """One for each namespace (and workload) with a pod here, and one for the cluster, pods or not."""
+    """One contribution for each namespace (and workload) with a pod here, and always one for the cluster."""
     return (
         *_of_namespaces(scrape, pods, problems),
         *(_of_workloads(scrape, pods, problems) if workloads else ()),
@@ -25,10 +25,10 @@ def contributions(
     )
 
 
-def counted_here(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems) -> list[Entity]:
-    """The pods that count on this node, in its sums and its groups'.
+def pods_counted_here(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems) -> list[Entity]:
+    """The pods that are part of this node's sums and contributions.
 
-    One that the API has on another node counts there: it is on its way, and both kubelets may report it.
+    A pod that the API assigns to another node is counted there: while it moves, both kubelets may report it.
     """
     elsewhere = {(pod.namespace, pod.name) for pod in scrape.pods if pod.node not in {"", scrape.node}}
     counted: list[Entity] = []
@@ -41,10 +41,10 @@ def counted_here(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems)
 
 
 def add_workload_labels(entities: Entities, pods: Iterable[ApiPod]) -> None:
-    """Add to pods and their containers what they belong to, if anything; a stored label of that name stays."""
-    found = _workloads(pods)
+    """Add the workload, if any, to pods and their containers; a stored label of the same name is not overwritten."""
+    workloads = _workloads(pods)
     for entity in [*of_type(entities, POD), *of_type(entities, POD_CONTAINER)]:
-        workload = found.get((entity.namespace, entity.pod))
+        workload = workloads.get((entity.namespace, entity.pod))
         if workload is not None:
             entity.labels.setdefault(labels.WORKLOAD, workload.name)
             entity.labels.setdefault(labels.WORKLOAD_KIND, workload.kind)
@@ -58,31 +58,31 @@ def _of_namespaces(scrape: NodeScrape, pods: Iterable[Entity], problems: Problem
     return [
         _contribution(
             namespace_group(name),
-            own,
+            namespace_pods,
             problems,
             nodes_expected=known[name].nodes if name in known else 1,
             namespace_id=known[name].uid if name in known else "",
         )
-        for name, own in by_namespace.items()
+        for name, namespace_pods in by_namespace.items()
     ]
 
 
 def _of_workloads(scrape: NodeScrape, pods: Iterable[Entity], problems: Problems) -> list[Contribution]:
-    found = _workloads(scrape.pods)
+    workloads = _workloads(scrape.pods)
     nodes = {Workload(each.namespace, each.kind, each.name): each.nodes for each in scrape.workloads}
     by_workload: defaultdict[Workload, list[Entity]] = defaultdict(list)
     for pod in pods:
-        workload = found.get((pod.namespace, pod.pod))
+        workload = workloads.get((pod.namespace, pod.pod))
         if workload is not None:
             by_workload[workload].append(pod)
     return [
-        _contribution(workload_group(workload), own, problems, nodes_expected=nodes.get(workload, 1))
-        for workload, own in by_workload.items()
+        _contribution(workload_group(workload), workload_pods, problems, nodes_expected=nodes.get(workload, 1))
+        for workload, workload_pods in by_workload.items()
     ]
 
 
 def _workloads(pods: Iterable[ApiPod]) -> dict[tuple[str, str], Workload]:
-    """By namespace and name of the pod."""
+    """The workload of each pod that has one, by namespace and name of the pod."""
     found = {(pod.namespace, pod.name): workload_of(pod) for pod in pods}
     return {pod: workload for pod, workload in found.items() if workload is not None}
 
@@ -90,11 +90,11 @@ def _workloads(pods: Iterable[ApiPod]) -> dict[tuple[str, str], Workload]:
 def _contribution(
     group: str, pods: Iterable[Entity], problems: Problems, *, nodes_expected: int, namespace_id: str = ""
 ) -> Contribution:
-    found = group_sums(pods, problems)
-    sums = (found.get(name) for name in GROUP_METRICS)
+    sums = group_sums(pods, problems)
+    in_order = (sums.get(name) for name in GROUP_METRICS)
     return Contribution(
         group=group,
-        sums=tuple(value if isinstance(value, int) else None for value in sums),
+        sums=tuple(value if isinstance(value, int) else None for value in in_order),
         nodes_expected=nodes_expected,
         namespace_id=namespace_id,
     )

@@ -1,7 +1,7 @@
-"""The kubelet's document: JSON to typed fields. A field that cannot be read is lost, the node is not.
+"""Typed access to the kubelet's JSON: a field that cannot be read is dropped and counted, the node is kept.
 
-Go, in which kubelets and Heapster are written, matches names whatever their case and reads null as absent: so does
-this. Where Go would have refused the whole document for one number or time, only that one is left out and counted.
+The rules are those of Go, in which kubelets and Heapster are written: field names match in any case, null means absent.
+Where Go rejects the whole document because of one invalid number or time, only that field is dropped.
 """
 
 import json
@@ -20,7 +20,7 @@ from schemas.codec import UndecodableError
 JsonObject: TypeAlias = Mapping[str, object]
 
 _NOTHING: Final[JsonObject] = {}
-_OBJECTS_KEPT: Final = 4096  # combinations of names: a kubelet has a few dozen
+_CACHED_NAME_TUPLES: Final = 4096  # of objects; a kubelet has a few dozen different ones
 _MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
 
 
@@ -55,17 +55,17 @@ def _integer(digits: str) -> int | float:
 
 
 class Block:
-    """One JSON object; a missing one reads as empty. What cannot be read is counted in `problems`."""
+    """One JSON object; a missing object reads as empty. Fields that cannot be read are counted in `problems`."""
 
     __slots__ = ("_fields", "_problems")
 
     def __init__(self, fields: JsonObject, problems: Problems) -> None:
-        """The object's fields."""
+        """Wrap the object's fields."""
         self._fields = fields
         self._problems = problems
 
     def number(self, name: str, missing: int | None = None) -> int | None:
-        """A whole number that a signed 64-bit integer holds and that is not negative; `missing` if it is absent."""
+        """An integer from 0 to 2^63 - 1; `missing` if the field is absent, None if it cannot be read."""
         value = self._value(name)
         if value is None:
             return missing
@@ -75,22 +75,22 @@ class Block:
         return None
 
     def numbers(self, names: Mapping[str, str], missing: int | None = None) -> dict[str, int]:
-        """The numbers of several fields, by what each is to be called; absent or unreadable ones are left out.
+        """The numbers of several fields (metric -> JSON field), by metric; absent and unreadable ones are left out.
 
-        Most of a document is read here, so what is in order is taken without asking `number`.
+        Most of a document is read here, so a valid value saves the call of `number`.
         """
         found: dict[str, int] = {}
         fields = self._fields
-        for called, name in names.items():
+        for metric, name in names.items():
             value: object = fields.get(name)
             if type(value) is int and 0 <= value <= MAX_INT:
-                found[called] = value
+                found[metric] = value
             elif (read := self.number(name, missing)) is not None:
-                found[called] = read
+                found[metric] = read
         return found
 
     def real(self, name: str) -> float | None:
-        """A finite number, None if absent."""
+        """A finite number; None if absent or unreadable."""
         value = self._value(name)
         if value is None:
             return None
@@ -100,7 +100,7 @@ class Block:
         return None
 
     def time_ns(self, name: str) -> int | None:
-        """A time in nanoseconds since the epoch, None if absent or Go's zero time."""
+        """A time in nanoseconds since the epoch; None if absent, unreadable or Go's zero time."""
         value = self._value(name)
         if value is None:
             return None
@@ -108,25 +108,25 @@ class Block:
             try:
                 return parse_time_ns(value)
             except ValueError:
-                pass  # counted below, as what is no text at all
+                pass  # counted below, like values that are not strings
         self._problems[Problem.UNREADABLE_TIME] += 1
         return None
 
     def text(self, name: str) -> str:
-        """A text, empty if absent."""
+        """A string; empty if absent or unreadable."""
         value = self._value(name)
         if isinstance(value, str):
-            return value if value.isascii() else _repaired(value)
+            return value if value.isascii() else _replace_lone_surrogates(value)
         if value is not None:
             self._problems[Problem.MALFORMED] += 1
         return ""
 
     def block(self, name: str) -> "Block":
-        """An object within this one."""
+        """A nested object; empty if absent or unreadable."""
         return self._block(self._value(name))
 
     def blocks(self, name: str) -> list["Block"]:
-        """The objects of a list within this one."""
+        """The objects of a nested list; an empty list if absent or unreadable."""
         values = self._value(name)
         if isinstance(values, list):
             return [self._block(value) for value in values]
@@ -145,14 +145,14 @@ class Block:
         value = self._fields.get(name)
         if value is not None:
             return value
-        for other in _spellings(tuple(self._fields), name):
+        for other in _same_but_case(tuple(self._fields), name):
             return self._fields[other]
         return None
 
 
-@lru_cache(maxsize=_OBJECTS_KEPT)
-def _spellings(names: tuple[str, ...], wanted: str) -> tuple[str, ...]:
-    """Those of an object's names that are the wanted one, whatever their case."""
+@lru_cache(maxsize=_CACHED_NAME_TUPLES)
+def _same_but_case(names: tuple[str, ...], wanted: str) -> tuple[str, ...]:
+    """The names that equal the wanted one in any case."""
     lower = wanted.lower()
     return tuple(name for name in names if len(name) == len(wanted) and name.lower() == lower)
 
@@ -161,12 +161,12 @@ def _number_problem(value: object) -> Problem:
     if isinstance(value, int) and not isinstance(value, bool):
         return Problem.NEGATIVE if value < 0 else Problem.PAST_64_BITS
     if isinstance(value, float) and abs(value) > MAX_INT:
-        return Problem.PAST_64_BITS  # how the parsers give back an integer of more than 64 bits
+        return Problem.PAST_64_BITS  # the parsers return an integer of more than 64 bits as a float
     return Problem.NOT_A_WHOLE_NUMBER
 
 
-def _repaired(text: str) -> str:
-    """Halves of surrogate pairs, which no encoding can carry, replaced as Go does."""
+def _replace_lone_surrogates(text: str) -> str:
+    """The text with halves of surrogate pairs, which UTF-8 cannot encode, replaced by U+FFFD as in Go."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

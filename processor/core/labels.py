@@ -1,4 +1,4 @@
-"""Labels: their names, and how a Kubernetes object's own labels come onto its entity.
+"""Labels: their names, and how the labels of a Kubernetes object are copied to its entity.
 
 Source: Heapster's label copier (docs/labels.md, labels of the entities).
 """
@@ -28,35 +28,35 @@ WORKLOAD: Final = "workload"
 WORKLOAD_KIND: Final = "workload_kind"
 
 NODE_LABELS: Final = (NODENAME, HOSTNAME, HOST_ID)
-"""Where an entity runs."""
+"""The labels that say on which node an entity runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRules:
-    """Which labels of an object are kept, and how; the defaults are Heapster's."""
+    """Which labels of an object are copied, and how; the defaults are Heapster's."""
 
     separator: str = ","
-    store: Mapping[str, str] = field(default_factory=dict)  # label name -> the entity's label it becomes
+    store: Mapping[str, str] = field(default_factory=dict)  # the object's label -> the entity's label
     ignore: frozenset[str] = frozenset()
 
     def entity_labels(self, object_labels: Mapping[str, str]) -> dict[str, str]:
-        """What an object with these labels gives its entity: each stored one, and all of them joined as `labels`.
+        """The entity's labels: each stored label, and all labels of the object joined in the label `labels`.
 
-        They overwrite the entity's own of the same name; `labels` comes last. An ignored label is left out of
+        They overwrite labels that the entity already has; `labels` is written last. Ignored labels are left out of
         `labels` only.
         """
         copied = {mapped: object_labels[name] for name, mapped in self.store.items() if name in object_labels}
-        # the joined text is sorted, not the names: `.` and `/` come before `:`
+        # as in Heapster, the "name:value" pairs are sorted, not the names: `.` and `/` sort before `:`
         pairs = sorted(f"{name}:{value}" for name, value in object_labels.items() if name not in self.ignore)
         copied[LABELS] = self.separator.join(pairs)
         return copied
 
 
 def stored_labels(values: Iterable[str]) -> dict[str, str]:
-    """`--store-label` values, each `name` or `newName=name`, or several with commas: label name -> new name.
+    """Parse `--store-label` values, each a comma-separated list of `name` or `newName=name`: label name -> new name.
 
     Raises:
-        ValueError: a name is missing, or one label is to be stored under two names.
+        ValueError: a name is missing, or one label is stored under two names.
     """
     store: dict[str, str] = {}
     for item in _items(values):
@@ -64,22 +64,22 @@ def stored_labels(values: Iterable[str]) -> dict[str, str]:
         if not equals:
             name = mapped
         if not mapped or not name or "=" in name:
-            raise ValueError(f"{item!r} is neither a label's name nor newName=name")
+            raise ValueError(f"{item!r} is neither a label name nor newName=name")
         if store.setdefault(name, mapped) != mapped:
-            raise ValueError(f"label {name!r} cannot be stored both as {store[name]!r} and as {mapped!r}")
+            raise ValueError(f"label {name!r} is stored as {store[name]!r} and as {mapped!r}; choose one name")
     return store
 
 
 def ignored_labels(values: Iterable[str]) -> frozenset[str]:
-    """`--ignore-label` values, each a label's name, or several with commas.
+    """Parse `--ignore-label` values, each a comma-separated list of label names.
 
     Raises:
-        ValueError: a name is missing, or no label can be called so.
+        ValueError: a name is missing or contains `=`.
     """
     names = frozenset(_items(values))
     for name in sorted(names):
         if "=" in name:
-            raise ValueError(f"{name!r} is not a label's name")
+            raise ValueError(f"{name!r} is not a label name: it contains =")
     return names
 
 
@@ -88,6 +88,6 @@ def _items(values: Iterable[str]) -> list[str]:
     for value in values:
         for item in value.split(","):
             if not item.strip():
-                raise ValueError(f"{value!r} has an empty label name")
+                raise ValueError(f"{value!r} contains an empty label name")
             items.append(item.strip())
     return items

@@ -1,7 +1,7 @@
-"""Shares: what is used of what was asked for, and of the node (docs/metrics.md, beyond Heapster).
+"""Ratios: usage relative to requests, limits and the node's capacity (docs/metrics.md, beyond Heapster).
 
-Usage is what Heapster's own node utilization takes: cpu/usage_rate and memory/usage. Working sets are what the kubelet
-evicts by.
+Usage is cpu/usage_rate and memory/usage, as in Heapster's node utilization. The node also gets the ratio of its working
+set, the amount by which the kubelet decides on evictions.
 """
 
 from collections import defaultdict
@@ -17,9 +17,9 @@ BOUNDS: Final = ("request", "limit")
 
 
 def add_ratios(entities: Entities, node: Entity) -> None:
-    """Add ratios to containers, pods and the node; absent where the usage is, or what it is divided by is 0.
+    """Add ratios to containers, pods and the node; absent if the usage is absent or the divisor is 0 or absent.
 
-    A pod has one of its requests or limits only if each of its containers has such a request or limit.
+    A pod has the ratio of a request or limit only if each of its containers has this request or limit.
     """
     containers: defaultdict[str, list[Entity]] = defaultdict(list)
     for container in of_type(entities, POD_CONTAINER):
@@ -45,8 +45,8 @@ def _add_node_shares(entity: Entity, node: Entity) -> None:
         _divide(entity, f"{resource}/node_share", node, used, f"{resource}/node_capacity")
 
 
-def _divide(entity: Entity, share: str, whole: Entity, used: str, amount: str) -> None:
-    """`used` of the entity by the `amount` that the whole has."""
+def _divide(entity: Entity, ratio: str, whole: Entity, used: str, amount: str) -> None:
+    """Set `ratio` to the entity's `used` divided by the `amount` of `whole`."""
     divisor = whole.values.get(amount)
     if used in entity.values and divisor:
-        entity.values[share] = entity.values[used] / divisor
+        entity.values[ratio] = entity.values[used] / divisor

@@ -1,4 +1,4 @@
-"""Resources: what a container requests and may use at most, by its pod's spec (docs/processing.md, 6)."""
+"""Resources: the requests and limits of a container in its pod's spec (docs/processing.md, 6)."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from schemas.node_scrape import ApiContainer
 Convert: TypeAlias = Callable[[str], int]
 Quantities: TypeAlias = tuple[tuple[str, str], ...]
 
-_SPECS_KEPT: Final = 8192  # a cluster has few different ones
+_CACHED_SPECS: Final = 8192  # the pods of a cluster share few distinct specs
 
 CPU: Final = "cpu"
 MEMORY: Final = "memory"
@@ -32,19 +32,19 @@ LIMITS: Final[Mapping[str, tuple[str, Convert]]] = {
 
 
 def container_resources(container: ApiContainer, problems: Problems) -> Mapping[str, int]:
-    """Requests and limits by metric name: 0 where the spec has none, absent where it cannot be read.
+    """Requests and limits by metric name: 0 if the spec has none, absent if the quantity cannot be read.
 
-    Every other resource, as `nvidia.com/gpu`, has a request if it was requested, and never a limit.
+    Any other resource, such as `nvidia.com/gpu`, has a request metric if the spec requests it, and no limit metric.
     """
-    values, odd = _resources(tuple(container.requests.items()), tuple(container.limits.items()))
-    if odd:
-        problems.update(odd)
+    values, found = _resources(tuple(container.requests.items()), tuple(container.limits.items()))
+    if found:
+        problems.update(found)
     return values
 
 
-@lru_cache(maxsize=_SPECS_KEPT)
+@lru_cache(maxsize=_CACHED_SPECS)
 def _resources(requests: Quantities, limits: Quantities) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Values, and problems met."""
+    """Values by metric, and problems found."""
     values: dict[str, int] = {}
     problems: Problems = Counter()
     for quantities, metrics in ((dict(requests), REQUESTS), (dict(limits), LIMITS)):
@@ -61,7 +61,7 @@ def _resources(requests: Quantities, limits: Quantities) -> tuple[Mapping[str, i
 
 
 def read_quantity(quantity: str, convert: Convert, problems: Problems) -> int | None:
-    """What a quantity comes to, None (and counted) if it cannot be read or does not fit 64 bits."""
+    """The converted quantity; None, and a problem counted, if it cannot be read or does not fit in 64 bits."""
     try:
         amount = convert(quantity)
     except ValueError:

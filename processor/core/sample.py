@@ -1,4 +1,4 @@
-"""Samples: what the next scrapes need to know of an entity, so that its counters have rates."""
+"""Samples: the counters of an entity that are kept to compute rates when later scrapes arrive."""
 
 from typing import Final
 
@@ -10,10 +10,7 @@ _RATED: Final = frozenset(RATED_COUNTERS)
 
 
 def sample(entity: Entity) -> EntitySample | None:
-    """The entity's counters at its scrape time.
-
-    None if it has no scrape time, or no counters: no rate can begin or end there.
-    """
+    """The entity's counters at its scrape time; None without a scrape time or counters: no rate can be computed."""
     if entity.scrape_ns is None:
         return None
     counters = {name: value for name, value in entity.values.items() if name in _RATED and isinstance(value, int)}

@@ -1,4 +1,4 @@
-"""Health: metrics about a node's scrape itself, also about one that failed (docs/metrics.md, beyond Heapster)."""
+"""Metrics about the scrape of a node itself, successful or failed (docs/metrics.md, beyond Heapster)."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,24 +15,24 @@ NS_PER_S: Final = 1e9
 
 
 def add_scrape_metrics(node: Entity, scrape: NodeScrape, entities: Iterable[Entity]) -> None:
-    """Add to the node how its scrape went."""
+    """Add the scrape's metrics to its node; `scrape/sample_age` is measured with the kubelet's clock."""
     node.values.update(_values(scrape))
     newest_ns = max((entity.scrape_ns for entity in entities if entity.scrape_ns is not None), default=None)
     if newest_ns is not None:
-        kubelets_now_ns = scrape.scraped_at_ns + (scrape.clock_offset_ns or 0)
-        node.values["scrape/sample_age"] = (kubelets_now_ns - newest_ns) / NS_PER_S
+        kubelet_now_ns = scrape.scraped_at_ns + (scrape.clock_offset_ns or 0)
+        node.values["scrape/sample_age"] = (kubelet_now_ns - newest_ns) / NS_PER_S
 
 
 def failed_node(scrape: NodeScrape, rules: LabelRules) -> MetricSet:
-    """The node whose scrape failed: nothing else is known of it in this window."""
-    own = {
+    """The metric set of a node whose scrape failed: the scrape's metrics only."""
+    own_labels = {
         labels.TYPE: NODE,
         labels.NODENAME: scrape.node,
         labels.HOSTNAME: scrape.hostname or scrape.node,
         labels.HOST_ID: scrape.host_id,
         **rules.entity_labels(scrape.labels),
     }
-    return MetricSet(key=node_key(scrape.node), type=NODE, labels=own, values=_values(scrape))
+    return MetricSet(key=node_key(scrape.node), type=NODE, labels=own_labels, values=_values(scrape))
 
 
 def _values(scrape: NodeScrape) -> dict[str, Number]:

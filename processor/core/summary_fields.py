@@ -1,6 +1,6 @@
-"""Readings: one block of the kubelet's JSON to the metric values of its entity (docs/metrics.md, the catalogue).
+"""Summary fields: one block of the kubelet's JSON to metric values of its entity (docs/metrics.md, the catalogue).
 
-A number that is absent or null leaves its metric absent; accelerators alone read as 0, as Heapster has them.
+A metric is absent if its number is absent or null. Accelerators are the exception: as in Heapster they are 0 then.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,35 +47,38 @@ CUSTOM_TYPES: Final = frozenset({"gauge", "cumulative", "delta"})
 
 
 def uptime(entity: Entity, scraped_at_ns: int) -> None:
-    """Milliseconds since the entity's start, by the time of the scrape."""
+    """Set the milliseconds from the entity's start to the scrape; absent without a start time."""
     if entity.collection_start_ns is not None:
         entity.values[UPTIME] = whole_ms(scraped_at_ns - entity.collection_start_ns)
 
 
 def cpu(entity: Entity, block: Block) -> None:
-    """`.cpu` of a node, pod or container."""
+    """Read `.cpu` of a node, pod or container."""
     _read(entity, block, CPU)
 
 
 def memory(entity: Entity, block: Block) -> None:
-    """`.memory` of a node, pod or container."""
+    """Read `.memory` of a node, pod or container."""
     _read(entity, block, MEMORY)
 
 
 def network(entity: Entity, block: Block) -> None:
-    """`.network` of a node or pod: its default interface."""
+    """Read `.network` of a node or pod: its default interface."""
     _read(entity, block, NETWORK)
 
 
-def filesystem(entity: Entity, block: Block, resource_id: str) -> int | None:
-    """A file system of a node or container, or a pod's volume; the bytes used, where known."""
+def filesystem(entity: Entity, block: Block, resource_id: str, claim: str = "") -> int | None:
+    """Read a file system of a node or container, or a pod's volume and its claim; returns the bytes used, if known."""
     values = block.numbers(FILESYSTEM)
-    _label(entity, {labels.RESOURCE_ID: resource_id}, values)
+    own_labels = {labels.RESOURCE_ID: resource_id}
+    if claim:
+        own_labels[labels.PVC] = claim
+    _add_labeled(entity, own_labels, values)
     return values.get("filesystem/usage")
 
 
 def ephemeral_storage(entity: Entity, problems: Problems, *used_bytes: int | None) -> None:
-    """What an entity uses of its node's disk, in one or several parts; absent unless all are known."""
+    """Set an entity's use of its node's disk, the sum of one or more parts; absent unless all parts are known."""
     known_bytes = [part_bytes for part_bytes in used_bytes if part_bytes is not None]
     if len(known_bytes) < len(used_bytes):
         return
@@ -86,18 +89,18 @@ def ephemeral_storage(entity: Entity, problems: Problems, *used_bytes: int | Non
 
 
 def accelerators(entity: Entity, blocks: Iterable[Block]) -> None:
-    """`.accelerators[]` of a container."""
+    """Read `.accelerators[]` of a container."""
     for block in blocks:
-        own = {
+        own_labels = {
             labels.MAKE: block.text("make"),
             labels.MODEL: block.text("model"),
             labels.ACCELERATOR_ID: block.text("id"),
         }
-        _label(entity, own, block.numbers(ACCELERATOR, missing=0))
+        _add_labeled(entity, own_labels, block.numbers(ACCELERATOR, missing=0))
 
 
 def custom(entity: Entity, blocks: Iterable[Block], problems: Problems) -> None:
-    """`.userDefinedMetrics[]` of a container: always floats; the last one of a name wins."""
+    """Read `.userDefinedMetrics[]` of a container: always floats; the last value of a name wins."""
     for block in blocks:
         name, value = block.text("name"), block.real("value")
         if block.text("type") not in CUSTOM_TYPES:
@@ -110,6 +113,6 @@ def _read(entity: Entity, block: Block, fields: Mapping[str, str]) -> None:
     entity.values.update(block.numbers(fields))
 
 
-def _label(entity: Entity, own: Mapping[str, str], values: Mapping[str, Number]) -> None:
+def _add_labeled(entity: Entity, own_labels: Mapping[str, str], values: Mapping[str, Number]) -> None:
     if values:
-        entity.labeled.append(LabeledValues(own, values))
+        entity.labeled.append(LabeledValues(own_labels, values))

@@ -1,6 +1,6 @@
-"""Utilization: a node's capacity, and how much of it is requested and used (docs/processing.md, 12).
+"""Utilization: a node's capacity, utilization and reservation (docs/processing.md, 12).
 
-The denominator is what is allocatable to pods, not the capacity. Runs last: the node's requests are sums over its pods.
+The divisor is the allocatable amount, not the capacity. Runs last, because the node's requests are sums over its pods.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,21 +18,21 @@ from schemas.node_scrape import NodeScrape
 _CPU_UTILIZATION: Final = "cpu/node_utilization"
 
 
-class _Share(NamedTuple):
-    """One resource of a node: what its metrics begin with, and what is divided by the allocatable amount."""
+class _Resource(NamedTuple):
+    """One resource of a node: the prefix of its metrics, and the metrics that are divided by the allocatable amount."""
 
     prefix: str
-    resource: str
+    name: str  # in the Kubernetes API
     convert: Callable[[str], int]
     used: str
     requested: str
 
 
-ALWAYS: Final = (
-    _Share("cpu", CPU, millicores, used="cpu/usage_rate", requested="cpu/request"),
-    _Share("memory", MEMORY, whole, used="memory/usage", requested="memory/request"),
+_CPU_AND_MEMORY: Final = (
+    _Resource("cpu", CPU, millicores, used="cpu/usage_rate", requested="cpu/request"),
+    _Resource("memory", MEMORY, whole, used="memory/usage", requested="memory/request"),
 )
-IF_LISTED: Final = _Share(
+_EPHEMERAL_STORAGE: Final = _Resource(
     "ephemeral_storage",
     EPHEMERAL_STORAGE,
     whole,
@@ -42,22 +42,22 @@ IF_LISTED: Final = _Share(
 
 
 def enrich_node(node: Entity, scrape: NodeScrape, rules: LabelRules, problems: Problems) -> None:
-    """Add the node's labels, capacities and ratios.
+    """Add the node's labels, capacities, utilization and reservation.
 
-    An amount the API does not list is 0.0, and nothing is divided by it; ephemeral storage has no metrics at all
-    unless both amounts are listed.
+    An amount that the API does not list is 0.0, and nothing is divided by it. Ephemeral storage has metrics only if
+    the API lists its capacity and its allocatable amount.
     """
     node.labels.update(rules.entity_labels(scrape.labels))
-    for share in ALWAYS:
-        _add(node, share, scrape, problems)
+    for resource in _CPU_AND_MEMORY:
+        _add(node, resource, scrape, problems)
     if EPHEMERAL_STORAGE in scrape.capacity and EPHEMERAL_STORAGE in scrape.allocatable:
-        _add(node, IF_LISTED, scrape, problems)
+        _add(node, _EPHEMERAL_STORAGE, scrape, problems)
 
 
-def unrated(sets: Iterable[MetricSet]) -> tuple[MetricSet, ...]:
-    """The metric sets of a scrape whose earlier one is not known, without what stands for a rate.
+def without_cpu_utilization(sets: Iterable[MetricSet]) -> tuple[MetricSet, ...]:
+    """The metric sets of a late scrape, for which no rates are known, without the node's CPU utilization.
 
-    As in Heapster, the CPU utilization of a node's first scrape is 0; of a late one it would overwrite the true one.
+    As in Heapster, a scrape without rates has the CPU utilization 0; a late scrape's would overwrite the true value.
     """
     return tuple(_without(each, _CPU_UTILIZATION) if each.type == NODE else each for each in sets)
 
@@ -66,13 +66,13 @@ def _without(metric_set: MetricSet, metric: str) -> MetricSet:
     return metric_set._replace(values={name: value for name, value in metric_set.values.items() if name != metric})
 
 
-def _add(node: Entity, share: _Share, scrape: NodeScrape, problems: Problems) -> None:
+def _add(node: Entity, resource: _Resource, scrape: NodeScrape, problems: Problems) -> None:
     amounts = {"capacity": scrape.capacity, "allocatable": scrape.allocatable}
     for amount, quantities in amounts.items():
-        number = read_quantity(quantities.get(share.resource, "0"), share.convert, problems)
+        number = read_quantity(quantities.get(resource.name, "0"), resource.convert, problems)
         if number is not None:
-            node.values[f"{share.prefix}/node_{amount}"] = float(number)
-    allocatable = node.values.get(f"{share.prefix}/node_allocatable")
+            node.values[f"{resource.prefix}/node_{amount}"] = float(number)
+    allocatable = node.values.get(f"{resource.prefix}/node_allocatable")
     if allocatable:
-        node.values[f"{share.prefix}/node_utilization"] = node.values.get(share.used, 0) / allocatable
-        node.values[f"{share.prefix}/node_reservation"] = node.values.get(share.requested, 0) / allocatable
+        node.values[f"{resource.prefix}/node_utilization"] = node.values.get(resource.used, 0) / allocatable
+        node.values[f"{resource.prefix}/node_reservation"] = node.values.get(resource.requested, 0) / allocatable

@@ -1,4 +1,4 @@
-"""Group: what the nodes add to a namespace or the cluster, put together (docs/processing.md, 9 and 11)."""
+"""Group batch: the sums of a namespace, a workload or the cluster (docs/processing.md, 9 and 11)."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -10,16 +10,16 @@ from schemas.metric_batch import MetricBatch, MetricSet, Version, namespace_of_g
 
 
 def group_batch(totals: Sequence[GroupSum]) -> MetricBatch:
-    """The batch of one group in one window, from the totals of the partitions its nodes are in.
+    """The batch of one group in one window, from the totals of all source partitions.
 
-    It has one metric set, without a metric that no node has or whose sum 64 bits cannot hold. Its version grows
-    with every node counted and every record folded in.
+    It has one metric set. A metric is absent if no node has it or its sum does not fit in 64 bits. The batch's version
+    grows with every node and every record that the totals include.
 
     Raises:
         ValueError: no totals, or totals of different groups or windows.
     """
     if len({(total.cluster, total.group, total.window_end_ns) for total in totals}) != 1:
-        raise ValueError(f"totals of one group in one window are expected, not {list(totals)!r}")
+        raise ValueError(f"expected totals of one group in one window, not {list(totals)!r}")
     in_order = sorted(totals, key=lambda total: total.source_partition)
     nodes, nodes_expected = nodes_of(in_order)
     first = in_order[0]

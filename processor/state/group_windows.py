@@ -1,8 +1,8 @@
-"""The group totals of every source partition, and when a group's batch is to be written.
+"""Group totals of all source partitions, and when to write a group's batch.
 
-For each source partition its total with the greatest offset counts, whatever the order of arrival. A group's batch
-is written when all its nodes are in it, or its totals have been quiet for a while, and now and then while they change,
-so that a dashboard rarely sees half a sum; a total that changes later has it written again.
+Of each source partition's totals, the one with the greatest offset counts, in whatever order they arrive. To keep
+incomplete sums off dashboards, a group's batch is written when all of its nodes are included, when its totals have not
+changed for a while, or when it has waited too long. A later change of a total writes the batch again.
 """
 
 from collections import deque
@@ -15,128 +15,128 @@ from processor.state.node_windows import GroupWindow
 from schemas.group_sum import GroupSum, SourceProgress, nodes_of
 
 QUIET_S: Final = 4.0
-"""Longer than source partitions keep totals that change to themselves."""
+"""Longer than the interval at which a node agent sends changed totals."""
 
-LONGEST_WAIT_S: Final = 10.0
+MAX_WAIT_S: Final = 10.0
 KEPT_GROUP_WINDOWS: Final = 15
-KEPT_AT_LEAST_NS: Final = 15 * 60 * 1_000_000_000
-"""Groups keep as many windows as fill this time, at least `KEPT_GROUP_WINDOWS`: partitions may run that far apart."""
+MIN_KEPT_NS: Final = 15 * 60 * 1_000_000_000
+"""Groups keep the windows of this time, at least `KEPT_GROUP_WINDOWS`: source partitions may differ by that much."""
 
 
 @dataclass(slots=True)
-class _Change:
-    first_s: float
-    last_s: float
+class _PendingBatch:
+    first_change_s: float
+    last_change_s: float
     complete: bool = False
     not_before_s: float = -inf
 
-    def is_due(self, now_s: float, *, everything: bool) -> bool:
+    def is_due(self, now_s: float, *, force: bool) -> bool:
         if now_s < self.not_before_s:
             return False
-        quiet, long = now_s - self.last_s >= QUIET_S, now_s - self.first_s >= LONGEST_WAIT_S
-        return everything or self.complete or quiet or long
+        quiet, overdue = now_s - self.last_change_s >= QUIET_S, now_s - self.first_change_s >= MAX_WAIT_S
+        return force or self.complete or quiet or overdue
 
 
 class GroupWindows:
-    """The state of one partition of `group-sums`. Times in seconds are a monotonic clock's, passed in."""
+    """The state of one partition of `group-sums`. Times in seconds are passed in, from a monotonic clock."""
 
-    def __init__(self, sources: int) -> None:
-        """`sources`: how many partitions `kubelet-stats` has."""
-        self._sources = sources
-        self._totals: dict[GroupWindow, dict[int, GroupSum]] = {}
-        self._changes: dict[GroupWindow, _Change] = {}
-        self._whole: set[GroupWindow] = set()  # have been written because all nodes were there
-        self._progress: dict[int, SourceProgress] = {}
-        self._reports: deque[tuple[int, SourceProgress]] = deque()  # not yet committed, with their offsets
+    def __init__(self, source_partitions: int) -> None:
+        """Start empty; `source_partitions` is the number of partitions of `kubelet-stats`."""
+        self._source_partitions = source_partitions
+        self._totals: dict[GroupWindow, dict[int, GroupSum]] = {}  # by source partition
+        self._pending: dict[GroupWindow, _PendingBatch] = {}
+        self._written_complete: set[GroupWindow] = set()  # written because all nodes were included
+        self._progress: dict[int, SourceProgress] = {}  # committed, by source partition
+        self._uncommitted: deque[tuple[int, SourceProgress]] = deque()  # progress records with their offsets
         self._horizon_ns = -(2**63)
 
     def restore(self, totals: Iterable[GroupSum], *, write_again_at_s: float) -> None:
-        """Take over what another worker kept; every batch of it is due once more at that time.
+        """Add the totals that another worker stored; all of their batches are due again at the given time.
 
-        The other one may have had a half sum in flight: one session timeout later it can write no more.
+        The other worker may still write a batch of an incomplete sum. One session timeout later it no longer can.
         """
         for total in totals:
-            slot = group_window(total)
-            self._totals.setdefault(slot, {})[total.source_partition] = total
-            self._changes[slot] = _Change(first_s=-inf, last_s=-inf, not_before_s=write_again_at_s)
+            window = group_window(total)
+            self._totals.setdefault(window, {})[total.source_partition] = total
+            self._pending[window] = _PendingBatch(-inf, -inf, not_before_s=write_again_at_s)
 
-    def newer(self, total: GroupSum) -> bool:
-        """Whether this total says more than the one kept of its source partition."""
-        kept = self._totals.get(group_window(total), {}).get(total.source_partition)
-        return kept is None or total.source_offset > kept.source_offset
+    def is_newer(self, total: GroupSum) -> bool:
+        """Whether the total has a greater offset than the stored total of its source partition."""
+        stored = self._totals.get(group_window(total), {}).get(total.source_partition)
+        return stored is None or total.source_offset > stored.source_offset
 
-    def expired(self, total: GroupSum) -> bool:
-        """Whether its window is no longer kept."""
+    def is_expired(self, total: GroupSum) -> bool:
+        """Whether the total's window is no longer kept."""
         return total.window_end_ns <= self._horizon_ns
 
     def fold(self, total: GroupSum, now_s: float) -> None:
-        """Take in a newer total."""
-        slot = group_window(total)
-        totals = self._totals.setdefault(slot, {})
+        """Add a total that is newer than the stored one."""
+        window = group_window(total)
+        totals = self._totals.setdefault(window, {})
         totals[total.source_partition] = total
-        change = self._changes.setdefault(slot, _Change(first_s=now_s, last_s=now_s))
-        change.last_s = now_s
-        # once: where more nodes come than were expected, each would have its batch
+        pending = self._pending.setdefault(window, _PendingBatch(now_s, now_s))
+        pending.last_change_s = now_s
+        # once only: with more nodes than expected, each further node would be written at once
         nodes, expected = nodes_of(totals.values())
-        change.complete = slot not in self._whole and nodes >= expected
+        pending.complete = window not in self._written_complete and nodes >= expected
 
-    def due(self, now_s: float, *, everything: bool = False) -> list[GroupWindow]:
-        """The groups and windows whose batch is to be written now; they are no longer due then."""
-        due = [slot for slot, change in self._changes.items() if change.is_due(now_s, everything=everything)]
-        for slot in due:
-            if self._changes.pop(slot).complete:
-                self._whole.add(slot)
+    def due(self, now_s: float, *, force: bool = False) -> list[GroupWindow]:
+        """Remove and return the pending batches that are to be written now; `force` does not wait for changes."""
+        due = [window for window, pending in self._pending.items() if pending.is_due(now_s, force=force)]
+        for window in due:
+            if self._pending.pop(window).complete:
+                self._written_complete.add(window)
         return due
 
-    def totals(self, slot: GroupWindow) -> tuple[GroupSum, ...]:
-        """Each source partition's total of that group and window, in the order of the partitions."""
-        return tuple(total for _, total in sorted(self._totals.get(slot, {}).items()))
+    def totals(self, window: GroupWindow) -> tuple[GroupSum, ...]:
+        """The total of each source partition, in the order of the partitions."""
+        return tuple(total for _, total in sorted(self._totals.get(window, {}).items()))
 
-    def is_pending(self, slot: GroupWindow) -> bool:
-        """Whether that group's batch of that window is still to be written."""
-        return slot in self._changes
+    def is_pending(self, window: GroupWindow) -> bool:
+        """Whether the batch of this group and window is still to be written."""
+        return window in self._pending
 
     @property
     def pending(self) -> int:
-        """How many batches are still to be written."""
-        return len(self._changes)
+        """The number of batches still to be written."""
+        return len(self._pending)
 
-    def progressed(self, progress: SourceProgress, offset: int) -> None:
-        """Note how far a source partition is, as the record at `offset` says."""
-        self._reports.append((offset, progress))
+    def add_progress(self, progress: SourceProgress, offset: int) -> None:
+        """Store a source partition's progress record, which is at `offset`."""
+        self._uncommitted.append((offset, progress))
 
     def expire(self, committed: int) -> list[GroupSum]:
-        """Forget windows that every source partition has left behind; which totals they had.
+        """Drop windows that every source partition has left behind; returns their totals.
 
-        Only reports below `committed` count: whatever they leave behind lies before them, and so is not delivered
-        again to a worker that would find half of its totals gone. Partitions read to their end hold nothing back.
-        Until all have reported, nothing goes.
+        Only progress records below the committed offset count: all totals of the windows that they leave behind have
+        lower offsets, so no worker gets only a part of them again. Idle partitions are ignored. Nothing expires before
+        every source partition has reported its progress.
         """
-        while self._reports and self._reports[0][0] < committed:
-            self._learn(self._reports.popleft()[1])
-        if len(self._progress) < self._sources or not self._totals:
+        while self._uncommitted and self._uncommitted[0][0] < committed:
+            self._update_progress(self._uncommitted.popleft()[1])
+        if len(self._progress) < self._source_partitions or not self._totals:
             return []
-        reached_ns = self._reached_ns()
-        if reached_ns is None:
+        watermark_ns = self._watermark_ns()
+        if watermark_ns is None:
             return []
-        gone: list[GroupSum] = []
-        for slot, totals in list(self._totals.items()):
+        expired: list[GroupSum] = []
+        for window, totals in list(self._totals.items()):
             resolution_ns = next(iter(totals.values())).resolution_ns
-            horizon_ns = reached_ns - max(KEPT_GROUP_WINDOWS * resolution_ns, KEPT_AT_LEAST_NS)
-            if slot[2] <= horizon_ns and slot not in self._changes:
-                self._horizon_ns = max(self._horizon_ns, slot[2])
-                gone.extend(self._totals.pop(slot).values())
-                self._whole.discard(slot)
-        return gone
+            horizon_ns = watermark_ns - max(KEPT_GROUP_WINDOWS * resolution_ns, MIN_KEPT_NS)
+            if window.window_end_ns <= horizon_ns and window not in self._pending:
+                self._horizon_ns = max(self._horizon_ns, window.window_end_ns)
+                expired.extend(self._totals.pop(window).values())
+                self._written_complete.discard(window)
+        return expired
 
-    def _learn(self, progress: SourceProgress) -> None:
-        """A report that was overtaken by a later one says nothing."""
+    def _update_progress(self, progress: SourceProgress) -> None:
+        """Keep the record of a source partition that has the greatest position."""
         known = self._progress.get(progress.source_partition)
         if known is None or progress.position >= known.position:
             self._progress[progress.source_partition] = progress
 
-    def _reached_ns(self) -> int | None:
-        """The window that every partition has reached, as far as it is not idle."""
+    def _watermark_ns(self) -> int | None:
+        """The least watermark of the busy source partitions, the greatest if all are idle; None if unknown."""
         busy = [progress for progress in self._progress.values() if not progress.idle]
         marks = [progress.watermark_ns for progress in busy or self._progress.values()]
         if busy:
@@ -145,5 +145,5 @@ class GroupWindows:
 
 
 def group_window(total: GroupSum) -> GroupWindow:
-    """Which group and window a total is of."""
-    return total.cluster, total.group, total.window_end_ns
+    """The group and window of a total."""
+    return GroupWindow(total.cluster, total.group, total.window_end_ns)

@@ -1,4 +1,4 @@
-"""One record of `kubelet-stats` on top of what its partition said before: what is sent and kept for it."""
+"""State transition: the batch to send and the sample to keep for one record of `kubelet-stats`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from types import MappingProxyType
 from processor.core.derive import NodeResult, derive
 from processor.core.labels import LabelRules
 from processor.core.scrape_metrics import failed_node
-from processor.core.utilization import unrated
-from processor.state.node_windows import Arrival, PartitionState, reached_ns
+from processor.core.utilization import without_cpu_utilization
+from processor.state.node_windows import Arrival, PartitionState, event_time_ns
 from schemas.keys import node_key, pod_key
 from schemas.metric_batch import MetricBatch, MetricSet, Version
 from schemas.node_sample import NodeSample
@@ -17,11 +17,11 @@ from schemas.node_scrape import NodeScrape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """What a scrape leads to."""
+    """The result of one scrape."""
 
     arrival: Arrival
-    batch: MetricBatch | None = None  # None: a second scrape of the window, or a failed one that is late
-    sample: NodeSample | None = None  # what is kept and summed; None: a second scrape, or one that is late
+    batch: MetricBatch | None = None  # to send; None for a duplicate scrape and for a late failed one
+    sample: NodeSample | None = None  # to keep and sum; None for duplicate, late and failed scrapes
     problems: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -29,17 +29,17 @@ def transition(
     scrape: NodeScrape,
     offset: int,
     state: PartitionState,
-    kept: Callable[[str, int], NodeSample],
+    read_sample: Callable[[str, int], NodeSample],
     rules: LabelRules,
     *,
     extended: bool = False,
 ) -> Transition:
-    """The step of a scrape that was answered, its record lying at `offset`; `state` stays as it is.
+    """The transition for a successful scrape, the record at `offset`; does not change `state`.
 
-    `kept` gives the sample of a node (its key) and window that `state` has.
+    `read_sample` returns the stored sample of a node (by key) and window end that `state` knows.
 
     Raises:
-        UndecodableError: the kubelet's document is not JSON, or no object.
+        UndecodableError: the kubelet's document is not a JSON object.
     """
     arrival = state.arrival(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
     if arrival is Arrival.DUPLICATE:
@@ -47,11 +47,13 @@ def transition(
     if arrival is Arrival.LATE:
         result = derive(scrape, None, rules, extended=extended)
         return Transition(
-            arrival=arrival, batch=node_batch(scrape, unrated(result.sets), offset), problems=result.problems
+            arrival=arrival,
+            batch=node_batch(scrape, without_cpu_utilization(result.sets), offset),
+            problems=result.problems,
         )
-    earlier_ns = state.earlier_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
-    earlier = None if earlier_ns is None else kept(scrape.key, earlier_ns)
-    result = derive(scrape, earlier, rules, extended=extended)
+    previous_ns = state.previous_window(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
+    previous = None if previous_ns is None else read_sample(scrape.key, previous_ns)
+    result = derive(scrape, previous, rules, extended=extended)
     return Transition(
         arrival=arrival,
         batch=node_batch(scrape, result.sets, offset),
@@ -61,9 +63,9 @@ def transition(
 
 
 def failed_transition(scrape: NodeScrape, offset: int, state: PartitionState, rules: LabelRules) -> Transition:
-    """The step of a scrape that failed: its window stays free, for one that is answered after all.
+    """The transition for a failed scrape: keeps no sample, so a later successful scrape can still take the window.
 
-    Nothing is written of one that is late, as the window may have been answered.
+    A late one has no batch, because a successful scrape of the window may have been written before.
     """
     arrival = state.arrival(scrape.key, scrape.window_end_ns, scrape.resolution_ns)
     if arrival is not Arrival.NEW:
@@ -86,7 +88,7 @@ def node_batch(scrape: NodeScrape, sets: tuple[MetricSet, ...], offset: int) -> 
 
 
 def node_sample(scrape: NodeScrape, result: NodeResult, offset: int) -> NodeSample:
-    """What is kept of a scrape: where the next one's rates begin, and what it adds to its groups."""
+    """The sample kept of a scrape: counters for the next scrape's rates, and contributions to its groups."""
     return NodeSample(
         cluster=scrape.cluster,
         node=scrape.node,
@@ -96,5 +98,5 @@ def node_sample(scrape: NodeScrape, result: NodeResult, offset: int) -> NodeSamp
         contributions=result.contributions,
         entities=result.entities,
         disks=result.disks,
-        reached_ns=reached_ns(scrape.window_end_ns, scrape.scraped_at_ns, scrape.clock_offset_ns),
+        reached_ns=event_time_ns(scrape.window_end_ns, scrape.scraped_at_ns, scrape.clock_offset_ns),
     )

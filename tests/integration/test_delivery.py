@@ -1,4 +1,4 @@
-"""Nothing lost, nothing counted twice: processes killed, frozen, added and removed; the content stays the same."""
+"""Delivery guarantees: nothing is lost or counted twice while processes are killed, frozen, added and removed."""
 
 import random
 import subprocess
@@ -47,7 +47,7 @@ def pipeline(own_kafka: Callable[[], Kafka], influxdb: InfluxDB, influx_database
     return Pipeline(own_kafka(), influxdb, written, expected, service)
 
 
-def test_processors_and_writers_killed_ten_times_leave_the_same_points(pipeline: Pipeline) -> None:
+def test_killing_processors_and_writers_ten_times_does_not_change_the_points(pipeline: Pipeline) -> None:
     windows = recorded(40)
     pipeline.expect(windows)
     recorder = Recorder(pipeline.kafka.bootstrap)
@@ -64,7 +64,7 @@ def test_processors_and_writers_killed_ten_times_leave_the_same_points(pipeline:
     pipeline.reaches_what_is_expected()
 
 
-def test_a_processor_that_was_thought_dead_changes_nothing(pipeline: Pipeline) -> None:
+def test_a_processor_wrongly_considered_dead_does_not_change_the_points(pipeline: Pipeline) -> None:
     windows = recorded(12)
     pipeline.expect(windows)
     recorder = Recorder(pipeline.kafka.bootstrap)
@@ -84,7 +84,7 @@ def _has_window(pipeline: Pipeline, window: list[NodeScrape]) -> bool:
     return bool(pipeline.database.query(f'SELECT "value" FROM "uptime" WHERE time = {window[0].window_end_ns}'))
 
 
-def test_kafka_killed_and_back_again(pipeline: Pipeline) -> None:
+def test_killing_and_restarting_kafka_does_not_change_the_points(pipeline: Pipeline) -> None:
     windows = recorded(10)
     pipeline.expect(windows)
     recorder = Recorder(pipeline.kafka.bootstrap)
@@ -99,7 +99,7 @@ def test_kafka_killed_and_back_again(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.long
-def test_kafka_away_for_two_minutes_costs_nothing(pipeline: Pipeline) -> None:
+def test_kafka_down_for_two_minutes_does_not_change_the_points(pipeline: Pipeline) -> None:
     windows = recorded(10)
     pipeline.expect(windows)
     recorder = Recorder(pipeline.kafka.bootstrap)
@@ -128,7 +128,7 @@ def test_services_started_before_kafka_and_its_topics_wait_for_them(pipeline: Pi
 
 
 def test_no_service_needs_a_disk(pipeline: Pipeline, tmp_path: Path) -> None:
-    """Not one byte can be written to a file, as on a full disk; their own logs are lost, nothing else."""
+    """No file can be written, as on a full disk; only the services' own logs are lost."""
     windows = recorded(4)
     pipeline.expect(windows)
     Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(windows))
@@ -144,34 +144,34 @@ def test_no_service_needs_a_disk(pipeline: Pipeline, tmp_path: Path) -> None:
         assert [worker.stop() for worker in workers] == [0, 0]
 
 
-def test_a_processor_far_behind_keeps_within_its_memory(pipeline: Pipeline) -> None:
+def test_a_processor_with_a_large_lag_stays_within_its_memory_limit(pipeline: Pipeline) -> None:
     (window,) = recorded(1, nodes=50, pods=30)
     waiting = 10_000
     recorder = Recorder(pipeline.kafka.bootstrap)
     for number in range(waiting // len(window)):
-        recorder.send(_later(scrape, number) for scrape in window)
+        recorder.send(_shifted(scrape, number) for scrape in window)
     processor = pipeline.processor()
     with TopicReader(KafkaSettings(pipeline.kafka.bootstrap), "test", group="heapster-processor") as reader:
 
         def done() -> int:
             return sum(reader.committed("kubelet-stats").values())
 
-        # as many windows as groups are kept for, so that there will be no more than now
-        wait_until(lambda: done() > 100 * len(window), "as many windows as are kept are done", 300)
-        assert done() < waiting, "many wait still"
+        # all windows that groups keep are in memory then, so it does not grow any more
+        wait_until(lambda: done() > 100 * len(window), "as many windows as are kept to be processed", 300)
+        assert done() < waiting, "no records are waiting any more"
     peak_kb = int(Path(f"/proc/{processor.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
     in_kafka_kb = waiting * sum(len(scrape.document or b"") for scrape in window) // len(window) // 1000
     assert peak_kb < 300_000, f"{peak_kb} kB for {in_kafka_kb} kB in Kafka"
 
 
-def _later(scrape: NodeScrape, windows: int) -> NodeScrape:
+def _shifted(scrape: NodeScrape, windows: int) -> NodeScrape:
     by_ns = windows * RESOLUTION_S * 1_000_000_000
     end_ns, at_ns = scrape.window_end_ns + by_ns, scrape.scraped_at_ns + by_ns
     return replace(scrape, window_end_ns=end_ns, scraped_at_ns=at_ns)
 
 
-def test_partitions_that_are_added_are_processed_once_the_workers_were_restarted(pipeline: Pipeline) -> None:
-    """A node that moves to another partition begins there without rates: the window after that is whole again."""
+def test_added_partitions_are_processed_after_the_processor_is_restarted(pipeline: Pipeline) -> None:
+    """A node that moves to another partition has no rates in its first window there; later windows are complete."""
     windows = recorded(6)
     pipeline.expect(windows)
     workers = [pipeline.processor(), pipeline.writer()]
@@ -189,17 +189,17 @@ def test_partitions_that_are_added_are_processed_once_the_workers_were_restarted
         found, expected = (of_windows(each.content(), whole) for each in (pipeline.database, pipeline.expected))
         return differences(found, expected)[:20]
 
-    with suppress(pytest.fail.Exception):  # the differences say more
+    with suppress(pytest.fail.Exception):  # the differences are the better message
         wait_until(lambda: not differ(), "the points of all windows but one", 120)
     assert differ() == []
 
 
-def test_late_doubled_and_out_of_order_records_change_nothing_but_what_is_late(pipeline: Pipeline) -> None:
+def test_late_duplicate_and_out_of_order_records_change_only_late_values(pipeline: Pipeline) -> None:
     windows = recorded(16)
     straggler, *others = windows[5]
     once = [
         *chain(windows[0], windows[1], reversed(windows[3]), windows[2], windows[4], others, *windows[6:13]),
-        straggler,  # 7 windows late: its values are written, without rates, and it is in no sum
+        straggler,  # 7 windows late: its values are written without rates, and it is not summed
         *chain(*windows[13:]),
     ]
     pipeline.expected.write(batches_as_sent(once))
@@ -207,10 +207,10 @@ def test_late_doubled_and_out_of_order_records_change_nothing_but_what_is_late(p
     processor, _ = pipeline.processor(), pipeline.writer()
     recorder.send(once[:-3])
     pipeline.at_rest()
-    recorder.send(windows[15])  # twice, the second time behind the first
-    recorder.send(windows[9])  # 6 windows late and taken already
-    recorder.send(windows[1])  # 14 windows late: written again, which changes nothing
-    recorder.send(_saying_something_else(windows[8] + windows[14]))
+    recorder.send(windows[15])  # a duplicate
+    recorder.send(windows[9])  # a duplicate that is 6 windows late
+    recorder.send(windows[1])  # 14 windows late: written again without a change
+    recorder.send(_with_another_document(windows[8] + windows[14]))
     recorder.send(replace(each, document=None, error="HTTP 500") for each in (straggler, *windows[14], *windows[2]))
     recorder.send(once[-3:])
     pipeline.at_rest()
@@ -218,30 +218,30 @@ def test_late_doubled_and_out_of_order_records_change_nothing_but_what_is_late(p
     assert processor.running
 
 
-def _saying_something_else(scrapes: list[NodeScrape]) -> list[NodeScrape]:
+def _with_another_document(scrapes: list[NodeScrape]) -> list[NodeScrape]:
     return [replace(each, scraped_at_ns=each.scraped_at_ns + 1, document=b"{}") for each in scrapes]
 
 
-def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(pipeline: Pipeline) -> None:
-    """Among the rest is a record from the day after tomorrow, which makes nobody late."""
+def test_invalid_records_become_dead_letters_and_the_others_are_processed(pipeline: Pipeline) -> None:
+    """One of the others is a record two days ahead, which makes no other record late."""
     windows = recorded(4)
-    poisoned = windows[1][0]
-    far_ahead = replace(poisoned, window_end_ns=poisoned.window_end_ns + 2 * DAY_NS, node=_neighbour(poisoned.node))
+    original = windows[1][0]
+    far_ahead = replace(original, window_end_ns=original.window_end_ns + 2 * DAY_NS, node=_neighbour(original.node))
     pipeline.expected.write(batches_as_sent([far_ahead, *chain(*windows)]))
     recorder = Recorder(pipeline.kafka.bootstrap)
     processor, _ = pipeline.processor(), pipeline.writer()
-    end_ns = poisoned.window_end_ns
-    breaking = replace(poisoned, window_end_ns=-(2**63) + 1, clock_offset_ns=-(2**62))
+    end_ns = original.window_end_ns
+    triggers_a_bug = replace(original, window_end_ns=-(2**63) + 1, clock_offset_ns=-(2**62))
     for number, value in enumerate(
         (
-            encode_scrape(breaking),
+            encode_scrape(triggers_a_bug),
             b"not Avro",
             b"\xc3\x01" + bytes(8) + b"x",
-            encode_scrape(replace(poisoned, document=b"{nonsense")),
-            bytes(20 * 1024 * 1024),  # compressed it passes, as Kafka's limit is of what was compressed
+            encode_scrape(replace(original, document=b"{nonsense")),
+            bytes(20 * 1024 * 1024),  # Kafka accepts it, because its limit is for the compressed size
         )
     ):
-        recorder.send_bytes(f"default/{poisoned.node}", value, poisoned.node, end_ns - 1_000_000 * number)
+        recorder.send_bytes(f"default/{original.node}", value, original.node, end_ns - 1_000_000 * number)
     recorder.send([far_ahead])
     recorder.send(chain.from_iterable(windows))
     pipeline.reaches_what_is_expected()
@@ -260,7 +260,7 @@ def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(pipeline: Pipeline
     (unknown,) = (line.split()[0] for line in listed if "unknown schema fingerprint" in line)
     assert "record: kubelet-stats/" in "\n".join(_dead_letters(pipeline, "show", unknown))
     assert _dead_letters(pipeline, "requeue", unknown) == ["1 records sent again"]
-    wait_until(lambda: len(_dead_letters(pipeline, "list")) == 6, "the letter back again: its cause is not mended")
+    wait_until(lambda: len(_dead_letters(pipeline, "list")) == 6, "the requeued record to be rejected again")
     shown = [_dead_letters(pipeline, "show", line.split()[0]) for line in listed]
     assert ["left-out-bytes: 20971520" in lines for lines in shown].count(True) == 1
 
@@ -283,7 +283,7 @@ def _dead_letters(pipeline: Pipeline, command: str, *arguments: str) -> list[str
     return answer.stdout.splitlines()
 
 
-def test_told_to_stop_each_service_ends_within_ten_seconds(pipeline: Pipeline) -> None:
+def test_each_service_shuts_down_within_ten_seconds_of_sigterm(pipeline: Pipeline) -> None:
     Recorder(pipeline.kafka.bootstrap).send(chain.from_iterable(recorded(3)))
     workers = [pipeline.processor(), pipeline.writer()]
     wait_until(lambda: pipeline.database.points() > 0, "the first points")

@@ -1,4 +1,4 @@
-"""What the Summary does not have, and what Heapster never had, through the whole pipeline into InfluxDB."""
+"""cadvisor's metrics and extended metrics through the whole pipeline into InfluxDB."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -95,7 +95,7 @@ def summary(window: int) -> dict[str, Any]:
 
 
 def cadvisor(window: int) -> bytes:
-    """A node of today; the pod's own cgroup has a cache only."""
+    """The cadvisor lines of a current node; the pod's own cgroup has only a page cache."""
     slice_ = "/kubepods.slice/kubepods-podweb.slice"
     cgroups = {"/": ("", ""), "/system.slice/kubelet.service": ("", ""), slice_: ("", "web-5f9c-x")}
     cgroups[f"{slice_}/cri-containerd-39ea.scope"] = ("web", "web-5f9c-x")
@@ -125,7 +125,7 @@ def show(world: FixedWorld, window: int) -> None:
         nodes=[api_node(NODE, "127.0.7.1"), api_node(DOWN, "127.0.7.2")],
         pods=[POD],
         namespaces=[{"metadata": {"name": "shop", "uid": "uid-shop"}}],
-        summaries={NODE: summary(window)},  # none of the other node: 404
+        summaries={NODE: summary(window)},  # the other node answers 404
         cadvisor={NODE: cadvisor(window)},
     )
 
@@ -173,7 +173,7 @@ EXPECTED: list[tuple[str, Tags, float]] = [
 
 
 def found(database: Database, metric: str, tags: Tags) -> float | None:
-    """The last value that is there; None if there is none."""
+    """The last value of the series, None if there is none."""
     where = " AND ".join(f"\"{name}\" = '{value}'" for name, value in tags.items())
     values = [
         row[1]
@@ -183,7 +183,7 @@ def found(database: Database, metric: str, tags: Tags) -> float | None:
     return values[-1] if values else None
 
 
-def test_everything_beyond_the_summary_and_beyond_heapster_arrives(
+def test_cadvisor_and_extended_metrics_arrive_in_influxdb(
     own_kafka: Callable[[], Kafka], influxdb: InfluxDB, influx_database: str, service: Callable[..., Process]
 ) -> None:
     kafka, world = own_kafka(), FixedWorld()

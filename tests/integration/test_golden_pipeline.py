@@ -1,4 +1,4 @@
-"""A recorded node through the whole pipeline: real HTTP, real Kafka, real InfluxDB, and the lines Heapster wrote."""
+"""A recorded node through the whole pipeline, with HTTP, Kafka and InfluxDB: the points are those Heapster wrote."""
 
 import json
 from collections.abc import Callable
@@ -26,8 +26,8 @@ def items(name: str) -> list[Any]:
     return found
 
 
-def step(world: FixedWorld, window: int) -> None:
-    """What API and kubelet say in that window of the recording."""
+def show_window(world: FixedWorld, window: int) -> None:
+    """Serve the API's and the kubelet's answers of one window of the recording."""
     world.show(
         nodes=items("nodes.json"),
         pods=items("pods.json"),
@@ -37,16 +37,16 @@ def step(world: FixedWorld, window: int) -> None:
 
 
 def window_ends(database: Database) -> list[int]:
-    """The windows that have arrived with their groups, in order."""
+    """The ends of the windows whose groups have been written, in order."""
     of_cluster = database.query('SELECT "value" FROM "memory/usage" WHERE "type" = \'cluster\'')
     return sorted(row[0] for series in of_cluster for row in series["values"])
 
 
-def test_a_recorded_node_ends_in_influxdb_as_heapster_wrote_it(
+def test_influxdb_has_the_points_that_heapster_wrote_for_a_recorded_node(
     own_kafka: Callable[[], Kafka], influxdb: InfluxDB, influx_database: str, service: Callable[..., Process]
 ) -> None:
     kafka, world = own_kafka(), FixedWorld()
-    step(world, 0)
+    show_window(world, 0)
     with SimulatedCluster.fixed(world, kubelet_port=0, api_port=0) as cluster:
         source = f"kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}"
         brokers = f"--kafka-brokers={kafka.bootstrap}"
@@ -57,7 +57,7 @@ def test_a_recorded_node_ends_in_influxdb_as_heapster_wrote_it(
         kubelet = cluster.kubelets[NODE]
         for window in range(1, WINDOWS):
             wait_until(lambda window=window: kubelet.requests >= window, f"request {window} to the kubelet")
-            step(world, window)
+            show_window(world, window)
         found = Database(influxdb, influx_database)
         wait_until(lambda: len(window_ends(found)) >= WINDOWS, "three windows in InfluxDB")
         ends = window_ends(found)[:WINDOWS]
@@ -69,13 +69,13 @@ def test_a_recorded_node_ends_in_influxdb_as_heapster_wrote_it(
         def differ() -> list[str]:
             return differences(of_windows(found, ends), expected.content())
 
-        with suppress(pytest.fail.Exception):  # the differences say more
+        with suppress(pytest.fail.Exception):  # the differences are the better message
             wait_until(lambda: not differ(), "the expected points")
     assert differ() == []
 
 
 def of_windows(database: Database, ends: list[int]) -> Content:
-    """The points of those windows, but for the uptime: the recording leaves it out, it is the wall clock."""
+    """The points of these windows without uptime, which depends on the clock and is not in the recording."""
     return {
         name: frozenset(row for row in rows if json.loads(row)["time"] in ends)
         for name, rows in database.content().items()

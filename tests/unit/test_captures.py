@@ -1,4 +1,4 @@
-"""Documents of real kubelets: nothing about them is odd, and other readers find the same numbers in them."""
+"""Documents of real kubelets: they have no problems, and other tools read the same values from them."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ CAPTURES = Path(__file__).parents[1] / "fixtures" / "captures"
 NEWRELIC, OTEL, TELEGRAF = CAPTURES / "newrelic-nri-kubernetes", CAPTURES / "otel-kubeletstats", CAPTURES / "telegraf"
 
 Values: TypeAlias = Mapping[tuple[str, str], Number]
-"""By metric name and `resource_id`, empty where it has none."""
+"""By metric name and `resource_id`, which is empty for metrics without one."""
 
 
 def result_of(document: Path, *pods: ApiPod) -> NodeResult:
@@ -35,7 +35,7 @@ def result_of(document: Path, *pods: ApiPod) -> NodeResult:
 def extended(
     document: object, *pods: ApiPod, minutes: int = 0, capacity: Mapping[str, str] | None = None
 ) -> NodeResult:
-    """With more than Heapster had; `minutes` before, the same node had used as much CPU less as it says it uses."""
+    """The result with extended metrics, and with rates since a scrape that is `minutes` earlier."""
     scrape = summary_scrape(document, node="minikube", pods=pods, capacity=capacity or {}, allocatable=capacity or {})
     if not minutes:
         return derive(scrape, None, LabelRules(), extended=True)
@@ -45,7 +45,7 @@ def extended(
 
 
 def earlier(value: Any, minutes: int) -> Any:
-    """The document as it must have been, with `usageNanoCores` all the while."""
+    """The document some minutes earlier, if the CPU usage was `usageNanoCores` all the time."""
     if isinstance(value, list):
         return [earlier(each, minutes) for each in value]
     if not isinstance(value, dict):
@@ -93,7 +93,7 @@ def values_of(metric_set: MetricSet) -> Values:
         pytest.param(
             NEWRELIC / "legacy" / "kubelet_summary_response_ok.json",
             {"node": 1, "pod": 2, "pod_container": 3},
-            id="made up, with parts missing",
+            id="synthetic, with missing parts",
         ),
         pytest.param(
             OTEL / "stats-summary.json",
@@ -107,14 +107,14 @@ def values_of(metric_set: MetricSet) -> Values:
         ),
     ],
 )
-def test_nothing_is_odd_about_a_real_document(document: Path, entities: dict[str, int]) -> None:
+def test_a_real_document_has_no_problems(document: Path, entities: dict[str, int]) -> None:
     result = result_of(document)
     assert result.problems == {}
     assert Counter(metric_set.type for metric_set in result.sets) == entities
 
 
 @pytest.mark.parametrize("version", ["1_31", "1_33"])
-def test_a_whole_minikube_node_with_what_its_api_server_says(version: str) -> None:
+def test_a_whole_minikube_node_with_the_data_of_its_api_server(version: str) -> None:
     folder = NEWRELIC / version
     [node] = _yaml(folder / "nodes.yaml")["items"]
     pods = json.loads((folder / "pods.json").read_text())["items"]
@@ -143,9 +143,7 @@ def test_a_whole_minikube_node_with_what_its_api_server_says(version: str) -> No
     ("version", "processes", "swap_available"),
     [("1_31", (1414, 125722), 1073737728), ("1_33", (1332, 125722), 1073737728)],
 )
-def test_what_newer_kubelets_report_beyond_heapsters_metrics(
-    version: str, processes: tuple[int, int], swap_available: int
-) -> None:
+def test_extended_metrics_of_newer_kubelets(version: str, processes: tuple[int, int], swap_available: int) -> None:
     folder = NEWRELIC / version
     [node] = _yaml(folder / "nodes.yaml")["items"]
     scrape = scrape_of(
@@ -185,7 +183,7 @@ def millicores_requested(pod: Any) -> int:
     return sum(int(quantity.removesuffix("m")) for quantity in requests)
 
 
-# what OpenTelemetry's kubeletstats receiver calls the same numbers, and what ours have to be divided by
+# metric of OpenTelemetry's kubeletstats receiver -> our metric, and the divisor of our value
 OTEL_METRICS = {
     "cpu.time": (("cpu/usage", ""), 10**9),
     "memory.usage": (("memory/usage", ""), 1),
@@ -209,10 +207,10 @@ OTEL_DISKS = {
 }
 
 
-def test_opentelemetry_finds_the_same_numbers() -> None:
+def test_opentelemetry_has_the_same_values() -> None:
     found = values(result_of(OTEL / "stats-summary.json"))
     compared: Counter[str] = Counter()
-    passed_over: set[str] = set()
+    skipped: set[str] = set()
     for attributes, metric, expected in otel_points(OTEL / "expected_test_scraper_expected.yaml"):
         kind, name = metric.removeprefix("k8s.").split(".", 1)
         ours, unit = otel_counterpart(kind, name, attributes)
@@ -220,12 +218,12 @@ def test_opentelemetry_finds_the_same_numbers() -> None:
             assert found[otel_key(attributes)][ours] / unit == expected, (attributes, metric)
             compared[kind] += 1
         else:
-            passed_over.add(metric)
+            skipped.add(metric)
     assert compared == {"node": 13, "pod": 9 * 11, "container": 9 * 9, "volume": 8 * 4}
-    assert passed_over == {
+    assert skipped == {
         *(f"{kind}.cpu.usage" for kind in ("k8s.node", "k8s.pod", "container")),  # the kubelet's own rate
         *(f"{kind}.memory.available" for kind in ("k8s.node", "k8s.pod", "container")),
-        "k8s.pod.filesystem.available",  # the node's, told of each pod again
+        "k8s.pod.filesystem.available",  # the node's value, repeated for each pod
         "k8s.pod.filesystem.capacity",
         "k8s.volume.inodes.used",
     }
@@ -251,7 +249,7 @@ def otel_key(attributes: Mapping[str, str]) -> str:
 
 
 def otel_points(path: Path) -> Iterator[tuple[dict[str, str], str, float]]:
-    """Each number with its resource's attributes; a direction goes with the metric's name."""
+    """Attributes, metric and value of each data point; a direction is appended to the metric's name."""
     for resource in _yaml(path)["resourceMetrics"]:
         attributes = {each["key"]: each["value"]["stringValue"] for each in resource["resource"]["attributes"]}
         for metric in resource["scopeMetrics"][0]["metrics"]:
@@ -280,7 +278,7 @@ OTEL_DOCUMENT = json.loads((OTEL / "stats-summary.json").read_bytes())
 @pytest.mark.parametrize("kind", ["pod", "container"])
 @pytest.mark.parametrize("bound", ["limit", "request"])
 @pytest.mark.parametrize("resource", ["cpu", "memory"])
-def test_opentelemetry_finds_the_same_share_of_requests_and_limits(resource: str, kind: str, bound: str) -> None:
+def test_opentelemetry_has_the_same_ratios_of_requests_and_limits(resource: str, kind: str, bound: str) -> None:
     found = values(extended(OTEL_DOCUMENT, SCHEDULER, minutes=1))
     [(attributes, _, expected)] = [
         point
@@ -294,7 +292,7 @@ def test_opentelemetry_finds_the_same_share_of_requests_and_limits(resource: str
 
 
 @pytest.mark.parametrize(("resource", "less"), [("cpu", 1 / 8000), ("memory", 0)])
-def test_opentelemetry_finds_the_same_share_of_the_node(resource: str, less: float) -> None:
+def test_opentelemetry_has_the_same_ratios_of_the_node(resource: str, less: float) -> None:
     capacity = {"cpu": "8", "memory": "32564740Ki"}
     found = values(extended(OTEL_DOCUMENT, minutes=1, capacity=capacity))
     points = list(otel_points(OTEL / f"expected_test_scraper_{resource}_util_nodelimit_expected.yaml"))
@@ -312,7 +310,7 @@ OTEL_INTERFACES = {
 }
 
 
-def test_opentelemetry_finds_the_same_numbers_of_each_interface() -> None:
+def test_opentelemetry_has_the_same_values_for_each_interface() -> None:
     found = values(extended(OTEL_DOCUMENT))
     compared = 0
     for attributes, metric, expected in otel_points(OTEL / "expected_test_scraper_with_interfaces_metrics.yaml"):
@@ -324,8 +322,8 @@ def test_opentelemetry_finds_the_same_numbers_of_each_interface() -> None:
 
 
 @pytest.mark.parametrize("claims", ["successful", "nonexistent_pvc"])
-def test_opentelemetry_names_the_same_claims(claims: str) -> None:
-    """The document has no claims, that receiver's test gives them to it; so does this one, as a kubelet does."""
+def test_opentelemetry_has_the_same_claims(claims: str) -> None:
+    """The document has no claims: the receiver's test adds them, and this one adds them as a kubelet does."""
     expected = {
         (otel_key(attributes), f"Volume:{attributes['k8s.volume.name']}"): attributes.get(
             "k8s.persistentvolumeclaim.name"
@@ -389,10 +387,10 @@ TELEGRAF_ONLY = {
     json.loads((TELEGRAF / "expected_points.json").read_text()),
     ids=lambda point: f"{point['measurement']} {point['tags'].get('container_name', '')}".strip(),
 )
-def test_telegraf_finds_the_same_numbers(point: Any) -> None:
+def test_telegraf_has_the_same_values(point: Any) -> None:
     found = values(result_of(TELEGRAF / "stats_summary.json"))[telegraf_key(point["tags"])]
     numbers = {name: value for name, value in point["fields"].items() if name not in TELEGRAF_ONLY}
-    # what the kubelet does not say is 0 there and absent here
+    # values that the kubelet does not report are 0 in Telegraf and absent here
     assert numbers == {name: found.get(TELEGRAF_METRICS[name], 0) for name in numbers}
 
 
@@ -444,10 +442,10 @@ WINDOWS: Any = {
 }
 
 
-@pytest.mark.parametrize("more", [False, True])
-def test_a_windows_kubelet_reports_less(*, more: bool) -> None:
-    """Made up as its code says: no resident sets, page faults, inodes, swap and limits of processes."""
-    result = derive(summary_scrape(WINDOWS, node="win"), None, LabelRules(), extended=more)
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_windows_kubelet_reports_less(*, extended: bool) -> None:
+    """A synthetic document after the kubelet's code: no RSS, page faults, inodes, swap and process limits."""
+    result = derive(summary_scrape(WINDOWS, node="win"), None, LabelRules(), extended=extended)
     assert result.problems == {}
     measured = {
         key: {name for name, _ in found if name.partition("/")[0] not in {"scrape", "uptime"} and "node_" not in name}

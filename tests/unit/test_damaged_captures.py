@@ -1,4 +1,4 @@
-"""Real documents, damaged at random: a damage costs what it hits, and never the node."""
+"""Real documents with random damage: only the damaged part is lost, never the node."""
 
 import copy
 import json
@@ -77,19 +77,19 @@ def original(document: Path) -> Any:
 
 @cache
 def paths(document: Path) -> list[JsonPath]:
-    """Of every value in it."""
+    """The paths of all values in a document."""
 
-    def below(value: Any, path: JsonPath) -> Iterator[JsonPath]:
+    def paths_below(value: Any, path: JsonPath) -> Iterator[JsonPath]:
         inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         for name, each in inner:
             yield (*path, name)
-            yield from below(each, (*path, name))
+            yield from paths_below(each, (*path, name))
 
-    return list(below(original(document), ()))
+    return list(paths_below(original(document), ()))
 
 
 def damaged(document: Any, path: JsonPath, value: Any) -> Any:
-    """The document with another value there, or none."""
+    """The document with another value at this path, or without it."""
     result = copy.deepcopy(document)
     parent = result
     for name in path[:-1]:
@@ -108,14 +108,14 @@ def scrape_of(document: Any) -> NodeScrape:
 
 @cache
 def earlier(document: Path) -> NodeSample:
-    """The same node a moment before, with all its counters as they were."""
+    """An earlier sample of the same node with the same counters."""
     scrape = scrape_of(original(document))
     result = derive(scrape, None, LabelRules(), extended=True)
     return node_sample(scrape, result, 0)
 
 
 def processed(scrape: NodeScrape, previous: NodeSample | None, *, extended: bool) -> NodeResult:
-    """As the whole pipeline would: nothing that a document holds stops a record on its way to lines."""
+    """Process a record as the whole pipeline does, from document to lines; no content may raise an error."""
     result = derive(scrape, previous, LabelRules(), extended=extended)
     batch = node_batch(scrape, result.sets, 1)
     assert decode_batch(encode_batch(batch)) == batch
@@ -132,8 +132,8 @@ def sets_of(result: NodeResult) -> Mapping[str, MetricSet]:
     return {each.key: each for each in result.sets}
 
 
-def touched_by(document: Any, path: JsonPath) -> str | None:
-    """What the keys of the entities begin with that this part of a document is about; None: any of them."""
+def key_prefix_of(document: Any, path: JsonPath) -> str | None:
+    """The prefix of the keys of the entities that this part of a document describes; None: all of them."""
     if path[0] == "node":
         return "node:"
     if path[0] != "pods" or len(path) == 1:
@@ -145,7 +145,7 @@ def touched_by(document: Any, path: JsonPath) -> str | None:
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 @given(data=st.data())
-def test_a_damage_costs_what_it_hits_and_nothing_else(document: Path, data: st.DataObject) -> None:
+def test_a_damaged_part_changes_only_its_own_entities(document: Path, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(paths(document)))
     value = data.draw(st.just(DROP) | values)
     extended = data.draw(st.booleans())
@@ -153,26 +153,26 @@ def test_a_damage_costs_what_it_hits_and_nothing_else(document: Path, data: st.D
     scrape = scrape_of(damaged(original(document), path, value))
     found = sets_of(processed(scrape, earlier(document), extended=extended))
     assert f"node:{scrape.node}" in found
-    touched = touched_by(original(document), path)
-    if touched is None:
+    prefix = key_prefix_of(original(document), path)
+    if prefix is None:
         return
     for key, metric_set in whole.items():
-        if not key.startswith((touched, "node:")):
+        if not key.startswith((prefix, "node:")):
             assert found[key] == metric_set, key
-        elif key.startswith("node:") and not touched.startswith("node:"):
+        elif key.startswith("node:") and not prefix.startswith("node:"):
             assert found[key].values.items() >= measured(metric_set).items()
 
 
 def measured(metric_set: MetricSet) -> dict[str, float]:
-    """What is not a sum over pods, or made of one."""
+    """The metrics that are neither sums over pods nor computed from such sums."""
     derived = ("request", "limit", "reservation", "sample_age")
     return {name: value for name, value in metric_set.values.items() if not name.endswith(derived)}
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_several_damages_at_once_stop_nothing(data: st.DataObject) -> None:
-    """Among them parts that are there twice, pods and containers too, or where others belong."""
+def test_a_document_with_several_damaged_parts_is_processed(data: st.DataObject) -> None:
+    """Damage includes duplicated pods, containers and other parts, and parts in the wrong place."""
     document = data.draw(st.sampled_from(DOCUMENTS))
     found = original(document)
     parts = st.sampled_from(paths(document)).map(lambda path: reduce(getitem, path, original(document)))
@@ -180,26 +180,26 @@ def test_several_damages_at_once_stop_nothing(data: st.DataObject) -> None:
         try:
             found = damaged(found, path, data.draw(st.just(DROP) | values | parts))
         except (KeyError, IndexError, TypeError):
-            continue  # within what is gone already
+            continue  # inside a part that is already damaged
     processed(scrape_of(found), earlier(document), extended=True)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_bytes_at_random_are_json_or_undecodable(data: st.DataObject) -> None:
+def test_random_bytes_are_json_or_undecodable(data: st.DataObject) -> None:
     body = bytearray(data.draw(st.sampled_from(DOCUMENTS)).read_bytes())
     at = data.draw(st.integers(0, len(body) - 1))
     until = data.draw(st.integers(at, min(len(body), at + 200)))
     body[at:until] = data.draw(st.binary(max_size=20))
-    if taken_by_scraper(bytes(body)):
+    if accepted_by_scraper(bytes(body)):
         processed(scrape_of(bytes(body)), None, extended=True)
     else:
         with pytest.raises(UndecodableError):
             processed(scrape_of(bytes(body)), None, extended=True)
 
 
-def taken_by_scraper(body: bytes) -> bool:
-    """What a scraper publishes can be decoded, what it refuses could not be."""
+def accepted_by_scraper(body: bytes) -> bool:
+    """Whether a scraper accepts the body; only then can the processor decode it."""
     try:
         index_summary(body)
     except NotADocumentError:
@@ -216,13 +216,13 @@ DOCUMENT = b'{"node":{"nodeName":"n1","memory":{"usageBytes":5}},"pods":[]}'
         pytest.param(b"\xef\xbb\xbf" + DOCUMENT, id="a byte order mark"),
         pytest.param(DOCUMENT.replace(b"n1", b"n\xff"), id="bytes that are not UTF-8"),
         pytest.param(DOCUMENT[:-1] + b',"pods":[],"x":' + b"[" * 900 + b"]" * 900 + b"}", id="nested deeply"),
-        pytest.param(DOCUMENT.replace(b"[]", b"[null,7,[],{}]"), id="pods that are none"),
+        pytest.param(DOCUMENT.replace(b"[]", b"[null,7,[],{}]"), id="entries that are not pods"),
         pytest.param(DOCUMENT.replace(b"5}", b'5,"usageBytes":5}'), id="a field twice"),
-        pytest.param(b"\n\t " + DOCUMENT + b"\n\n", id="white space around"),
+        pytest.param(b"\n\t " + DOCUMENT + b"\n\n", id="surrounded by white space"),
     ],
 )
-def test_what_is_odd_about_the_whole_document_costs_no_value(body: bytes) -> None:
-    assert taken_by_scraper(body)
+def test_an_unusual_but_readable_document_loses_no_value(body: bytes) -> None:
+    assert accepted_by_scraper(body)
     for extended in (False, True):
         found = sets_of(processed(scrape_of(body), None, extended=extended))
         assert found["node:n1"].values["memory/usage"] == 5
@@ -233,14 +233,14 @@ def test_what_is_odd_about_the_whole_document_costs_no_value(body: bytes) -> Non
     [
         pytest.param(b"", id="nothing"),
         pytest.param(DOCUMENT[:-1], id="cut short"),
-        pytest.param(DOCUMENT + b"x", id="more behind the document"),
-        pytest.param(b"[" * 200_000, id="brackets without end"),
+        pytest.param(DOCUMENT + b"x", id="trailing text"),
+        pytest.param(b"[" * 200_000, id="endless brackets"),
         pytest.param(DOCUMENT.decode().encode("utf-16"), id="UTF-16"),
         pytest.param(b"<html></html>", id="HTML"),
         pytest.param(b"7", id="a number"),
     ],
 )
-def test_what_is_no_json_object_is_undecodable(body: bytes) -> None:
-    assert not taken_by_scraper(body)
+def test_a_document_that_is_not_a_json_object_is_undecodable(body: bytes) -> None:
+    assert not accepted_by_scraper(body)
     with pytest.raises(UndecodableError, match="kubelet document: "):
         processed(scrape_of(body), None, extended=True)

@@ -1,4 +1,4 @@
-"""What Heapster wrote for recorded clusters, line by line: the same series, values and types come out here."""
+"""Heapster's own output for recorded clusters, line by line: this pipeline has the same series, values and types."""
 
 import gzip
 import json
@@ -21,8 +21,8 @@ BASIC, NR131 = GOLDEN / "basic", GOLDEN / "nr131"
 BASIC_WINDOWS, NR131_WINDOWS = range(5), range(3)
 BASIC_START_NS, BASIC_RESOLUTION_NS = time_ns("2024-01-01T00:00:00Z"), 10_000_000_000
 
-# Deliberate difference, the only one in these recordings: Heapster reads its own clock when it decodes a document,
-# here uptime is told by the time of the scrape, five seconds behind the window's end.
+# The only difference in these recordings, a deliberate one: Heapster computes uptime with its clock when it decodes a
+# document, this pipeline with the time of the scrape, five seconds after the window's end.
 UPTIME_OFF_MS = 500
 
 Points: TypeAlias = dict[tuple[str, str, str], str]
@@ -99,7 +99,7 @@ def is_uptime(point: tuple[str, str, str]) -> bool:
 
 
 def same(recorded: str, value: str, *, uptime: bool) -> bool:
-    """The same type, and the same number: of floats but for the last digit, which the order of adding decides."""
+    """Whether type and number are the same; of floats, the last digit may differ with the order of summing."""
     if recorded.endswith("i"):
         off = abs(int(recorded[:-1]) - int(value[:-1])) if value.endswith("i") else None
         return off is not None and off <= (UPTIME_OFF_MS if uptime else 0)
@@ -107,8 +107,8 @@ def same(recorded: str, value: str, *, uptime: bool) -> bool:
 
 
 def assert_same_points(found: Points, recorded: Points) -> None:
-    assert found.keys() - recorded.keys() == set(), "series that Heapster did not write"
-    assert recorded.keys() - found.keys() == set(), "series that Heapster wrote"
+    assert found.keys() - recorded.keys() == set(), "series that only this pipeline wrote"
+    assert recorded.keys() - found.keys() == set(), "series that only Heapster wrote"
     differing = {
         point: (value, found[point])
         for point, value in recorded.items()
@@ -171,7 +171,7 @@ def test_metric_sets_of_three_nodes(tick: int) -> None:
 
 
 def assert_same_values(metric_set: MetricSet, recorded: Any) -> None:
-    """The recording has six decimals of a float; which numbers are floats, the lines above tell."""
+    """Compare with six decimals, as recorded; whether a number is a float is tested with the lines above."""
     found = dict(metric_set.values)
     expected = dict(recorded["metrics"])
     assert abs(found.pop("uptime", 0) - expected.pop("uptime", 0)) <= UPTIME_OFF_MS

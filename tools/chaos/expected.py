@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from processor.core.derive import derive
 from processor.core.labels import LabelRules
-from processor.core.utilization import unrated
+from processor.core.utilization import without_cpu_utilization
 from processor.state.group_batch import group_batch
 from processor.state.node_windows import KEPT_WINDOWS
 from processor.state.transition import node_batch, node_sample
@@ -63,7 +63,7 @@ class _Partition:
         if not late:
             samples[end_ns] = node_sample(scrape, result, 0)
             self._add(samples[end_ns])
-        return node_batch(scrape, unrated(result.sets) if late else result.sets, 0)
+        return node_batch(scrape, without_cpu_utilization(result.sets) if late else result.sets, 0)
 
     def _add(self, sample: NodeSample) -> None:
         for each in sample.contributions:

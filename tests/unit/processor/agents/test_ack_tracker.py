@@ -1,3 +1,5 @@
+"""Events are acknowledged in order, once everything sent for them has reached Kafka."""
+
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any
@@ -5,7 +7,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from processor.agents.ack_tracker import AckTracker, Sent
+from processor.agents.ack_tracker import AckTracker, PendingSend
 
 STATS = TP("kubelet-stats", 0)
 
@@ -20,7 +22,7 @@ class Message:
 
 @dataclass
 class Event:
-    """Stands in for Faust's event: remembers whether it was acknowledged."""
+    """Stands in for Faust's event: records that it was acknowledged."""
 
     message: Message
     acked: list[int]
@@ -30,7 +32,9 @@ class Event:
 
 
 @dataclass
-class TopicReader:
+class Partition:
+    """Creates events, and holds the offsets of those that were acknowledged, in order."""
+
     acked: list[int] = field(default_factory=list)
 
     def event(self, offset: int, generation: int = 1) -> Any:
@@ -38,92 +42,146 @@ class TopicReader:
 
 
 async def acknowledged() -> None:
-    """A send that Kafka has taken."""
+    """A send that Kafka has acknowledged."""
 
 
-async def refused() -> None:
+async def failed() -> None:
     raise ConnectionError("no broker")
 
 
-def settle(deliveries: AckTracker, also: list[Sent] | None = None) -> None:
-    async def run() -> None:
-        await deliveries.settle(deliveries.mark(), also or [])
-
-    asyncio.run(run())
+async def acknowledge(acks: AckTracker, also: list[PendingSend] | None = None) -> None:
+    await acks.acknowledge(acks.unacked_counts(), also or [])
 
 
-def test_what_has_been_taken_is_counted_for_whoever_waits_for_a_lull() -> None:
-    deliveries = AckTracker()
+async def test_acknowledged_events_stay_in_the_event_count() -> None:
+    acks = AckTracker()
     for offset in (3, 4):
-        deliveries.hold(TopicReader().event(offset))
-    settle(deliveries)
-    assert deliveries.taken == 2
+        acks.track(Partition().event(offset))
+    await acknowledge(acks)
+    assert acks.event_count == 2
 
 
-def test_events_are_acknowledged_in_their_order_behind_what_was_sent_for_them() -> None:
-    reader, deliveries = TopicReader(), AckTracker()
+async def test_events_are_acknowledged_in_order_after_their_sends() -> None:
+    partition, acks = Partition(), AckTracker()
     for offset in (3, 4, 5):
-        deliveries.hold(reader.event(offset), [acknowledged()])
-    settle(deliveries)
-    assert reader.acked == [3, 4, 5]
+        acks.track(partition.event(offset), [acknowledged()])
+    await acknowledge(acks)
+    assert partition.acked == [3, 4, 5]
 
 
-def test_an_event_that_waits_for_more_holds_back_those_behind_it() -> None:
-    reader, deliveries = TopicReader(), AckTracker()
-    deliveries.hold(reader.event(0))
-    waiting = deliveries.hold(reader.event(1), complete=False)
-    deliveries.hold(reader.event(2))
-    settle(deliveries)
-    assert reader.acked == [0]
-    waiting.complete = True
-    settle(deliveries)
-    assert reader.acked == [0, 1, 2]
+async def test_an_incomplete_event_blocks_the_events_behind_it() -> None:
+    partition, acks = Partition(), AckTracker()
+    acks.track(partition.event(0))
+    incomplete = acks.track(partition.event(1), complete=False)
+    acks.track(partition.event(2))
+    await acknowledge(acks)
+    assert partition.acked == [0]
+    incomplete.complete = True
+    await acknowledge(acks)
+    assert partition.acked == [0, 1, 2]
 
 
-def test_a_send_that_failed_acknowledges_nothing_behind_it() -> None:
-    reader, deliveries = TopicReader(), AckTracker()
-    deliveries.hold(reader.event(0), [acknowledged()])
-    deliveries.hold(reader.event(1), [refused()])
+async def test_only_the_counted_events_are_acknowledged() -> None:
+    partition, acks = Partition(), AckTracker()
+    acks.track(partition.event(0))
+    counts = acks.unacked_counts()
+    acks.track(partition.event(1))
+    await acks.acknowledge(counts)
+    assert partition.acked == [0]
+
+
+async def test_an_event_with_a_failed_send_is_not_acknowledged() -> None:
+    partition, acks = Partition(), AckTracker()
+    acks.track(partition.event(0), [acknowledged()])
+    acks.track(partition.event(1), [failed()])
     with pytest.raises(ConnectionError):
-        settle(deliveries)
-    assert reader.acked == [0]
+        await acknowledge(acks)
+    assert partition.acked == [0]
 
 
-def test_totals_that_could_not_be_sent_acknowledge_nothing() -> None:
-    reader, deliveries = TopicReader(), AckTracker()
-    deliveries.hold(reader.event(0))
+async def test_nothing_is_acknowledged_if_a_total_cannot_be_sent() -> None:
+    partition, acks = Partition(), AckTracker()
+    acks.track(partition.event(0))
     with pytest.raises(ConnectionError):
-        settle(deliveries, [refused()])
-    assert reader.acked == []
+        await acknowledge(acks, [failed()])
+    assert partition.acked == []
 
 
-def test_after_a_rebalance_earlier_events_are_never_acknowledged() -> None:
-    reader, deliveries = TopicReader(), AckTracker()
-    deliveries.hold(reader.event(7, generation=1))
-    deliveries.hold(reader.event(5, generation=2))
-    deliveries.hold(reader.event(8, generation=1))
-    settle(deliveries)
-    assert reader.acked == [5]
+async def test_after_a_rebalance_earlier_events_are_never_acknowledged() -> None:
+    partition, acks = Partition(), AckTracker()
+    acks.track(partition.event(7, generation=1))
+    acks.track(partition.event(5, generation=2))
+    acks.track(partition.event(8, generation=1))
+    await acknowledge(acks)
+    assert partition.acked == [5]
 
 
-def test_events_of_the_first_generation_are_kept_when_it_is_told_again() -> None:
-    reader, deliveries = TopicReader(), AckTracker()
-    deliveries.hold(reader.event(0))
-    deliveries.keep_generation(1)
-    settle(deliveries)
-    assert reader.acked == [0]
+@pytest.mark.parametrize(
+    ("generation", "acked"),
+    [
+        pytest.param(3, [], id="a newer generation drops the events"),
+        pytest.param(2, [0], id="the events' own generation keeps them"),
+        pytest.param(1, [0], id="an older generation keeps them"),
+    ],
+)
+async def test_only_a_newer_generation_drops_events(generation: int, acked: list[int]) -> None:
+    partition, acks = Partition(), AckTracker()
+    acks.track(partition.event(0, generation=2))
+    acks.drop_older_generations(generation)
+    await acknowledge(acks)
+    assert partition.acked == acked
 
 
-def test_no_more_is_taken_than_there_is_room_for() -> None:
-    async def run() -> None:
-        reader, deliveries = TopicReader(), AckTracker(most_bytes=2 * 1024 + 500)
-        deliveries.hold(reader.event(0))
-        assert deliveries.crowded
-        deliveries.hold(reader.event(1))
-        waiting = asyncio.ensure_future(deliveries.room())
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        await deliveries.settle(deliveries.mark())
-        await waiting
+@pytest.mark.parametrize(
+    ("generation", "acked"),
+    [
+        pytest.param(1, [1], id="older than the generation before"),
+        pytest.param(2, [1], id="the generation before"),
+        pytest.param(3, [1, 9], id="the current generation"),
+    ],
+)
+async def test_an_old_generation_does_not_replace_the_current_one(generation: int, acked: list[int]) -> None:
+    partition, acks = Partition(), AckTracker()
+    acks.drop_older_generations(3)
+    acks.drop_older_generations(generation)
+    acks.track(partition.event(1, generation=3))
+    acks.track(partition.event(9, generation=generation))
+    await acknowledge(acks)
+    assert partition.acked == acked
 
-    asyncio.run(run())
+
+async def test_dropped_events_free_their_capacity() -> None:
+    partition, acks = Partition(), AckTracker(max_bytes=1024)
+    acks.track(partition.event(0, generation=1))
+    waiting = asyncio.ensure_future(acks.wait_for_capacity())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    acks.drop_older_generations(2)
+    await waiting
+    assert not acks.half_full
+
+
+async def test_a_rebalance_during_a_send_leaves_earlier_events_unacknowledged() -> None:
+    partition, acks = Partition(), AckTracker()
+    send: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    acks.track(partition.event(7, generation=1), [send])
+    acknowledging = asyncio.ensure_future(acknowledge(acks))
+    await asyncio.sleep(0)
+    acks.track(partition.event(5, generation=2))
+    send.set_result(None)
+    await acknowledging
+    assert partition.acked == []
+    await acknowledge(acks)
+    assert partition.acked == [5]
+
+
+async def test_backpressure_waits_until_events_are_acknowledged() -> None:
+    partition, acks = Partition(), AckTracker(max_bytes=2 * 1024 + 500)
+    acks.track(partition.event(0))
+    assert acks.half_full
+    acks.track(partition.event(1))
+    waiting = asyncio.ensure_future(acks.wait_for_capacity())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await acknowledge(acks)
+    await waiting

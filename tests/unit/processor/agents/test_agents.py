@@ -1,8 +1,6 @@
-"""The two agents with a table in memory and an output that takes notes: what is sent, held and let go."""
+"""Both agents with a table in memory and a fake output: what they send, acknowledge and drop."""
 
-import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +8,8 @@ import pytest
 from faust.types import TP
 
 from processor.agents.ack_tracker import AckTracker
-from processor.agents.group_agent import GroupAgent
-from processor.agents.node_agent import NodeAgent
+from processor.agents.group_agent import GroupAgent, total_offset
+from processor.agents.node_agent import NodeAgent, sample_offset
 from processor.agents.output import RejectedError
 from processor.core.labels import LabelRules
 from processor.state.assignment import Assignment, Position, Span
@@ -20,9 +18,10 @@ from schemas.group_sum import NO_SUMS, GroupSum, encode_group_sum
 from schemas.metric_batch import MetricBatch
 from schemas.node_scrape import NodeScrape, encode_scrape
 from tests.scrapes import MINUTE_NS, summary_scrape
+from tests.unit.processor.agents.memory_table import MemoryTable, done
 
 SCRAPE = summary_scrape({"node": {"nodeName": "n1"}})
-SESSION_S = 10.0
+SESSION_TIMEOUT_S = 10.0
 
 
 class Message:
@@ -52,39 +51,17 @@ class Stream:
             yield event
 
 
-class Rows:
-    """A window table of one process."""
+class FakeOutput:
+    """Records the batches and the reasons of rejections; `batch_error` is raised by `batch`."""
 
-    def __init__(self) -> None:
-        self.kept: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
-        self.written: list[bytes] = []
-
-    def row(self, partition: int, key: bytes) -> bytes:
-        return self.kept[partition][key]
-
-    def rows(self, partition: int) -> Iterator[bytes]:
-        return iter(self.kept[partition].values())
-
-    async def put(self, partition: int, key: bytes, value: bytes) -> Awaitable[None]:
-        self.kept[partition][key] = value
-        self.written.append(key)
-        return done()
-
-    async def remove(self, partition: int, key: bytes) -> None:
-        self.kept[partition].pop(key, None)
-
-
-class Sent:
-    """An output: what was sent, and why records were rejected. `refuses` is an error of its `batch`."""
-
-    def __init__(self, refuses: Exception | None = None) -> None:
+    def __init__(self, batch_error: Exception | None = None) -> None:
         self.batches: list[MetricBatch] = []
         self.rejected: list[str] = []
-        self._refuses = refuses
+        self._batch_error = batch_error
 
     async def batch(self, batch: MetricBatch) -> Awaitable[None]:
-        if self._refuses is not None:
-            raise self._refuses
+        if self._batch_error is not None:
+            raise self._batch_error
         self.batches.append(batch)
         return done()
 
@@ -99,15 +76,9 @@ class Sent:
         return done()
 
 
-def done() -> Awaitable[None]:
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
-
-
-def node_agent(output: Sent) -> NodeAgent:
-    samples: Any = Rows()
-    return NodeAgent(samples=samples, output=output, rules=LabelRules(), span=Span())
+def node_agent(output: FakeOutput, rules: LabelRules | None = None) -> NodeAgent:
+    samples: Any = MemoryTable(sample_offset)
+    return NodeAgent(samples=samples, output=output, rules=rules or LabelRules(), span=Span())
 
 
 def scrapes(*values: bytes | NodeScrape) -> Any:
@@ -120,7 +91,7 @@ def scrapes(*values: bytes | NodeScrape) -> Any:
 
 
 class BrokenRules(LabelRules):
-    """A core with a bug that shows with one node only."""
+    """A bug in the core that only one node triggers."""
 
     def entity_labels(self, object_labels: Mapping[str, str]) -> dict[str, str]:
         if "breaks" in object_labels:
@@ -128,39 +99,26 @@ class BrokenRules(LabelRules):
         return super().entity_labels(object_labels)
 
 
-def test_a_record_that_breaks_the_core_is_rejected_and_the_next_is_not() -> None:
-    async def run() -> Sent:
-        output = Sent()
-        samples: Any = Rows()
-        agent = NodeAgent(samples=samples, output=output, rules=BrokenRules(), span=Span())
-        await agent.run(scrapes(replace(SCRAPE, labels={"breaks": "it"}), replace(SCRAPE, node="n2")))
-        return output
-
-    output = asyncio.run(run())
+async def test_a_record_that_triggers_a_bug_is_rejected_and_the_next_is_processed() -> None:
+    output = FakeOutput()
+    agent = node_agent(output, BrokenRules())
+    await agent.run(scrapes(replace(SCRAPE, labels={"breaks": "it"}), replace(SCRAPE, node="n2")))
     assert output.rejected == ["processing failed: ZeroDivisionError: a bug"]
     assert [batch.entity for batch in output.batches] == ["n2"]
 
 
-def test_a_record_whose_batch_cannot_be_sent_is_rejected_and_leaves_nothing_behind() -> None:
-    async def run() -> tuple[Sent, int | None]:
-        output = Sent(refuses=RejectedError("its batch cannot be sent: too large", "unsendable"))
-        agent = node_agent(output)
-        await agent.run(scrapes(SCRAPE))
-        return output, agent.position(0)
-
-    output, position = asyncio.run(run())
+async def test_a_record_whose_batch_cannot_be_sent_is_rejected_and_the_position_advances() -> None:
+    output = FakeOutput(batch_error=RejectedError("its batch cannot be sent: too large", "unsendable"))
+    agent = node_agent(output)
+    await agent.run(scrapes(SCRAPE))
     assert output.rejected == ["its batch cannot be sent: too large"]
-    assert position == 1
+    assert agent.position(0) == 1
 
 
-def test_a_send_that_fails_is_no_fault_of_the_record() -> None:
-    output = Sent(refuses=ConnectionError("Kafka is away"))
-
-    async def run() -> None:
-        await node_agent(output).run(scrapes(SCRAPE))
-
+async def test_a_record_is_not_rejected_when_kafka_is_unavailable() -> None:
+    output = FakeOutput(batch_error=ConnectionError("Kafka is away"))
     with pytest.raises(ConnectionError):
-        asyncio.run(run())
+        await node_agent(output).run(scrapes(SCRAPE))
     assert output.rejected == []
 
 
@@ -186,115 +144,98 @@ class Clock:
 
 
 class Groups:
-    """A group agent, its table, its output and its clock."""
+    """A group agent with its table, output and clock."""
 
     def __init__(self) -> None:
-        self.rows, self.output, self.clock = Rows(), Sent(), Clock()
-        rows: Any = self.rows
+        self.table, self.output, self.clock = MemoryTable(total_offset), FakeOutput(), Clock()
+        table: Any = self.table
         self.agent = GroupAgent(
-            groups=rows, output=self.output, sources=2, span=Span(), session_s=SESSION_S, clock_s=self.clock
+            groups=table,
+            output=self.output,
+            source_partitions=2,
+            span=Span(),
+            session_timeout_s=SESSION_TIMEOUT_S,
+            clock_s=self.clock,
         )
 
-    async def take(self, *events: Event) -> None:
+    async def process(self, *events: Event) -> None:
         stream: Any = Stream(list(events))
         await self.agent.run(stream)
 
     async def flush(self, at_s: float, generation: int = 1) -> int:
-        """How many batches were written by then."""
+        """Flush at this time; returns the number of batches written so far."""
         self.clock.now_s = at_s
         position = Position(next_offset=0, end_offset=9, committed_offset=0)
         await self.agent.flush(Assignment(generation, {0: position}))
         return len(self.output.batches)
 
 
-def test_a_total_is_acknowledged_when_its_groups_batch_is_written() -> None:
-    async def run() -> list[bool]:
-        groups, event = Groups(), Event(encode_group_sum(total()), 0)
-        await groups.take(event)
-        await groups.flush(1.0)
-        before = event.acknowledged
-        await groups.flush(QUIET_S)
-        return [before, event.acknowledged]
-
-    assert asyncio.run(run()) == [False, True]
+async def test_a_total_is_acknowledged_when_its_groups_batch_is_written() -> None:
+    groups, event = Groups(), Event(encode_group_sum(total()), 0)
+    await groups.process(event)
+    await groups.flush(1.0)
+    before = event.acknowledged
+    await groups.flush(QUIET_S)
+    assert [before, event.acknowledged] == [False, True]
 
 
-def test_when_room_runs_short_batches_are_written_before_they_have_been_quiet() -> None:
-    async def run() -> tuple[int, bool]:
-        groups, event = Groups(), Event(encode_group_sum(total()), 0)
-        groups.agent.deliveries = AckTracker(most_bytes=2 * len(event.value))
-        await groups.take(event)
-        assert groups.agent.deliveries.crowded
-        return await groups.flush(0.1), event.acknowledged
-
-    assert asyncio.run(run()) == (1, True)
+async def test_when_half_full_batches_are_written_before_they_are_quiet() -> None:
+    groups, event = Groups(), Event(encode_group_sum(total()), 0)
+    groups.agent.acks = AckTracker(max_bytes=2 * len(event.value))
+    await groups.process(event)
+    assert groups.agent.acks.half_full
+    assert (await groups.flush(0.1), event.acknowledged) == (1, True)
 
 
-def test_a_worker_that_was_away_for_longer_than_its_session_waits_for_one_before_it_writes() -> None:
-    async def run() -> list[int]:
-        groups = Groups()
-        await groups.flush(0.0)
-        await groups.take(Event(encode_group_sum(total()), 0))
-        return [await groups.flush(at_s) for at_s in (30.0, 35.0, 39.0, 40.0 + QUIET_S)]
-
-    assert asyncio.run(run()) == [0, 0, 0, 1]
+async def test_a_worker_suspended_for_a_session_timeout_writes_no_batch_for_another_one() -> None:
+    groups = Groups()
+    await groups.flush(0.0)
+    await groups.process(Event(encode_group_sum(total()), 0))
+    assert [await groups.flush(at_s) for at_s in (30.0, 35.0, 39.0, 40.0 + QUIET_S)] == [0, 0, 0, 1]
 
 
-@pytest.mark.parametrize("crowded", [False, True])
-def test_a_worker_that_was_away_writes_no_whole_total_either_that_comes_meanwhile(*, crowded: bool) -> None:
-    async def run() -> list[int]:
-        groups, event = Groups(), Event(encode_group_sum(total(nodes=2)), 0)
-        if crowded:
-            groups.agent.deliveries = AckTracker(most_bytes=2 * len(event.value))
-        await groups.flush(0.0)
-        await groups.flush(30.0)
-        groups.clock.now_s = 30.1
-        await groups.take(event)
-        assert groups.agent.deliveries.crowded is crowded
-        return [await groups.flush(at_s) for at_s in (30.5, 39.9, 40.0)]
-
-    assert asyncio.run(run()) == [0, 0, 1]
+@pytest.mark.parametrize("half_full", [False, True])
+async def test_a_suspended_worker_does_not_write_a_complete_group_either(*, half_full: bool) -> None:
+    groups, event = Groups(), Event(encode_group_sum(total(nodes=2)), 0)
+    if half_full:
+        groups.agent.acks = AckTracker(max_bytes=2 * len(event.value))
+    await groups.flush(0.0)
+    await groups.flush(30.0)
+    groups.clock.now_s = 30.1
+    await groups.process(event)
+    assert groups.agent.acks.half_full is half_full
+    assert [await groups.flush(at_s) for at_s in (30.5, 39.9, 40.0)] == [0, 0, 1]
 
 
-def test_a_total_that_becomes_whole_soon_after_a_takeover_waits_for_one_session_too() -> None:
-    async def run() -> tuple[list[int], int]:
-        groups = Groups()
-        await groups.take(Event(encode_group_sum(total()), 0))
-        await groups.flush(1.0)
-        await groups.flush(2.0, generation=2)
-        groups.clock.now_s = 2.0 + SESSION_S - 0.5
-        await groups.take(Event(encode_group_sum(total(source=1)), 1, generation=2))
-        groups.rows.written.clear()
-        written = [await groups.flush(2.0 + SESSION_S + later_s, generation=2) for later_s in (-0.1, 0.0)]
-        return written, len(groups.rows.written)
-
-    assert asyncio.run(run()) == ([0, 1], 2)
+async def test_a_group_completed_after_a_takeover_is_written_one_session_timeout_after_it() -> None:
+    groups = Groups()
+    await groups.process(Event(encode_group_sum(total()), 0))
+    await groups.flush(1.0)
+    await groups.flush(2.0, generation=2)
+    groups.clock.now_s = 2.0 + SESSION_TIMEOUT_S - 0.5
+    await groups.process(Event(encode_group_sum(total(source=1)), 1, generation=2))
+    groups.table.written.clear()
+    written = [await groups.flush(2.0 + SESSION_TIMEOUT_S + later_s, generation=2) for later_s in (-0.1, 0.0)]
+    assert (written, len(groups.table.written)) == ([0, 1], 2)
 
 
-def test_what_waits_for_a_batch_is_let_go_with_its_generation() -> None:
-    async def run() -> tuple[int, bool]:
-        groups = Groups()
-        old = Event(encode_group_sum(total()), 0, generation=1)
-        await groups.take(old)
-        await groups.flush(0.5, generation=2)
-        again = Event(encode_group_sum(total()), 0, generation=2)
-        await groups.take(again)
-        written = max([await groups.flush(at_s, generation=2) for at_s in (5.0, 9.0, 13.0)])
-        assert again.acknowledged
-        return written, old.acknowledged
-
-    assert asyncio.run(run()) == (1, False)
+async def test_events_that_wait_for_a_batch_are_dropped_with_their_generation() -> None:
+    groups = Groups()
+    old = Event(encode_group_sum(total()), 0, generation=1)
+    await groups.process(old)
+    await groups.flush(0.5, generation=2)
+    again = Event(encode_group_sum(total()), 0, generation=2)
+    await groups.process(again)
+    written = max([await groups.flush(at_s, generation=2) for at_s in (5.0, 9.0, 13.0)])
+    assert again.acknowledged
+    assert (written, old.acknowledged) == (1, False)
 
 
-def test_whoever_takes_over_writes_batch_and_rows_once_more_one_session_later() -> None:
-    """The rows too: compaction keeps what was written last, which a worker thought dead may have."""
-
-    async def run() -> tuple[list[int], int]:
-        groups = Groups()
-        await groups.take(Event(encode_group_sum(total(nodes=2)), 0))
-        await groups.flush(2.0)
-        groups.rows.written.clear()
-        written = [await groups.flush(at_s, generation=2) for at_s in (3.0, 12.0, 13.0, 30.0)]
-        return written, len(groups.rows.written)
-
-    assert asyncio.run(run()) == ([1, 1, 2, 2], 1)
+async def test_after_a_takeover_batch_and_rows_are_written_again_one_session_timeout_later() -> None:
+    """The rows too: log compaction keeps the last value, which a worker considered dead may have written."""
+    groups = Groups()
+    await groups.process(Event(encode_group_sum(total(nodes=2)), 0))
+    await groups.flush(2.0)
+    groups.table.written.clear()
+    written = [await groups.flush(at_s, generation=2) for at_s in (3.0, 12.0, 13.0, 30.0)]
+    assert (written, len(groups.table.written)) == ([1, 1, 2, 2], 1)

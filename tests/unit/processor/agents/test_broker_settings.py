@@ -17,12 +17,12 @@ def kafka(**properties: str) -> KafkaSettings:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> trustme.CA:
-    made = trustme.CA()
-    made.cert_pem.write_to_path(tmp_path / "ca.pem")
-    return made
+    created = trustme.CA()
+    created.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return created
 
 
-def test_without_properties_nothing_is_proven() -> None:
+def test_without_properties_there_are_no_credentials() -> None:
     assert broker_credentials(kafka()) is None
 
 
@@ -68,7 +68,7 @@ def context_of(**properties: str) -> ssl.SSLContext:
         ({"enable.ssl.certificate.verification": "false"}, False, ssl.CERT_NONE),
     ],
 )
-def test_how_far_the_broker_is_checked(
+def test_verification_of_the_broker(
     *, properties: dict[str, str], names_checked: bool, verified: ssl.VerifyMode
 ) -> None:
     context = context_of(**properties)
@@ -81,25 +81,28 @@ def test_a_client_certificate(tmp_path: Path, authority: trustme.CA) -> None:
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     given = {"ssl_ca_location": str(tmp_path / "ca.pem"), "ssl_certificate_location": str(tmp_path / "cert.pem")}
     assert context_of(**given, ssl_key_location=str(tmp_path / "key.pem"))
-    with pytest.raises(ConfigError, match="--kafka-config: the certificates or ciphers"):
+    with pytest.raises(ConfigError, match="--kafka-config: cannot use the certificates or ciphers"):
         context_of(**given, ssl_key_location=str(tmp_path / "ca.pem"))
 
 
 @pytest.mark.parametrize(
     ("properties", "reason"),
     [
-        ({"security.protocol": "SASL_SSL", "sasl.mechanisms": "OAUTHBEARER"}, "the processor knows PLAIN, SCRAM"),
+        (
+            {"security.protocol": "SASL_SSL", "sasl.mechanisms": "OAUTHBEARER"},
+            "is not supported by the processor; use PLAIN, SCRAM",
+        ),
         ({"security.protocol": "SSL", "ssl.keystore.location": "c.p12"}, "only from PEM files"),
         ({"security.protocol": "SSL", "ssl.ca.location": "/not/there"}, "No such file"),
-        ({"security.protocol": "SSL", "ssl.cipher.suites": "no-such"}, "cannot be used"),
+        ({"security.protocol": "SSL", "ssl.cipher.suites": "no-such"}, "cannot use the certificates or ciphers"),
     ],
 )
-def test_what_aiokafka_cannot_do_is_told_at_start(properties: dict[str, str], reason: str) -> None:
+def test_unsupported_properties_are_a_start_up_error(properties: dict[str, str], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         broker_credentials(KafkaSettings("k:9092", properties))
 
 
-def test_options_that_faust_has_too() -> None:
+def test_properties_become_options_of_faust() -> None:
     properties = {"linger.ms": "5", "compression.type": "none", "metadata.max.age.ms": "9000", "client.id": "me"}
     assert broker_options(KafkaSettings("k:9092", properties)) == {
         "producer_linger": 0.005,
@@ -110,9 +113,9 @@ def test_options_that_faust_has_too() -> None:
     }
 
 
-def test_properties_that_faust_does_not_honour_are_told_by_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_properties_without_a_faust_option_are_named_in_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         options = broker_options(kafka(client_rack="a", sasl_password="hunter2", ssl_ca_location="ca.pem"))
     assert options == {"producer_compression_type": "zstd"}
-    (told,) = caplog.records
-    assert vars(told)["properties"] == ["client.rack"]
+    (warning,) = caplog.records
+    assert vars(warning)["properties"] == ["client.rack"]

@@ -2,59 +2,62 @@ from collections.abc import Mapping
 
 import pytest
 
-from processor.agents.watchdog import LOOK_EVERY_S, STALLED_AFTER_S, UNSETTLED_AFTER_S, TopicPartition, Watchdog
+from processor.agents.watchdog import CHECK_INTERVAL_S, MAX_REBALANCE_S, STALLED_AFTER_S, TopicPartition, Watchdog
 
 A, B = ("kubelet-stats", 0), ("group-sums", 1)
 Positions = Mapping[TopicPartition, tuple[int, int]]
 
 
-def looked(watchdog: Watchdog, positions: Positions | None, begin_s: float, end_s: float) -> str:
-    """What is told at the end of looking so long, every few seconds; None: a rebalance is under way."""
-    now_s, told = begin_s, ""
+def check(watchdog: Watchdog, positions: Positions | None, begin_s: float, end_s: float) -> str:
+    """The last result of regular checks over this time; None: a rebalance is under way."""
+    now_s, stall = begin_s, ""
     while now_s <= end_s:
-        told = watchdog.unsettled(now_s) if positions is None else watchdog.stuck(positions, now_s)
-        now_s += LOOK_EVERY_S
-    return told
+        stall = watchdog.check_rebalance(now_s) if positions is None else watchdog.check_positions(positions, now_s)
+        now_s += CHECK_INTERVAL_S
+    return stall
+
+
+WAITING = "records are waiting but not read for 60 s: "
 
 
 @pytest.mark.parametrize(
-    ("positions", "told"),
+    ("positions", "stall"),
     [
-        pytest.param({A: (5, 9)}, "records wait and are not read: kubelet-stats/0", id="one before waiting records"),
-        pytest.param({A: (5, 9), B: (1, 2)}, "records wait and are not read: group-sums/1, kubelet-stats/0", id="two"),
+        pytest.param({A: (5, 9)}, f"{WAITING}kubelet-stats/0", id="one partition with waiting records"),
+        pytest.param({A: (5, 9), B: (1, 2)}, f"{WAITING}group-sums/1, kubelet-stats/0", id="two partitions"),
         pytest.param({A: (9, 9)}, "", id="read to its end"),
-        pytest.param({}, "", id="none"),
+        pytest.param({}, "", id="no partition"),
     ],
 )
-def test_partitions_that_stand_still_for_a_minute(positions: Positions, told: str) -> None:
-    assert looked(Watchdog(), positions, 0, STALLED_AFTER_S - 1) == ""
-    assert looked(Watchdog(), positions, 0, STALLED_AFTER_S) == told
+def test_a_partition_that_does_not_advance_for_a_minute_has_stalled(positions: Positions, stall: str) -> None:
+    assert check(Watchdog(), positions, 0, STALLED_AFTER_S - 1) == ""
+    assert check(Watchdog(), positions, 0, STALLED_AFTER_S) == stall
 
 
-def test_a_partition_that_moves_is_well() -> None:
+def test_a_partition_that_advances_has_not_stalled() -> None:
     watchdog = Watchdog()
-    looked(watchdog, {A: (5, 9)}, 0, 50)
-    looked(watchdog, {A: (6, 9)}, 55, 100)
-    assert looked(watchdog, {A: (7, 9)}, 105, 160) == ""
+    check(watchdog, {A: (5, 9)}, 0, 50)
+    check(watchdog, {A: (6, 9)}, 55, 100)
+    assert check(watchdog, {A: (7, 9)}, 105, 160) == ""
 
 
-def test_a_partition_that_comes_back_starts_afresh() -> None:
+def test_the_measurement_of_a_reassigned_partition_starts_again() -> None:
     watchdog = Watchdog()
-    looked(watchdog, {A: (5, 9)}, 0, 50)
-    looked(watchdog, {}, 55, 55)
-    assert looked(watchdog, {A: (5, 9)}, 60, 110) == ""
+    check(watchdog, {A: (5, 9)}, 0, 50)
+    check(watchdog, {}, 55, 55)
+    assert check(watchdog, {A: (5, 9)}, 60, 110) == ""
 
 
-def test_a_rebalance_may_take_a_while_but_not_for_ever() -> None:
+def test_a_rebalance_may_take_minutes_but_must_end() -> None:
     watchdog = Watchdog()
-    looked(watchdog, {A: (5, 9)}, 0, 50)
-    assert looked(watchdog, None, 55, UNSETTLED_AFTER_S) == ""
-    assert "has not ended for 600 s" in looked(watchdog, None, UNSETTLED_AFTER_S + 5, UNSETTLED_AFTER_S + 60)
+    check(watchdog, {A: (5, 9)}, 0, 50)
+    assert check(watchdog, None, 55, MAX_REBALANCE_S) == ""
+    assert "has not ended for 600 s" in check(watchdog, None, MAX_REBALANCE_S + 5, MAX_REBALANCE_S + 60)
 
 
-def test_a_process_that_slept_starts_afresh() -> None:
+def test_all_measurements_start_again_after_the_process_was_suspended() -> None:
     watchdog = Watchdog()
-    looked(watchdog, {A: (5, 9)}, 0, 30)
-    assert watchdog.stuck({A: (5, 9)}, 3000.0) == ""
-    looked(watchdog, None, 3005, 3010)
-    assert watchdog.unsettled(9000.0) == ""
+    check(watchdog, {A: (5, 9)}, 0, 30)
+    assert watchdog.check_positions({A: (5, 9)}, 3000.0) == ""
+    check(watchdog, None, 3005, 3010)
+    assert watchdog.check_rebalance(9000.0) == ""

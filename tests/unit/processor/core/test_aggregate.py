@@ -53,7 +53,7 @@ def test_a_pod_that_is_not_reported_is_the_sum_of_its_containers() -> None:
     assert values == {"m1": 110, "m2": 222, "m3": 30}
 
 
-def test_such_a_pod_has_its_containers_identity_but_no_node() -> None:
+def test_an_unreported_pod_has_its_containers_identity_but_no_nodename() -> None:
     entities: Entities = {entity.key: entity for entity in [container("c1", {})]}
     sum_containers(entities, Counter())
     assert entities[POD1].labels == {
@@ -67,7 +67,7 @@ def test_such_a_pod_has_its_containers_identity_but_no_node() -> None:
     }
 
 
-def test_what_a_pod_reports_itself_wins_over_the_sum() -> None:
+def test_a_metric_that_the_pod_reports_is_not_replaced_by_the_sum() -> None:
     assert summed(pod({"m1": 100}), container("c1", {"m1": 10, "m2": 20})) == {"m1": 100, "m2": 20}
 
 
@@ -84,7 +84,7 @@ def test_what_a_pod_reports_itself_wins_over_the_sum() -> None:
         "network/tx_errors",
     ],
 )
-def test_counters_of_containers_are_not_added_up(metric: str) -> None:
+def test_counters_and_ratios_of_containers_are_not_summed(metric: str) -> None:
     assert summed(pod({}), container("c1", {metric: 10})) == {}
 
 
@@ -102,15 +102,15 @@ def test_counters_of_containers_are_not_added_up(metric: str) -> None:
         ("custom/qps", 2.5),
     ],
 )
-def test_everything_else_is(metric: str, value: Number) -> None:
+def test_other_metrics_of_containers_are_summed(metric: str, value: Number) -> None:
     assert summed(pod({}), container("c1", {metric: value}), container("c2", {metric: value})) == {metric: 2 * value}
 
 
-def test_a_container_without_a_value_leaves_the_sum_partial() -> None:
+def test_a_container_without_the_metric_does_not_change_the_sum() -> None:
     assert summed(pod({}), container("c1", {"cpu/usage_rate": 255}), container("c2", {})) == {"cpu/usage_rate": 255}
 
 
-def test_a_value_of_another_type_is_left_out_and_counted() -> None:
+def test_a_value_of_another_type_is_skipped_and_counted() -> None:
     problems: Problems = Counter()
     values = summed(container("c1", {"custom/a": 1.5}), container("c2", {"custom/a": 2}), problems=problems)
     assert values == {"custom/a": 1.5}
@@ -119,7 +119,7 @@ def test_a_value_of_another_type_is_left_out_and_counted() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [pytest.param([2**63 - 1, 1], id="past 64 bits"), pytest.param([1.5e308, 1.5e308], id="past what a float holds")],
+    [pytest.param([2**63 - 1, 1], id="past 64 bits"), pytest.param([1.5e308, 1.5e308], id="past the range of a float")],
 )
 def test_a_sum_that_does_not_fit_is_absent_and_counted(values: list[Number]) -> None:
     problems: Problems = Counter()
@@ -129,13 +129,13 @@ def test_a_sum_that_does_not_fit_is_absent_and_counted(values: list[Number]) -> 
 
 
 @given(st.permutations([("a", 1e16), ("b", 1.0), ("c", -1e16), ("d", 0.1)]))
-def test_floats_are_added_in_the_order_of_the_containers_names(reported: list[tuple[str, float]]) -> None:
+def test_floats_are_summed_in_the_order_of_the_container_names(reported: list[tuple[str, float]]) -> None:
     values = summed(*(container(name, {"custom/x": value}) for name, value in reported))
     assert values == {"custom/x": 1e16 + 1.0 + -1e16 + 0.1}
 
 
-def test_page_faults_of_three_containers_whose_last_digit_hangs_on_the_order() -> None:
-    """Heapster wrote 78.7090909090909 or 78.70909090909092 for the same three, as it happened."""
+def test_the_last_digit_of_a_float_sum_does_not_depend_on_the_order_of_containers() -> None:
+    """For these three, Heapster wrote 78.7090909090909 in some runs and 78.70909090909092 in others."""
     rates = {"a": 1 / 55, "b": 45 / 55, "c": 4283 / 55}
     assert rates["a"] + rates["c"] + rates["b"] == 78.7090909090909
     for order in permutations(rates):
@@ -143,7 +143,7 @@ def test_page_faults_of_three_containers_whose_last_digit_hangs_on_the_order() -
         assert values == {"memory/page_faults_rate": 78.70909090909092}
 
 
-def test_a_node_has_the_requests_and_limits_of_its_pods_and_its_own_usage() -> None:
+def test_a_node_has_the_sums_of_its_pods_requests_and_limits_and_its_own_usage() -> None:
     node = Entity(key="node:h1", type=NODE, labels={}, values={"memory/usage": 5, "cpu/usage_rate": 7})
     pods = [
         pod({"cpu/request": 10, "memory/request": 222, "memory/usage": 1000, "restart_count": 1}),
@@ -160,13 +160,13 @@ def test_a_node_has_the_requests_and_limits_of_its_pods_and_its_own_usage() -> N
     }
 
 
-def test_a_node_without_pods_has_no_requests_at_all() -> None:
+def test_a_node_without_pods_has_no_request_metrics() -> None:
     node = Entity(key="node:h1", type=NODE, labels={})
     sum_pods(node, [], Counter())
     assert node.values == {}
 
 
-def test_groups_sum_six_metrics_of_the_pods_that_have_them() -> None:
+def test_a_group_has_the_sums_of_six_metrics_over_pods_that_have_them() -> None:
     pods = [
         pod({"cpu/usage_rate": 10, "memory/usage": 222, "memory/working_set": 1, "uptime": 9}),
         pod({"cpu/usage_rate": 100, "cpu/request": 30, "ephemeral_storage/request": 5}),

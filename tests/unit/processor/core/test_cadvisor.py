@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.cadvisor import Cgroup, Sample, entity_keys, samples
+from processor.core.cadvisor import CadvisorLine, Cgroup, entity_keys, parse_lines
 from processor.core.problems import Problem
 
 AT_NS = 1_762_283_735_000_000_000
@@ -13,17 +13,17 @@ POD_PATH = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a.sl
 
 
 def line(name: str, value: object, /, **labels: str) -> bytes:
-    told = ",".join(f'{label}="{text}"' for label, text in labels.items())
-    return f"{name}{{{told}}} {value}".encode()
+    label_text = ",".join(f'{label}="{text}"' for label, text in labels.items())
+    return f"{name}{{{label_text}}} {value}".encode()
 
 
-def read(*lines: bytes) -> tuple[list[Sample], Mapping[str, int]]:
+def read(*lines: bytes) -> tuple[list[CadvisorLine], Mapping[str, int]]:
     problems: Counter[str] = Counter()
-    return list(samples(b"\n".join(lines), AT_NS, problems)), problems
+    return list(parse_lines(b"\n".join(lines), AT_NS, problems)), problems
 
 
-def cgroup(path: str, **whose: str) -> Cgroup:
-    return Cgroup(**{"path": path, "namespace": "", "pod": "", "container": "", "name": "", **whose})
+def cgroup(path: str, **fields: str) -> Cgroup:
+    return Cgroup(**{"path": path, "namespace": "", "pod": "", "container": "", "name": "", **fields})
 
 
 PRESENT = {"namespace": "shop", "pod": "web-1", "container": "web"}
@@ -31,11 +31,13 @@ OLD = {"namespace": "shop", "pod_name": "web-1", "container_name": "web"}
 BOTH = {**PRESENT, **OLD}  # Kubernetes 1.14 and 1.15
 
 
-@pytest.mark.parametrize("labels", [PRESENT, OLD, BOTH], ids=["present labels", "those before 1.14", "both"])
-def test_a_line_tells_whose_it_is_what_and_when(labels: Mapping[str, str]) -> None:
+@pytest.mark.parametrize(
+    "labels", [PRESENT, OLD, BOTH], ids=["current labels", "labels before Kubernetes 1.14", "both"]
+)
+def test_a_line_has_cgroup_metric_value_and_time(labels: Mapping[str, str]) -> None:
     found, problems = read(line("container_memory_cache", "1.979711488e+09 1762283730123", id="/kubepods/x", **labels))
     web = cgroup("/kubepods/x", namespace="shop", pod="web-1", container="web")
-    assert found == [Sample(web, "memory/cache", "", 1_979_711_488, 1_762_283_730_123_000_000)]
+    assert found == [CadvisorLine(web, "memory/cache", "", 1_979_711_488, 1_762_283_730_123_000_000)]
     assert not problems
 
 
@@ -66,17 +68,17 @@ def test_the_order_of_the_labels_does_not_matter() -> None:
         ({}, ""),
     ],
 )
-def test_a_disk_is_called_by_its_device_else_by_its_numbers(labels: Mapping[str, str], resource_id: str) -> None:
+def test_a_disk_is_named_by_its_device_or_else_by_its_numbers(labels: Mapping[str, str], resource_id: str) -> None:
     [found], _ = read(line("container_fs_reads_bytes_total", 7, id="/", **labels))
     assert (found.metric, found.resource_id, found.value) == ("disk/io_read_bytes", resource_id, 7)
 
 
-def test_cadvisor_multiplies_the_load_by_1000_itself_and_a_line_without_a_time_is_of_the_scrape() -> None:
+def test_the_load_is_not_scaled_and_a_line_without_a_timestamp_gets_the_time_of_the_scrape() -> None:
     [found], _ = read(line("container_cpu_load_average_10s", 2500, id="/"))
     assert (found.metric, found.value, found.time_ns) == ("cpu/load", 2500, AT_NS)
 
 
-def test_escapes_in_labels_are_undone_and_braces_are_nothing_special() -> None:
+def test_label_values_are_unescaped_and_may_contain_braces() -> None:
     [found], _ = read(line("container_memory_cache", 1, id='/a\\"b\\\\c\\nd}{e', pod="p", namespace="n"))
     assert found.cgroup.path == '/a"b\\c\nd}{e'
     assert found.cgroup.pod == "p"
@@ -93,20 +95,20 @@ def test_escapes_in_labels_are_undone_and_braces_are_nothing_special() -> None:
         pytest.param("+Inf", Problem.PAST_64_BITS, id="infinity"),
     ],
 )
-def test_a_number_that_is_none_costs_its_line_and_is_counted(numbers: str, problem: Problem) -> None:
+def test_a_line_with_an_invalid_value_is_skipped_and_counted(numbers: str, problem: Problem) -> None:
     found, problems = read(line("container_memory_cache", numbers, id="/"), line("container_memory_cache", 5, id="/x"))
     assert [sample.value for sample in found] == [5]
     assert problems == {problem: 1}
 
 
 @pytest.mark.parametrize("time", ["soon", "99999999999999999999", "1e3"])
-def test_a_time_that_is_none_is_the_scrapes(time: str) -> None:
+def test_a_line_with_an_invalid_timestamp_gets_the_time_of_the_scrape(time: str) -> None:
     [found], problems = read(line("container_memory_cache", f"5 {time}", id="/"))
     assert found.time_ns == AT_NS
     assert problems == {Problem.UNREADABLE_TIME: 1}
 
 
-def test_comments_and_other_metrics_say_nothing() -> None:
+def test_comments_and_unknown_metrics_are_ignored() -> None:
     found, problems = read(
         b"# HELP container_memory_cache x", b"container_memory_rss{} 5", b"", b"container_memory_cache"
     )
@@ -114,7 +116,7 @@ def test_comments_and_other_metrics_say_nothing() -> None:
 
 
 @given(st.binary(max_size=300), st.text(max_size=60))
-def test_no_lines_raise(noise: bytes, text: str) -> None:
+def test_arbitrary_lines_do_not_raise(noise: bytes, text: str) -> None:
     read(noise, b"container_memory_cache{" + noise, f"container_fs_reads_bytes_total{{{text}}} {text}".encode())
 
 
@@ -131,19 +133,23 @@ def test_no_lines_raise(noise: bytes, text: str) -> None:
         ),
         pytest.param(cgroup("/x", namespace="shop", pod="web-1", container="POD"), None, id="the pause container"),
         pytest.param(cgroup("/x", namespace="shop", pod="web-1", name="39eaed"), None, id="a sandbox"),
-        pytest.param(cgroup("/x", namespace="shop", pod="gone", container="web"), None, id="one that is not listed"),
+        pytest.param(
+            cgroup("/x", namespace="shop", pod="gone", container="web"),
+            None,
+            id="a container that the Summary does not list",
+        ),
         pytest.param(cgroup("/system.slice/kubelet.service"), "node:n1/container:kubelet", id="the kubelet"),
         pytest.param(cgroup("/runtime.slice/containerd.service"), "node:n1/container:docker-daemon", id="containerd"),
-        pytest.param(cgroup("/docker-daemon"), "node:n1/container:docker-daemon", id="Docker of old"),
+        pytest.param(cgroup("/docker-daemon"), "node:n1/container:docker-daemon", id="an old Docker"),
         pytest.param(cgroup("/kubepods"), "node:n1/container:pods", id="all pods"),
         pytest.param(cgroup("/kubepods.slice"), "node:n1/container:pods", id="all pods, by systemd"),
         pytest.param(cgroup("/system.slice"), "node:n1/container:system", id="the rest"),
         pytest.param(cgroup("/system.slice/sshd.service"), None, id="another service"),
         pytest.param(cgroup("/kubepods.slice/pod1/x/system.slice/kubelet.service"), None, id="a kubelet in a pod"),
-        pytest.param(cgroup("/kubepods/burstable"), None, id="a class of pods"),
+        pytest.param(cgroup("/kubepods/burstable"), None, id="a QoS class of pods"),
     ],
 )
-def test_whose_a_cgroup_is(of: Cgroup, key: str | None) -> None:
+def test_entity_of_a_cgroup(of: Cgroup, key: str | None) -> None:
     known = {
         "node:n1",
         "namespace:shop/pod:web-1",
@@ -153,7 +159,7 @@ def test_whose_a_cgroup_is(of: Cgroup, key: str | None) -> None:
     assert entity_keys({of}, "n1", known).get(of) == key
 
 
-def test_of_several_cgroups_that_may_be_a_system_container_one_is() -> None:
+def test_one_of_several_cgroups_is_chosen_for_a_system_container() -> None:
     docker, containerd = cgroup("/system.slice/docker.service"), cgroup("/containerd.service")
     inner = cgroup("/docker/4af1/system.slice/docker.service")
     assert entity_keys({docker, containerd, inner}, "n1", {"node:n1/container:docker-daemon"}) == {

@@ -9,7 +9,7 @@ from processor.core.entity import Entities
 from processor.core.problems import Problem, Problems
 from tests.scrapes import summary_scrape, time_ns
 
-# a document as a kubelet of 2017 might have sent it, with what is odd about real ones
+# a document like those of kubelets of 2017, with the irregularities of real ones
 WORKED_EXAMPLE = b"""
 {"node":{"nodeName":"n1","startTime":"2017-08-01T00:00:00Z",
   "cpu":{"time":"2017-08-13T10:50:58Z","usageNanoCores":9,"usageCoreNanoSeconds":5000},
@@ -117,13 +117,13 @@ def test_an_empty_document_is_a_node_without_values(document: bytes) -> None:
     assert not problems
 
 
-def test_the_name_of_the_api_counts_a_differing_one_of_the_document_is_counted() -> None:
+def test_the_node_has_its_name_in_the_api_and_a_different_name_in_the_document_is_counted() -> None:
     entities, problems = decoded({"node": {"nodeName": "N1.example.com", "systemContainers": [{"name": "kubelet"}]}})
     assert list(entities) == [NODE, "node:n1/container:kubelet"]
     assert problems == {Problem.NODE_NAME_MISMATCH: 1}
 
 
-def test_a_node_without_hostname_has_its_name_as_one() -> None:
+def test_a_node_without_a_hostname_has_its_name_as_hostname() -> None:
     entities, _ = decoded({}, hostname="")
     assert entities[NODE].labels["hostname"] == "n1"
 
@@ -143,7 +143,7 @@ def test_scrape_time_of_a_node(times: dict[str, int], expected: int | None) -> N
     assert entities[NODE].scrape_ns == (None if expected is None else expected * 10**9)
 
 
-def test_scrape_time_of_a_pod_is_the_networks_alone() -> None:
+def test_scrape_time_of_a_pod_is_the_time_of_its_network() -> None:
     parts: dict[str, Any] = {
         part: {"time": f"1970-01-01T00:00:0{at}Z"} for at, part in enumerate(("cpu", "memory", "network"))
     }
@@ -154,7 +154,7 @@ def test_scrape_time_of_a_pod_is_the_networks_alone() -> None:
     assert entities[POD].scrape_ns is None
 
 
-def test_scrape_time_of_a_container_is_the_cpus_or_the_memorys() -> None:
+def test_scrape_time_of_a_container_is_the_time_of_its_cpu_or_else_its_memory() -> None:
     cpu, memory = {"time": "1970-01-01T00:00:01Z"}, {"time": "1970-01-01T00:00:02Z"}
     entities, _ = decoded({"pods": [pod({"name": "a", "cpu": cpu, "memory": memory}, {"name": "b", "memory": memory})]})
     assert entities[f"{POD}/container:a"].scrape_ns == 1 * 10**9
@@ -228,7 +228,7 @@ def test_all_fields_of_a_pod() -> None:
     assert labeled(entities, POD) == {"Volume:a": {"filesystem/limit": 5}, "Volume:c": {"filesystem/inodes": 6}}
 
 
-def test_a_container_has_no_network_and_ignores_what_it_does_not_know() -> None:
+def test_a_container_has_no_network_and_unknown_fields_are_ignored() -> None:
     web = {"name": "web", "network": {"rxBytes": 1}, "swap": {"swapUsageBytes": 2}, "cpu": {"usageCoreNanoSeconds": 3}}
     entities, problems = decoded({"pods": [pod(web)]})
     assert container(entities) == {"cpu/usage": 3}
@@ -238,7 +238,7 @@ def test_a_container_has_no_network_and_ignores_what_it_does_not_know() -> None:
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        pytest.param({"rootfs": {"usedBytes": 3}, "logs": {"usedBytes": 4}}, 7, id="both are added"),
+        pytest.param({"rootfs": {"usedBytes": 3}, "logs": {"usedBytes": 4}}, 7, id="sum of both"),
         pytest.param({"rootfs": {"usedBytes": 3}}, None, id="no logs"),
         pytest.param({"logs": {"usedBytes": 4}}, None, id="no root file system"),
         pytest.param({"rootfs": {"usedBytes": 3}, "logs": {"capacityBytes": 9}}, None, id="logs without a number"),
@@ -250,7 +250,7 @@ def test_ephemeral_storage_of_a_container(parts: dict[str, object], expected: in
     assert container(entities).get("ephemeral_storage/usage") == expected
 
 
-def test_an_ephemeral_sum_past_64_bits_is_absent_its_parts_are_not() -> None:
+def test_an_ephemeral_storage_sum_past_64_bits_is_absent_but_its_parts_are_not() -> None:
     full = {"usedBytes": 2**63 - 1}
     entities, problems = decoded({"pods": [pod({"name": "web", "rootfs": full, "logs": full})]})
     assert container(entities) == {}
@@ -270,7 +270,7 @@ def test_an_ephemeral_sum_past_64_bits_is_absent_its_parts_are_not() -> None:
         pytest.param(
             [{"name": "a", "type": "gauge", "value": 5}, {"name": "a", "type": "gauge", "value": 6}],
             {"custom/a": 6.0},
-            id="the last one of a name wins",
+            id="the last value of a name wins",
         ),
         pytest.param([{"name": "a/b", "type": "gauge", "value": -7}], {"custom/a/b": -7.0}, id="any name, any sign"),
         pytest.param(None, {}, id="null"),
@@ -285,15 +285,15 @@ def test_custom_metrics(reported: object, expected: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("starts", "kept"),
     [
-        pytest.param([T, "2017-08-13T09:59:00Z", "2017-08-13T09:59:00Z"], 0, id="two older ones behind it"),
+        pytest.param([T, "2017-08-13T09:59:00Z", "2017-08-13T09:59:00Z"], 0, id="followed by two older ones"),
         pytest.param(["2017-08-13T09:59:00Z", T], 1, id="the later start, whatever the order"),
         pytest.param([T, T], 1, id="equal starts: the one listed later"),
-        pytest.param([T, None], 0, id="a start against none"),
-        pytest.param([None, T], 1, id="none against a start"),
-        pytest.param([None, None], 1, id="none at all: the one listed later"),
+        pytest.param([T, None], 0, id="a start time, then none"),
+        pytest.param([None, T], 1, id="no start time, then one"),
+        pytest.param([None, None], 1, id="no start times: the one listed later"),
     ],
 )
-def test_of_several_containers_of_one_name_one_is_kept(starts: list[str | None], kept: int) -> None:
+def test_one_of_several_containers_with_the_same_name_is_kept(starts: list[str | None], kept: int) -> None:
     listed = [
         {"name": "web", "startTime": start, "cpu": {"usageCoreNanoSeconds": at}} for at, start in enumerate(starts)
     ]
@@ -301,12 +301,12 @@ def test_of_several_containers_of_one_name_one_is_kept(starts: list[str | None],
     assert container(entities)["cpu/usage"] == kept
 
 
-def test_containers_of_one_name_are_compared_over_the_whole_document() -> None:
+def test_containers_with_the_same_name_are_compared_across_the_whole_document() -> None:
     running = {"name": "web", "startTime": T, "cpu": {"usageCoreNanoSeconds": 1}}
     dead = {"name": "web", "startTime": "2017-08-13T09:59:00Z"}
     entities, _ = decoded({"pods": [pod(running, memory={"usageBytes": 1}), pod(dead, memory={"usageBytes": 2})]})
     assert container(entities)["cpu/usage"] == 1
-    assert entities[POD].values["memory/usage"] == 2  # of one pod listed twice the later one is kept
+    assert entities[POD].values["memory/usage"] == 2  # of a pod listed twice, the later entry is kept
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_containers_of_one_name_are_compared_over_the_whole_document() -> None:
         pytest.param(None, None, id="null"),
     ],
 )
-def test_uptime_by_the_time_of_the_scrape(start: str | None, expected_ms: int | None) -> None:
+def test_uptime_is_the_time_from_the_start_to_the_scrape(start: str | None, expected_ms: int | None) -> None:
     entities, _ = decoded({"node": {"startTime": start}})
     assert entities[NODE].values.get("uptime") == expected_ms
 
@@ -335,11 +335,11 @@ def test_uptime_by_the_time_of_the_scrape(start: str | None, expected_ms: int | 
         pytest.param('{"usageCoreNanoSeconds": 18446744073709551616}', Problem.PAST_64_BITS, id="past 2^64"),
         pytest.param('{"usageCoreNanoSeconds": NaN}', Problem.NOT_A_WHOLE_NUMBER, id="NaN"),
         pytest.param('{"time": "later"}', Problem.UNREADABLE_TIME, id="time"),
-        pytest.param('"broken"', Problem.MALFORMED, id="text for an object"),
-        pytest.param("[]", Problem.MALFORMED, id="list for an object"),
+        pytest.param('"broken"', Problem.MALFORMED, id="a string where an object is expected"),
+        pytest.param("[]", Problem.MALFORMED, id="a list where an object is expected"),
     ],
 )
-def test_one_unreadable_field_is_lost_and_nothing_else(cpu: str, problem: Problem) -> None:
+def test_only_an_unreadable_field_is_dropped(cpu: str, problem: Problem) -> None:
     document = f'{{"node": {{"cpu": {cpu}, "memory": {{"usageBytes": 100}}}}, "pods": []}}'
     entities, problems = decoded(document.encode())
     assert entities[NODE].values == {"memory/usage": 100}
@@ -353,18 +353,18 @@ def test_one_unreadable_field_is_lost_and_nothing_else(cpu: str, problem: Proble
         pytest.param({"podRef": {"name": "x"}}, Problem.UNNAMED_POD, id="without namespace"),
         pytest.param({"podRef": {"namespace": "x"}}, Problem.UNNAMED_POD, id="without name"),
         pytest.param({"podRef": ["x", "y"]}, Problem.MALFORMED, id="podRef is a list"),
-        pytest.param("pod", Problem.MALFORMED, id="a text"),
+        pytest.param("pod", Problem.MALFORMED, id="a string"),
         pytest.param(pod({"cpu": {}}, name="other"), Problem.UNNAMED_CONTAINER, id="a container without name"),
     ],
 )
-def test_one_unreadable_pod_or_container_is_lost_and_no_other(broken: object, problem: Problem) -> None:
+def test_only_an_unreadable_pod_or_container_is_dropped(broken: object, problem: Problem) -> None:
     entities, problems = decoded({"pods": [broken, pod({"name": "web"})]})
     assert {NODE, POD, WEB} <= entities.keys()
     assert not any("container:" in key for key in entities.keys() - {WEB})
     assert problems[problem] == 1
 
 
-def test_pods_that_are_no_list_are_lost_the_node_is_not() -> None:
+def test_if_pods_is_not_a_list_the_node_is_kept() -> None:
     entities, problems = decoded({"node": {"memory": {"usageBytes": 1}}, "pods": {"web-1": {}}})
     assert list(entities) == [NODE]
     assert problems == {Problem.MALFORMED: 1}

@@ -45,7 +45,7 @@ def cpu(usage_ns: int, at: str) -> dict[str, object]:
 
 
 def end_to_end_document(*, later: bool) -> dict[str, object]:
-    """One of two scrapes: containers sampled 60.0 s apart, the pod's network 59.0 s, the node 59.5 s."""
+    """Document of one of two scrapes; sampled 60.0 s apart for containers, 59.0 s for networks, 59.5 s for the node."""
     start = "2017-08-02T00:00:00Z"
     at = "2017-08-13T10:50:50Z" if later else "2017-08-13T10:49:50Z"
     pod_at = "2017-08-13T10:50:49Z" if later else "2017-08-13T10:49:50Z"
@@ -94,7 +94,7 @@ def scrape(document: object, **fields: Any) -> NodeScrape:
 
 
 def derived(*documents: object, **fields: Any) -> NodeResult:
-    """The result of the last of these documents, each scraped a window after the one before."""
+    """The result of the last document; the documents are scraped one window apart."""
     result, previous = None, None
     for document in documents:
         each = scrape(document, **fields)
@@ -124,7 +124,7 @@ FIRST, SECOND = end_to_end_document(later=False), end_to_end_document(later=True
         pytest.param(
             POD,
             {
-                "cpu/usage_rate": 279,  # its own cgroup's 279.66, not the containers' 271
+                "cpu/usage_rate": 279,  # the 279.66 of its own cgroup, not the 271 of its containers
                 "memory/usage": 231_000_000,
                 "cpu/request": 800,
                 "cpu/limit": 1000,
@@ -168,7 +168,7 @@ def test_end_to_end_example_of_the_groups() -> None:
     assert (cluster.group, cluster.namespace_id, cluster.nodes_expected) == ("cluster", "", 4)
 
 
-def test_the_first_scrape_has_no_rates_but_everything_else() -> None:
+def test_the_first_scrape_has_everything_except_rates() -> None:
     result = derived(FIRST)
     assert not any(name.endswith("_rate") for found in values(result).values() for name in found)
     assert values(result)[NODE]["cpu/node_utilization"] == 0.0
@@ -181,7 +181,7 @@ def test_the_first_scrape_has_no_rates_but_everything_else() -> None:
     }
 
 
-def test_a_pod_without_cgroup_figures_is_the_sum_of_its_containers() -> None:
+def test_a_pod_without_cgroup_values_is_the_sum_of_its_containers() -> None:
     def without(document: dict[str, Any]) -> dict[str, Any]:
         pod = {name: part for name, part in document["pods"][0].items() if name not in {"cpu", "memory"}}
         return {**document, "pods": [pod]}
@@ -190,18 +190,18 @@ def test_a_pod_without_cgroup_figures_is_the_sum_of_its_containers() -> None:
     assert (found["cpu/usage_rate"], found["memory/usage"]) == (271, 230_000_000)
 
 
-def test_a_pod_whose_network_appears_a_scrape_later_is_the_sum_of_its_containers_where_heapster_wrote_0() -> None:
+def test_a_pod_whose_network_appears_later_is_the_sum_of_its_containers_where_heapster_wrote_0() -> None:
     pod = {name: part for name, part in FIRST["pods"][0].items() if name != "network"}  # type: ignore[index]
     result = derived({**FIRST, "pods": [pod]}, SECOND)
     assert values(result)[POD]["cpu/usage_rate"] == 271
     assert group_values(result.contributions[0])["cpu/usage_rate"] == 271
 
 
-def test_the_same_scrape_again_gives_the_same_again() -> None:
+def test_the_same_scrape_has_the_same_result() -> None:
     assert derived(FIRST, SECOND) == derived(FIRST, SECOND)
 
 
-def test_every_metric_that_the_summary_feeds_is_where_the_catalogue_has_it() -> None:
+def test_every_metric_of_the_summary_is_on_the_entities_that_the_catalogue_lists() -> None:
     result = derived(full_document(later=False), full_document(later=True), capacity=EPHEMERAL, allocatable=EPHEMERAL)
     found: dict[str, set[str]] = {}
     for metric_set in result.sets:
@@ -225,7 +225,7 @@ def test_every_metric_that_the_summary_feeds_is_where_the_catalogue_has_it() -> 
         pytest.param(WEB, 28, id="pod container"),
     ],
 )
-def test_points_in_a_window(key: str, points: int) -> None:
+def test_number_of_points_in_a_window(key: str, points: int) -> None:
     result = derived(
         full_document(later=False, accelerators=False),
         full_document(later=True, accelerators=False),
@@ -236,7 +236,7 @@ def test_points_in_a_window(key: str, points: int) -> None:
     assert points_in(found) == points
 
 
-def test_points_of_a_large_cluster_in_a_window() -> None:
+def test_number_of_points_of_a_large_cluster_in_a_window() -> None:
     """1000 nodes with 30 pods of one container and 3 system containers each: 1,692,000."""
     names = [f"web-{number}" for number in range(30)]
 
@@ -320,7 +320,7 @@ WITH_WEB = {**REPORTED, "containers": [{"name": "web", "memory": {"usageBytes": 
             {"memory/usage": 7, "cpu/request": 800},
             id="running, some containers not reported: stubs count",
         ),
-        pytest.param([], [WEB_1], set(), {}, id="pending, or ended and not reported: nowhere"),
+        pytest.param([], [WEB_1], set(), {}, id="pending, or ended and not reported: not counted"),
         pytest.param(
             [REPORTED],
             [ApiPod(namespace="default", name="web-1", uid="u", phase="Failed", containers=WEB_1.containers)],
@@ -331,7 +331,7 @@ WITH_WEB = {**REPORTED, "containers": [{"name": "web", "memory": {"usageBytes": 
         pytest.param([WITH_WEB], [], {POD, WEB}, {"memory/usage": 7}, id="just deleted: usage only"),
     ],
 )
-def test_pods_in_every_phase(
+def test_pods_in_each_phase(
     pods: list[object], api: list[ApiPod], expected_keys: set[str], expected_sums: dict[str, int]
 ) -> None:
     result = derived({"pods": pods}, pods=tuple(api))
@@ -340,17 +340,17 @@ def test_pods_in_every_phase(
     assert {name: cluster[name] for name in ("memory/usage", "cpu/request") if name in cluster} == expected_sums
 
 
-def test_a_node_without_pods_adds_to_the_cluster_nothing_but_itself() -> None:
+def test_a_node_without_pods_contributes_only_itself_to_the_cluster() -> None:
     result = derived(b"{}", cluster_nodes=5)
     assert result.contributions == (Contribution(group="cluster", sums=NO_SUMS, nodes_expected=5),)
 
 
-def test_a_namespace_that_the_api_does_not_know_has_no_uid_and_one_node() -> None:
+def test_a_namespace_unknown_to_the_api_has_no_uid_and_expects_one_node() -> None:
     [namespace, _] = derived({"pods": [REPORTED]}, namespaces=()).contributions
     assert (namespace.group, namespace.namespace_id, namespace.nodes_expected) == ("namespace:default", "", 1)
 
 
-def test_a_pod_of_another_node_is_enriched_but_counts_in_the_groups_there() -> None:
+def test_a_pod_of_another_node_is_enriched_but_counted_only_there() -> None:
     moved = ApiPod(namespace="default", name="web-1", uid="p2", node="n2", labels={"app": "web"})
     result = derived({"pods": [REPORTED]}, pods=(moved,))
     [pod] = [metric_set for metric_set in result.sets if metric_set.type == "pod"]
@@ -359,7 +359,7 @@ def test_a_pod_of_another_node_is_enriched_but_counts_in_the_groups_there() -> N
     assert result.problems == {Problem.POD_OF_ANOTHER_NODE: 1}
 
 
-def test_what_is_kept_for_the_next_scrape_has_a_sample_time_and_counters() -> None:
+def test_the_kept_samples_have_a_scrape_time_and_counters() -> None:
     result = derived(SECOND)
     assert result.entities.keys() == {NODE, POD, WEB, SIDE}
     web = result.entities[WEB]
@@ -372,7 +372,7 @@ def test_what_is_kept_for_the_next_scrape_has_a_sample_time_and_counters() -> No
     assert derived(untimed).entities == {}
 
 
-def test_a_counter_that_fell_has_no_rate_and_is_counted() -> None:
+def test_a_decreased_counter_has_no_rate_and_is_counted() -> None:
     result = derived(SECOND, {**FIRST, "node": {**FIRST["node"], "cpu": cpu(1, "2017-08-13T10:51:50Z")}})  # type: ignore[dict-item]
     assert "cpu/usage_rate" not in values(result)[NODE]
     assert result.problems == {Problem.COUNTER_RESET: 1}

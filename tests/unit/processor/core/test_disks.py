@@ -67,7 +67,7 @@ def value(result: NodeResult, key: str, metric: str = "memory/cache") -> Number 
     return next(each.values.get(metric) for each in result.sets if each.key == key)
 
 
-def test_every_entity_gets_its_own_value() -> None:
+def test_each_entity_gets_the_value_of_its_cgroup() -> None:
     found = derived(
         [
             cache(1000),
@@ -89,18 +89,18 @@ def test_every_entity_gets_its_own_value() -> None:
     assert value(found, WEB, "cpu/load") == 1500
 
 
-def test_a_pod_without_a_cgroup_of_its_own_is_the_sum_of_its_containers_but_the_pause() -> None:
+def test_a_pod_without_its_own_cgroup_is_the_sum_of_its_containers_without_the_pause_container() -> None:
     found = derived([cache(300, "/pod/a", "web"), cache(100, "/pod/b", "side"), cache(7, "/pod/c", "POD")])
     assert value(found, POD) == 400
 
 
-def test_a_container_that_was_started_again_has_the_newest_value() -> None:
+def test_a_restarted_container_has_the_newest_value() -> None:
     lines = [cache(300, "/pod/old", "web", at=-40), cache(20, "/pod/new", "web", at=-2)]
     assert value(derived(lines), WEB) == 20
     assert value(derived(lines[::-1]), WEB) == 20
 
 
-def test_each_disk_has_counters_and_rates_of_its_own() -> None:
+def test_each_disk_has_its_own_counters_and_rates() -> None:
     first = [reads(100, "sda"), reads(1000, "sdb"), line("container_fs_writes_bytes_total", 50, device="sda")]
     second = [
         reads(160, "sda", at=60),
@@ -120,18 +120,18 @@ def test_each_disk_has_counters_and_rates_of_its_own() -> None:
     assert [type(each) for each in disk(found, NODE, "sdb").values()] == [int, float]
 
 
-def test_a_rate_is_over_cadvisors_own_sample_times() -> None:
+def test_rates_use_cadvisors_sample_times() -> None:
     assert disk(derived([reads(0)], [reads(120, at=30)]), NODE)["disk/io_read_bytes_rate"] == 4.0
     assert "disk/io_read_bytes_rate" not in disk(derived([reads(7)], [reads(7)]), NODE), "not sampled since"
 
 
-def test_a_counter_that_fell_has_no_rate_and_is_counted() -> None:
+def test_a_decreased_counter_has_no_rate_and_is_counted() -> None:
     found = derived([reads(100)], [reads(60, at=60)])
     assert disk(found, NODE) == {"disk/io_read_bytes": 60}
     assert found.problems == {Problem.COUNTER_RESET: 1}
 
 
-def test_a_container_that_was_started_again_has_no_rate() -> None:
+def test_a_restarted_container_has_no_rate() -> None:
     lines = ([reads(100, path="/a", container="web")], [reads(160, path="/a", container="web", at=60)])
     same, other = "2017-08-02T00:00:01Z", "2017-08-13T10:50:30Z"
     assert "disk/io_read_bytes_rate" in disk(derived(*lines, starts=[same, same]), WEB)
@@ -145,7 +145,7 @@ def test_without_lines_nothing_is_added() -> None:
 
 
 @given(st.data())
-def test_damaged_lines_stop_nothing(data: st.DataObject) -> None:
+def test_damaged_lines_do_not_raise(data: st.DataObject) -> None:
     lines = bytearray(
         "\n".join([cache(1000), cache(300, "/pod/a", "web"), reads(100, at=60), reads(5, "sdb")]).encode()
     )

@@ -93,7 +93,7 @@ def enriched(*reported: Entity, api: ApiPod = API_POD1, rules: LabelRules | None
         pytest.param([pod()], id="the pod only"),
     ],
 )
-def test_whatever_is_reported_the_whole_pod_is_there(reported: list[Entity]) -> None:
+def test_the_pod_is_complete_whichever_part_is_reported(reported: list[Entity]) -> None:
     entities = enriched(*reported)
     sum_containers(entities, Counter())
     assert entities.keys() == {POD1, C1, NGINX}
@@ -117,7 +117,7 @@ def test_whatever_is_reported_the_whole_pod_is_there(reported: list[Entity]) -> 
     }
 
 
-def test_a_reported_container_takes_over_image_uid_labels_restarts_and_the_pods_start() -> None:
+def test_a_reported_container_gets_image_uid_labels_restarts_and_the_pods_start_time() -> None:
     entity = enriched(container("c1"), pod())[C1]
     assert entity.labels == {
         **NODE_LABELS,
@@ -134,7 +134,7 @@ def test_a_reported_container_takes_over_image_uid_labels_restarts_and_the_pods_
     assert entity.collection_start_ns == 60
 
 
-def test_a_container_without_status_entry_has_no_restart_count_and_no_creation_time() -> None:
+def test_a_container_without_a_status_has_no_restart_count_and_no_creation_time() -> None:
     entity = enriched(container("nginx"), pod())[NGINX]
     assert "restart_count" not in entity.values
     assert entity.entity_create_ns is None
@@ -177,25 +177,25 @@ def test_a_stub_pod_is_on_its_containers_node() -> None:
     assert (stub.entity_create_ns, stub.collection_start_ns, stub.scrape_ns) == (100, None, None)
 
 
-def test_a_pod_takes_over_uid_labels_and_start() -> None:
+def test_a_pod_gets_uid_labels_and_start_time() -> None:
     entity = enriched(pod())[POD1]
     assert entity.labels["pod_id"] == "api-uid"
     assert entity.labels["labels"] == "app:web"
     assert (entity.entity_create_ns, entity.collection_start_ns) == (100, 50)
 
 
-def test_what_the_api_does_not_know_stays_as_reported() -> None:
+def test_a_pod_unknown_to_the_api_stays_as_reported() -> None:
     reported = entities_of(pod("ns1", "gone"), container("c1", "ns1", "gone"))
     enrich_pods(reported, [API_POD1], LabelRules(), Counter())
     assert reported == entities_of(pod("ns1", "gone"), container("c1", "ns1", "gone"))
 
 
-def test_pods_are_told_apart_by_namespace_and_name() -> None:
+def test_pods_are_identified_by_namespace_and_name() -> None:
     other = enriched(pod("ns2", "pod1"))
     assert other == entities_of(pod("ns2", "pod1"))
 
 
-def test_a_container_that_is_not_in_the_spec_has_no_requests_but_the_pods_labels() -> None:
+def test_a_container_not_in_the_spec_has_the_pods_labels_but_no_requests() -> None:
     init = enriched(container("init"), container("c1"), container("nginx"), pod())[f"{POD1}/container:init"]
     assert init.values == {}
     assert init.labels["pod_id"] == "api-uid"
@@ -203,7 +203,7 @@ def test_a_container_that_is_not_in_the_spec_has_no_requests_but_the_pods_labels
     assert "container_base_image" not in init.labels
 
 
-def test_a_stored_label_replaces_the_label_of_that_name_and_nothing_else() -> None:
+def test_a_stored_label_replaces_only_the_label_with_its_name() -> None:
     entities = enriched(container("c1"), pod(), rules=LabelRules(store={"app": "pod_name"}))
     assert {entity.labels["pod_name"] for entity in entities.values()} == {"web"}
     assert entities.keys() == {POD1, C1, NGINX}
@@ -261,12 +261,12 @@ def test_requests_and_limits(container: ApiContainer, expected: Mapping[str, int
 @pytest.mark.parametrize(
     ("quantity", "problem"),
     [
-        pytest.param("lots", Problem.UNREADABLE_QUANTITY, id="no quantity"),
+        pytest.param("lots", Problem.UNREADABLE_QUANTITY, id="not a quantity"),
         pytest.param("-1", Problem.UNREADABLE_QUANTITY, id="negative"),
         pytest.param("10E", Problem.PAST_64_BITS, id="millicores past 64 bits"),
     ],
 )
-def test_a_quantity_that_cannot_be_read_is_absent_not_zero(quantity: str, problem: Problem) -> None:
+def test_an_unreadable_quantity_is_absent_not_zero(quantity: str, problem: Problem) -> None:
     problems: Problems = Counter()
     found = container_resources(ApiContainer(name="c", image="i", requests={"cpu": quantity}), problems)
     assert "cpu/request" not in found
@@ -274,7 +274,7 @@ def test_a_quantity_that_cannot_be_read_is_absent_not_zero(quantity: str, proble
     assert problems == {problem: 1}
 
 
-def test_the_namespaces_uid_comes_onto_pods_and_containers_where_it_is_known() -> None:
+def test_pods_and_containers_get_the_uid_of_their_namespace_if_it_is_known() -> None:
     entities = entities_of(pod("default"), container("c1", "default"), pod("ghost"), container("c1", "ghost"))
     enrich_namespaces(entities, [ApiNamespace(name="default", uid="ns-uid", nodes=1)])
     assert {key: entity.labels.get("namespace_id") for key, entity in entities.items()} == {

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def labeled(result: NodeResult, key: str) -> dict[str, Mapping[str, Number]]:
     return {"/".join(each.labels.values()): each.values for each in found.labeled}
 
 
-def test_swap_is_read_everywhere() -> None:
+def test_swap_is_read_on_every_kind_of_entity() -> None:
     swap = {"swap": {"time": TIME, "swapUsageBytes": 7, "swapAvailableBytes": 9}}
     found = derived(summary_scrape(summary({**swap, "systemContainers": [{"name": "kubelet", **swap}]}, swap, swap)))
     for key in (NODE, KUBELET, POD, WEB):
@@ -57,7 +58,7 @@ def test_swap_is_read_everywhere() -> None:
         assert values(found, key)["memory/swap_available"] == 9
 
 
-def test_pressure_is_read_of_cpu_memory_and_io() -> None:
+def test_pressure_is_read_for_cpu_memory_and_io() -> None:
     blocks = {name: {"time": TIME, "psi": PSI} for name in ("cpu", "memory", "io")}
     found = derived(
         summary_scrape(summary({**blocks, "systemContainers": [{"name": "kubelet", **blocks}]}, blocks, blocks))
@@ -70,20 +71,20 @@ def test_pressure_is_read_of_cpu_memory_and_io() -> None:
         assert type(pressure["pressure/cpu_full_avg300"]) is float
 
 
-def test_what_a_pod_does_not_report_of_these_is_not_made_up_of_its_containers() -> None:
+def test_swap_and_pressure_of_containers_are_not_summed_into_the_pod() -> None:
     own = {"cpu": {"time": TIME, "psi": PSI}, "swap": {"swapUsageBytes": 7, "swapAvailableBytes": 9}}
     found = derived(summary_scrape(summary({}, {}, own)))
     assert not {name for name in values(found, POD) if name.startswith(("pressure/", "memory/swap"))}
 
 
-def test_processes_are_counted_on_nodes_and_pods() -> None:
+def test_nodes_and_pods_have_process_counts() -> None:
     node, pod = {"rlimit": {"time": TIME, "maxpid": 125722, "curproc": 1414}}, {"process_stats": {"process_count": 3}}
     found = derived(summary_scrape(summary(node, pod, {})))
     assert (values(found, NODE)["process/count"], values(found, NODE)["process/limit"]) == (1414, 125722)
     assert values(found, POD)["process/count"] == 3
 
 
-def test_each_interface_has_its_totals_and_the_default_ones_stay() -> None:
+def test_each_interface_has_its_counters_and_those_of_the_default_interface_stay() -> None:
     network = {"network": {"time": TIME, **ETH0, "interfaces": [ETH0, ETH1]}}
     found = derived(summary_scrape(summary(network, network, {})))
     for key in (NODE, POD):
@@ -99,7 +100,7 @@ def test_each_interface_has_its_totals_and_the_default_ones_stay() -> None:
         assert values(found, key)["network/rx"] == 10
 
 
-def test_without_a_default_interface_the_network_is_the_sum_of_all_and_has_rates() -> None:
+def test_without_a_default_interface_the_network_is_the_sum_of_all_interfaces_with_rates() -> None:
     def scrape(later: int) -> NodeScrape:
         time = f"2017-08-13T10:5{later}:00Z"
         ens5 = {**ETH0, "rxBytes": 10 + 600 * later}
@@ -118,7 +119,7 @@ def test_a_sum_past_64_bits_is_absent_and_counted() -> None:
     assert found.problems == {Problem.SUM_PAST_64_BITS: 1}
 
 
-def test_a_volume_of_a_claim_tells_the_claims_name() -> None:
+def test_a_volume_of_a_claim_has_the_claims_name_as_label() -> None:
     volumes = [
         {"name": "data", "usedBytes": 1, "pvcRef": {"name": "orders", "namespace": "shop"}},
         {"name": "tmp", "usedBytes": 2},
@@ -131,7 +132,22 @@ def test_a_volume_of_a_claim_tells_the_claims_name() -> None:
     ]
 
 
-def test_of_a_dead_container_and_its_successor_the_one_that_counts_is_read() -> None:
+@pytest.mark.parametrize("extended", [False, True])
+def test_each_problem_of_the_document_is_counted_once(*, extended: bool) -> None:
+    pod = {
+        "podRef": {"namespace": "shop", "name": "web-1"},
+        "startTime": "yesterday",
+        "network": [],
+        "volume": [{"name": 5, "usedBytes": 1}],
+        "containers": {},
+    }
+    scrape = summary_scrape({"node": {"cpu": 7, "memory": "x", "systemContainers": 3}, "pods": [pod]})
+    scrape = replace(scrape, document=(scrape.document or b"").replace(b'"memory"', b'"x": NaN, "memory"'))
+    found = derive(scrape, None, LabelRules(), extended=extended)
+    assert found.problems == {Problem.LENIENT_JSON: 1, Problem.MALFORMED: 6, Problem.UNREADABLE_TIME: 1}
+
+
+def test_a_dead_containers_successor_has_its_own_extended_metrics() -> None:
     def container(start: str, swap: int) -> dict[str, Any]:
         return {"name": "web", "startTime": start, "swap": {"swapUsageBytes": swap}}
 
@@ -164,7 +180,7 @@ def bounded(name: str = "web", *, limits: Mapping[str, str] | None = None) -> Ap
 
 
 def shares(*containers: ApiContainer) -> NodeResult:
-    """A container that uses 200 millicores and 100 bytes, of a node of 4 cores and 1000 bytes, 800 allocatable."""
+    """A container that uses 200 millicores and 100 bytes on a node with 4 cores and 1000 bytes (800 allocatable)."""
 
     def scrape(later: int) -> NodeScrape:
         used = {
@@ -182,7 +198,7 @@ def shares(*containers: ApiContainer) -> NodeResult:
     return derived(scrape(0), scrape(1))
 
 
-def test_usage_is_told_as_a_share_of_requests_limits_and_the_node() -> None:
+def test_usage_relative_to_requests_limits_and_the_node() -> None:
     found = shares(bounded())
     expected = {
         "cpu/request_utilization": 2.0,
@@ -197,20 +213,20 @@ def test_usage_is_told_as_a_share_of_requests_limits_and_the_node() -> None:
     assert values(found, NODE)["memory/node_working_set_utilization"] == 0.25
 
 
-def test_a_pod_with_a_container_without_a_limit_has_no_share_of_it() -> None:
+def test_a_pod_has_no_limit_ratio_if_one_container_has_no_limit() -> None:
     found = shares(bounded(), bounded("side", limits={"cpu": "1"}))
     assert "memory/limit_utilization" not in values(found, POD)
     assert "memory/limit_utilization" in values(found, WEB)
     assert values(found, POD)["cpu/limit_utilization"] == 0.1
 
 
-def test_nothing_is_divided_by_0_and_what_is_not_used_has_no_share() -> None:
+def test_there_are_no_ratios_without_usage_or_with_a_zero_divisor() -> None:
     found = derive(summary_scrape(summary({}, {}, {})), None, LabelRules(), extended=True)
     names = {name for each in found.sets for name in each.values}
     assert not {name for name in names if "share" in name or "working_set" in name or name.endswith("t_utilization")}
 
 
-def test_pods_tell_their_workload_and_add_to_it() -> None:
+def test_pods_have_workload_labels_and_contribute_to_their_workload() -> None:
     web = ApiWorkload(namespace="shop", kind="Deployment", name="web", nodes=3)
     scrape = summary_scrape(
         summary({}, {"memory": {"usageBytes": 100}}, {}), pods=(api_pod(bounded()),), workloads=(web,)
@@ -226,18 +242,18 @@ def test_pods_tell_their_workload_and_add_to_it() -> None:
     assert (added.nodes_expected, added.namespace_id) == (3, "")
 
 
-def test_a_pod_of_another_node_adds_to_its_workload_there() -> None:
+def test_a_pod_of_another_node_contributes_to_its_workload_only_there() -> None:
     found = derived(summary_scrape(summary({}, {}, {}), pods=(api_pod(node="n2"),)))
     assert [each.group for each in found.contributions] == ["cluster"]
 
 
-def test_a_stored_label_called_workload_stays() -> None:
+def test_a_stored_label_named_workload_is_not_overwritten() -> None:
     scrape = summary_scrape(summary({}, {}, {}), pods=(api_pod(),))
     found = derived(scrape, rules=LabelRules(store={"pod-template-hash": "workload"}))
     assert next(each.labels["workload"] for each in found.sets if each.key == POD) == "5f9c"
 
 
-def test_a_scrape_tells_how_it_went() -> None:
+def test_a_node_has_metrics_about_its_scrape() -> None:
     scrape = summary_scrape(
         summary({"cpu": {"time": TIME}}, {}, {"cpu": {"time": "2017-08-13T10:50:55Z"}}),
         duration_ns=250_000_000,
@@ -248,16 +264,18 @@ def test_a_scrape_tells_how_it_went() -> None:
         "scrape/up": 1,
         "scrape/duration": 0.25,
         "scrape/clock_offset": 2.0,
-        "scrape/sample_age": 9.0,  # by the kubelet's clock
+        "scrape/sample_age": 9.0,  # measured with the kubelet's clock
     }
 
 
 @pytest.mark.parametrize(
     ("cadvisor", "error", "up"),
     [(b"", None, 1), (None, "HTTP 403", 0), (None, None, None)],
-    ids=["up", "down", "unasked"],
+    ids=["up", "down", "not scraped"],
 )
-def test_cadvisor_is_up_or_down_where_it_was_asked(cadvisor: bytes | None, error: str | None, up: int | None) -> None:
+def test_cadvisor_up_is_set_only_if_cadvisor_was_scraped(
+    cadvisor: bytes | None, error: str | None, up: int | None
+) -> None:
     scrape = summary_scrape(summary({}, {}, {}), cadvisor=cadvisor, cadvisor_error=error)
     assert values(derived(scrape), NODE).get("scrape/cadvisor_up") == up
 
@@ -265,7 +283,7 @@ def test_cadvisor_is_up_or_down_where_it_was_asked(cadvisor: bytes | None, error
 @pytest.mark.parametrize(
     "document", [summary({}, {}, {}), summary({"swap": {"swapUsageBytes": 1}}, {"io": {"psi": PSI}}, {})]
 )
-def test_heapsters_metrics_stay_as_they_are(document: Any) -> None:
+def test_extended_metrics_do_not_change_heapsters_metrics(document: Any) -> None:
     scrape = summary_scrape(document, pods=(api_pod(bounded()),), capacity={"cpu": "4"}, allocatable={"cpu": "4"})
     plain, more = derive(scrape, None, LabelRules()), derived(scrape)
     known = {each.key: each for each in more.sets}

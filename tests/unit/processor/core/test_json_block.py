@@ -21,7 +21,7 @@ def block(text: str | bytes, problems: Problems | None = None) -> Block:
         pytest.param(b"", "not JSON", id="empty"),
         pytest.param(b"<html>", "not JSON", id="a web page"),
         pytest.param(b'{"node":{', "not JSON", id="cut short"),
-        pytest.param(b'{"node":{}} trailing', "not JSON", id="something behind it"),
+        pytest.param(b'{"node":{}} trailing', "not JSON", id="trailing text"),
         pytest.param(b"\x00\xff", "not JSON", id="bytes"),
         pytest.param(b"[" * 100_000, "not JSON", id="nested too deeply"),
         pytest.param(b"[]", "an object is expected, not a list", id="a list"),
@@ -30,13 +30,13 @@ def block(text: str | bytes, problems: Problems | None = None) -> Block:
         pytest.param(b"true", "an object is expected, not a truth value", id="true"),
     ],
 )
-def test_what_is_no_json_object_is_undecodable(document: bytes, reason: str) -> None:
+def test_a_document_that_is_not_a_json_object_is_undecodable(document: bytes, reason: str) -> None:
     with pytest.raises(UndecodableError, match=f"kubelet document: {reason}"):
         parse_document(document, Counter())
 
 
 @pytest.mark.parametrize("document", [b"{}", b"null", b" { } \n"])
-def test_an_empty_document_is_one(document: bytes) -> None:
+def test_an_empty_document_is_accepted(document: bytes) -> None:
     problems: Problems = Counter()
     assert parse_document(document, problems) == {}
     assert not problems
@@ -48,9 +48,9 @@ def test_an_empty_document_is_one(document: bytes) -> None:
         pytest.param("0", 0, None, id="zero"),
         pytest.param("9223372036854775807", 9223372036854775807, None, id="the greatest 64-bit number"),
         pytest.param("null", None, None, id="null is absent"),
-        pytest.param("9223372036854775808", None, Problem.PAST_64_BITS, id="one more"),
+        pytest.param("9223372036854775808", None, Problem.PAST_64_BITS, id="the greatest 64-bit number plus 1"),
         pytest.param("18446744073709551615", None, Problem.PAST_64_BITS, id="the greatest unsigned one"),
-        pytest.param("18446744073709551616", None, Problem.PAST_64_BITS, id="past unsigned 64 bits"),
+        pytest.param("18446744073709551616", None, Problem.PAST_64_BITS, id="past the unsigned 64-bit range"),
         pytest.param("1" + "0" * 5000, None, Problem.PAST_64_BITS, id="thousands of digits"),
         pytest.param("-1", None, Problem.NEGATIVE, id="negative"),
         pytest.param("1.5", None, Problem.NOT_A_WHOLE_NUMBER, id="fractional"),
@@ -73,7 +73,7 @@ def test_whole_numbers(json_value: str, expected: int | None, problem: Problem |
 
 
 @pytest.mark.parametrize(
-    ("json_value", "expected", "odd"),
+    ("json_value", "expected", "counted"),
     [
         pytest.param("2", 2.0, False, id="whole"),
         pytest.param("-2.5e1", -25.0, False, id="negative, with an exponent"),
@@ -85,22 +85,22 @@ def test_whole_numbers(json_value: str, expected: int | None, problem: Problem |
         pytest.param('"2"', None, True, id="quoted"),
     ],
 )
-def test_real_numbers(json_value: str, expected: float | None, odd: bool) -> None:  # noqa: FBT001 - a table's column
+def test_real_numbers(json_value: str, expected: float | None, counted: bool) -> None:  # noqa: FBT001 - a table's column
     problems: Problems = Counter()
     found = block(f'{{"n": {json_value}}}', problems).real("n")
     assert found == expected
     assert isinstance(found, float) or found is None
-    assert problems[Problem.NOT_A_NUMBER] == odd
+    assert problems[Problem.NOT_A_NUMBER] == counted
 
 
 @pytest.mark.parametrize("json_value", ['"yesterday"', '""', "1502621460", "true", "{}", '"9999-12-31T23:59:59Z"'])
-def test_an_unreadable_time_is_missing_and_counted(json_value: str) -> None:
+def test_an_unreadable_time_is_absent_and_counted(json_value: str) -> None:
     problems: Problems = Counter()
     assert block(f'{{"time": {json_value}}}', problems).time_ns("time") is None
     assert problems == {Problem.UNREADABLE_TIME: 1}
 
 
-def test_parts_of_the_wrong_kind_read_as_empty_and_are_counted() -> None:
+def test_fields_of_the_wrong_type_read_as_empty_and_are_counted() -> None:
     problems: Problems = Counter()
     found = block('{"cpu": "fast", "pods": {"a": 1}, "volume": [1, {"n": 2}, null], "name": 7}', problems)
     assert found.block("cpu").number("n") is None
@@ -110,7 +110,7 @@ def test_parts_of_the_wrong_kind_read_as_empty_and_are_counted() -> None:
     assert problems == {Problem.MALFORMED: 4}
 
 
-def test_absent_parts_read_as_empty_and_are_not_odd() -> None:
+def test_absent_fields_read_as_empty_and_are_not_counted() -> None:
     problems: Problems = Counter()
     found = block('{"cpu": null, "pods": null, "name": null}', problems)
     assert found.block("cpu").number("n", missing=0) == 0
@@ -119,7 +119,7 @@ def test_absent_parts_read_as_empty_and_are_not_odd() -> None:
     assert not problems
 
 
-def test_names_are_found_whatever_their_case_the_exact_one_first() -> None:
+def test_names_match_in_any_case_and_the_exact_name_wins() -> None:
     found = block('{"USAGEBYTES": 1, "RssBytes": 2, "rssBytes": 3}')
     assert found.number("usageBytes") == 1
     assert found.number("rssBytes") == 3
@@ -140,6 +140,6 @@ def test_text_that_is_not_unicode_is_repaired_and_counted(document: bytes, expec
 
 
 @given(st.binary())
-def test_any_bytes_are_a_document_or_undecodable(data: bytes) -> None:
+def test_arbitrary_bytes_are_a_document_or_undecodable(data: bytes) -> None:
     with suppress(UndecodableError):
         assert isinstance(parse_document(data, Counter()), dict)

@@ -71,7 +71,7 @@ def test_cpu_in_millicores(quantity: str, expected: int) -> None:
         ("1E-3", 1),
         ("8010948Ki", 8_203_210_752),
         ("1000.000000001", 1001),
-        ("9007199254740993", 9_007_199_254_740_993),  # no binary float holds it
+        ("9007199254740993", 9_007_199_254_740_993),  # not exact as a binary float
         ("9223372036854775807", 9_223_372_036_854_775_807),
     ],
 )
@@ -80,11 +80,11 @@ def test_memory_in_bytes(quantity: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("quantity", ["8Ei", "9223372036854775808", "1e99", "1e999999999999", "99999999999999999999E"])
-def test_a_quantity_is_never_more_than_the_greatest_64_bit_number(quantity: str) -> None:
+def test_a_quantity_is_limited_to_the_greatest_64_bit_number(quantity: str) -> None:
     assert whole(quantity) == 9_223_372_036_854_775_807
 
 
-def test_a_tiny_exponent_is_rounded_up_and_quickly() -> None:
+def test_a_very_small_exponent_is_rounded_up_quickly() -> None:
     assert whole("1e-999999999999") == 1
     assert whole("0e-999999999999") == 0
 
@@ -92,12 +92,12 @@ def test_a_tiny_exponent_is_rounded_up_and_quickly() -> None:
 @pytest.mark.parametrize(
     "quantity", ["", " 1", "1 ", "m", "1mm", "1ki", "1K", "1KiB", "1e", "1e3Ki", "1e3m", "0x10", "1,5", "1_000", "NaN"]
 )
-def test_what_is_no_quantity_is_refused(quantity: str) -> None:
+def test_invalid_quantities_are_rejected(quantity: str) -> None:
     with pytest.raises(ValueError, match="is not a Kubernetes quantity"):
         parse_quantity(quantity)
 
 
-def test_a_negative_quantity_is_refused() -> None:
+def test_negative_quantities_are_rejected() -> None:
     with pytest.raises(ValueError, match="'-1' is negative"):
         parse_quantity("-1")
 

@@ -23,12 +23,14 @@ def sample(
     [
         pytest.param(sample({CPU: 940_684_951}), Rates({"cpu/usage_rate": 15}), id="15.68 millicores are truncated"),
         pytest.param(sample({RX: 127}), Rates({"network/rx_rate": 2.0}), id="120 bytes in a minute"),
-        pytest.param(sample({RX: 6}), Rates({}, resets=(RX,)), id="running backwards is a reset, no rate"),
+        pytest.param(sample({RX: 6}), Rates({}, resets=(RX,)), id="a decreased counter is a reset without a rate"),
         pytest.param(
-            sample({RX: 6, CPU: MINUTE}), Rates({"cpu/usage_rate": 1000}, resets=(RX,)), id="others keep their rate"
+            sample({RX: 6, CPU: MINUTE}),
+            Rates({"cpu/usage_rate": 1000}, resets=(RX,)),
+            id="other counters keep their rate",
         ),
-        pytest.param(sample({RX: 7, TX: 9}), Rates({"network/rx_rate": 0.0}), id="zero if still, absent if new"),
-        pytest.param(sample({}), Rates({}), id="a counter that is gone"),
+        pytest.param(sample({RX: 7, TX: 9}), Rates({"network/rx_rate": 0.0}), id="zero if unchanged, absent if new"),
+        pytest.param(sample({}), Rates({}), id="a counter that is missing now"),
         pytest.param(sample({CPU: 9}, at=0), Rates({}), id="the kubelet has not sampled since"),
         pytest.param(sample({CPU: 9}, at=-SECOND), Rates({}), id="the kubelet's clock was set back"),
         pytest.param(sample({CPU: MINUTE}, start=9 * MS), Rates({"cpu/usage_rate": 1000}), id="start off by 9 ms"),
@@ -36,12 +38,14 @@ def sample(
         pytest.param(sample({CPU: MINUTE}, start=SECOND), Rates({}), id="start off by 1 s: restarted"),
         pytest.param(sample({CPU: MINUTE}, start=-SECOND), Rates({}), id="start off by -1 s: restarted"),
         pytest.param(
-            sample({CPU: MINUTE, RX: 6}, start=9 * MS), Rates({}), id="start off by 9 ms, a counter fell: restarted"
+            sample({CPU: MINUTE, RX: 6}, start=9 * MS),
+            Rates({}),
+            id="start off by 9 ms and a counter decreased: restarted",
         ),
-        pytest.param(sample({CPU: MINUTE}, start=None), Rates({}), id="start no longer known"),
+        pytest.param(sample({CPU: MINUTE}, start=None), Rates({}), id="start time missing now"),
     ],
 )
-def test_rates_since_a_minute_before(now: EntitySample, expected: Rates) -> None:
+def test_rates_since_a_sample_one_minute_earlier(now: EntitySample, expected: Rates) -> None:
     assert rates(sample({CPU: 0, RX: 7}, at=0), now) == expected
 
 
@@ -58,25 +62,25 @@ def test_rates_since_a_minute_before(now: EntitySample, expected: Rates) -> None
         pytest.param("disk/io_read_bytes", 1000, 1300, 60_000_000_000, 5.0, id="reads of sdb"),
     ],
 )
-def test_worked_rates(counter: str, old: int, new: int, elapsed_ns: int, expected: float) -> None:
+def test_worked_examples_of_rates(counter: str, old: int, new: int, elapsed_ns: int, expected: float) -> None:
     found = rates(sample({counter: old}, at=0), sample({counter: new}, at=elapsed_ns))
     assert found == Rates({f"{counter}_rate": expected})
     assert type(found.values[f"{counter}_rate"]) is type(expected)
 
 
-def test_a_falling_cpu_counter_has_no_rate_where_heapster_wrote_minus_15() -> None:
+def test_a_decreased_cpu_counter_has_no_rate_where_heapster_wrote_minus_15() -> None:
     found = rates(sample({CPU: 948_071_062_732}, at=0), sample({CPU: 947_130_377_781}))
     assert found == Rates({}, resets=(CPU,))
 
 
-def test_every_counter_that_the_catalogue_gives_a_rate_has_one() -> None:
+def test_each_counter_with_a_rate_in_the_catalogue_has_a_formula() -> None:
     before, now = sample(dict.fromkeys(RATED_COUNTERS, 0), at=0), sample(dict.fromkeys(RATED_COUNTERS, 60))
     found = rates(before, now).values
     assert found == {rate: 0 if rate == "cpu/usage_rate" else 1.0 for rate in RATED_COUNTERS.values()}
     assert {rate for rate, value in found.items() if isinstance(value, int)} == {"cpu/usage_rate"}
 
 
-def test_samples_of_two_entities_have_no_rates_in_common() -> None:
+def test_samples_of_different_entities_are_rejected() -> None:
     with pytest.raises(ValueError, match="rates of 'node:n2' from 'node:n1'"):
         rates(sample({}, at=0), sample({}, key="node:n2"))
 

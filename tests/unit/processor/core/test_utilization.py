@@ -42,7 +42,7 @@ def test_capacity_utilization_and_reservation() -> None:
     assert all(isinstance(value, float) for value in found.values())
 
 
-def test_without_usage_and_requests_the_ratios_are_zero() -> None:
+def test_without_usage_and_requests_utilization_and_reservation_are_zero() -> None:
     found = added({}, CAPACITY, ALLOCATABLE)
     ratios = ("cpu/node_utilization", "cpu/node_reservation", "memory/node_utilization", "memory/node_reservation")
     assert {name: found[name] for name in ratios} == dict.fromkeys(ratios, 0.0)
@@ -50,7 +50,7 @@ def test_without_usage_and_requests_the_ratios_are_zero() -> None:
 
 
 @pytest.mark.parametrize("allocatable", [{}, {"cpu": "0", "memory": "0"}], ids=["not listed", "zero"])
-def test_nothing_is_divided_by_an_allocatable_amount_of_zero(allocatable: dict[str, str]) -> None:
+def test_there_is_no_utilization_if_the_allocatable_amount_is_zero(allocatable: dict[str, str]) -> None:
     assert added(VALUES, CAPACITY, allocatable) == {
         "cpu/node_capacity": 4000.0,
         "cpu/node_allocatable": 0.0,
@@ -59,7 +59,7 @@ def test_nothing_is_divided_by_an_allocatable_amount_of_zero(allocatable: dict[s
     }
 
 
-def test_ephemeral_storage_if_both_amounts_are_listed() -> None:
+def test_ephemeral_storage_has_metrics_if_both_amounts_are_listed() -> None:
     storage = {"ephemeral-storage": "1000"}
     found = added(
         {"ephemeral_storage/usage": 250, "ephemeral_storage/request": 500},
@@ -76,7 +76,7 @@ def test_ephemeral_storage_if_both_amounts_are_listed() -> None:
         assert not any(name.startswith("ephemeral") for name in added(VALUES, capacity, allocatable))
 
 
-def test_an_amount_that_cannot_be_read_is_absent_and_nothing_is_divided_by_it() -> None:
+def test_an_unreadable_amount_is_absent_and_so_are_its_ratios() -> None:
     problems: Problems = Counter()
     found = added(VALUES, CAPACITY, {**ALLOCATABLE, "cpu": "many"}, problems)
     assert [name for name in found if name.startswith("cpu")] == ["cpu/node_capacity"]

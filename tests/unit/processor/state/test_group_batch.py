@@ -25,7 +25,7 @@ def total(
     )
 
 
-def test_a_namespaces_batch_adds_up_its_partitions() -> None:
+def test_a_namespaces_batch_is_the_sum_over_its_source_partitions() -> None:
     group = "namespace:default"
     first = total((1, 2, None, 4, None, 6), partition=2, offset=10, nodes=3, expected=7, group=group)
     second = total((10, None, None, 40, 50, 60), partition=5, offset=20, nodes=2, expected=6, group=group)
@@ -54,7 +54,7 @@ def test_a_namespaces_batch_adds_up_its_partitions() -> None:
     )
 
 
-def test_a_workloads_batch_says_which_and_how_complete_it_is() -> None:
+def test_a_workloads_batch_has_its_labels_and_node_counts() -> None:
     group = "workload:shop/Deployment/web"
     batch = group_batch([total((1, None, None, None, None, None), nodes=2, expected=3, group=group)])
     labels = {"type": "workload", "namespace_name": "shop", "workload_kind": "Deployment", "workload": "web"}
@@ -62,13 +62,13 @@ def test_a_workloads_batch_says_which_and_how_complete_it_is() -> None:
     assert (batch.key, batch.nodes_counted, batch.nodes_expected) == (f"c/{group}", 2, 3)
 
 
-def test_the_clusters_batch_is_there_even_without_a_single_value() -> None:
+def test_the_clusters_batch_exists_even_without_values() -> None:
     batch = group_batch([total(NONE, nodes=2, expected=3)])
     assert batch.sets == (MetricSet(key="cluster", type="cluster", labels={"type": "cluster"}),)
     assert (batch.key, batch.nodes_counted, batch.nodes_expected) == ("c/cluster", 2, 3)
 
 
-def test_a_namespaces_uid_is_the_first_that_is_known() -> None:
+def test_a_namespaces_uid_is_the_first_known_one() -> None:
     totals = [
         GroupSum(
             cluster="c",
@@ -87,14 +87,14 @@ def test_a_namespaces_uid_is_the_first_that_is_known() -> None:
     assert group_batch(totals).sets[0].labels["namespace_id"] == "ns-uid"
 
 
-def test_a_sum_that_64_bits_cannot_hold_is_absent() -> None:
+def test_a_sum_past_64_bits_is_absent() -> None:
     batch = group_batch([total((2**62, 1, *NONE[2:]), partition=partition) for partition in range(2)])
     assert batch.sets[0].values == {"cpu/request": 2}
 
 
 @pytest.mark.parametrize("totals", [[], [total(NONE), total(NONE, group="namespace:default")]])
-def test_totals_of_several_groups_or_none_make_no_batch(totals: list[GroupSum]) -> None:
-    with pytest.raises(ValueError, match="totals of one group in one window are expected"):
+def test_no_totals_or_totals_of_several_groups_are_rejected(totals: list[GroupSum]) -> None:
+    with pytest.raises(ValueError, match="expected totals of one group in one window"):
         group_batch(totals)
 
 

@@ -4,54 +4,40 @@ The rules are those of Go, in which kubelets and Heapster are written: field nam
 Where Go rejects the whole document because of one invalid number or time, only that field is dropped.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-import orjson
-
 from processor.core.problems import Problem, Problems
 from processor.core.timestamps import parse_time_ns
 from schemas.catalogue import MAX_INT
 from schemas.codec import UndecodableError
+from schemas.kubelet_json import parse_json
 
 JsonObject: TypeAlias = Mapping[str, object]
 
 _NOTHING: Final[JsonObject] = {}
 _CACHED_NAME_TUPLES: Final = 4096  # of objects; a kubelet has a few dozen different ones
-_MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
 
 
 def parse_document(data: bytes, problems: Problems) -> JsonObject:
-    """The document's top level; `null` is an empty one.
+    """Return the document's top-level object; `null` is an empty one.
 
     Raises:
-        UndecodableError: not JSON, or no object.
+        UndecodableError: the document is not a JSON object.
     """
     try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        document = _parse_leniently(data, str(error))
+        document, valid = parse_json(data)
+    except ValueError as error:
+        raise UndecodableError(f"kubelet document: {error}") from error
+    if not valid:
         problems[Problem.LENIENT_JSON] += 1
     if document is None:
-        return _NOTHING
+        return {}
     if not isinstance(document, dict):
-        raise UndecodableError(f"kubelet document: an object is expected, not {_kind(document)}")
+        raise UndecodableError(f"kubelet document: expected a JSON object, got {_kind(document)}")
     return document
-
-
-def _parse_leniently(data: bytes, strictly: str) -> object:
-    """Also accepts NaN, infinities, numbers of any length, text that is not quite Unicode, and a byte order mark."""
-    try:
-        return json.loads(data.decode("utf-8-sig", errors="replace"), parse_int=_integer)
-    except (ValueError, RecursionError) as error:
-        raise UndecodableError(f"kubelet document: not JSON: {strictly}") from error
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 class Block:
@@ -171,4 +157,4 @@ def _replace_lone_surrogates(text: str) -> str:
 
 
 def _kind(value: object) -> str:
-    return {list: "a list", str: "a text", bool: "a truth value"}.get(type(value), "a number")
+    return {list: "a list", str: "a string", bool: "a boolean"}.get(type(value), "a number")

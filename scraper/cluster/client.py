@@ -9,11 +9,11 @@ import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from runtime.error_reason import reason
 from scraper import telemetry
 from scraper.cluster.login import Login
 from scraper.cluster.objects import Json
 from scraper.cluster.wire_types import WIRE_TYPES, WireType
-from scraper.failures import reason
 
 PAGE: Final = 500
 WATCH_S: Final = 120

@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection
 from sys import intern
 from typing import Final, Generic, TypeVar
 
+from runtime.backoff import Backoff
 from scraper.cluster.client import ApiError, ApiResource, RelistError
 from scraper.cluster.objects import Json
-from scraper.pauses import Backoff
 
 log = logging.getLogger(__name__)
 
 _Kept = TypeVar("_Kept")
 
+FIRST_PAUSE_S: Final = 0.2
+MAX_PAUSE_S: Final = 20.0
 _SOUND_S: Final = 2.0
 """A watch that lasts so long is a good one: the next trouble is a new one."""
 
@@ -33,7 +35,7 @@ class Watch(threading.Thread, Generic[_Kept]):
         self._resource = resource
         self._keep = keep
         self._stop_wanted = stopped
-        self._pauses = Backoff(stopped)
+        self._pauses = Backoff(stopped, first_s=FIRST_PAUSE_S, max_s=MAX_PAUSE_S)
         self._lock = threading.Lock()
         self._items: dict[tuple[str, str], _Kept] = {}
         self._version = ""  # empty: to be listed

@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import requests
 import urllib3
 
+from runtime.error_reason import reason
 from schemas.node_scrape import ApiPod
 from schemas.topics import MAX_RECORD_BYTES
 from scraper.cluster.login import Login
 from scraper.cluster.objects import ClusterNode, pod_of
 from scraper.cluster.pod_index import PodName
 from scraper.cluster.wire_types import WIRE_TYPES
-from scraper.failures import reason
 from scraper.kubelet.cadvisor import NotMetricsError, used_lines
 from scraper.kubelet.clock_offset import offset_ns
 from scraper.kubelet.deadline import Deadline, reading_until

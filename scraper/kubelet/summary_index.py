@@ -4,19 +4,16 @@ All else is the processor's business, and is looked at but not built. What that 
 here too.
 """
 
-import json
-import math
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypedDict
 
 import msgspec
-import orjson
 
+from schemas.kubelet_json import parse_json
 from scraper.cluster.pod_index import PodName
 
-_MOST_DIGITS: Final = 20  # of a number that 64 bits can hold
 _SAMPLED: Final = ("cpu", "memory", "network")
 
 
@@ -69,20 +66,13 @@ def index_summary(document: bytes) -> SummaryIndex:
 
 
 def _parsed(document: bytes) -> object:
-    """Only what is wanted of a sound document; all of one that is odd."""
+    """Parse only the fields that are used; all of a document that does not fit the types."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _SUMMARY.decode(document)
     try:
-        return orjson.loads(document)
-    except orjson.JSONDecodeError as error:
-        try:
-            return json.loads(document.decode("utf-8-sig", "replace"), parse_int=_integer)
-        except (ValueError, RecursionError):
-            raise NotADocumentError(f"not JSON: {error}") from error
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+        return parse_json(document).value
+    except ValueError as error:
+        raise NotADocumentError(str(error)) from error
 
 
 def _listed(pods: object) -> Iterator[PodName]:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
+from runtime.backoff import pause_s
 from runtime.errors import UnavailableError
 from writer import telemetry
 from writer.pipeline.outage_log import OutageLog
-from writer.pipeline.pauses import pause_s
 from writer.pipeline.write_requests import RecordLines, Request, body, expired, narrowed, size, without
 from writer.sinks.sink import RefusedError, Sink
 
+FIRST_PAUSE_S: Final = 0.5
+MAX_PAUSE_S: Final = 15.0
 _EXPIRED: Final = "beyond_retention"
 
 
@@ -25,7 +27,7 @@ class Refusal(NamedTuple):
 
 def random_pause_s(failures: int, retry_after_s: float | None) -> float:
     """How long to wait after so many failures in a row."""
-    return pause_s(failures, retry_after_s, random.random())  # noqa: S311 - nothing secret
+    return pause_s(failures, random.random(), retry_after_s, first_s=FIRST_PAUSE_S, max_s=MAX_PAUSE_S)  # noqa: S311 - no secret
 
 
 class Delivery:

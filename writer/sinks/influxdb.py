@@ -15,6 +15,7 @@ from influxdb_client.service.dbr_ps_service import DBRPsService
 from influxdb_client.service.write_service import WriteService
 from isal import isal_zlib
 
+from runtime.error_reason import os_reason
 from runtime.errors import ConfigError, UnavailableError
 from runtime.influxdb import Version1, Version2, read_token
 from schemas.metric_batch import MetricBatch
@@ -177,11 +178,8 @@ class InfluxSink:
 
     def _reason(self, error: Exception) -> str:
         """In words that are the same each time, so that an outage is told once."""
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, OSError) and cause.strerror:
-                return cause.strerror
-            cause = cause.__cause__ or cause.__context__
+        if found := os_reason(error):
+            return found
         if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
             return f"no connection within {CONNECT_TIMEOUT_S:g} s"
         if isinstance(error, urllib3.exceptions.TimeoutError):

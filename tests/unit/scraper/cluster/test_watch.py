@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from scraper import pauses, telemetry
+from runtime.backoff import Backoff
+from scraper import telemetry
 from scraper.cluster import client as requests_to_api
+from scraper.cluster import watch as watches
 from scraper.cluster.client import ApiResource
 from scraper.cluster.objects import Json
 from scraper.cluster.watch import Watch
-from scraper.pauses import Backoff
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
 from tests.sources import source
@@ -22,7 +23,7 @@ SECONDS = 10.0
 
 @pytest.fixture(autouse=True)
 def _pauses_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pauses, "FIRST_S", 0.05)
+    monkeypatch.setattr(watches, "FIRST_PAUSE_S", 0.05)
 
 
 def pod(name: str, **labels: str) -> dict[str, Any]:
@@ -295,7 +296,7 @@ def test_a_watch_that_ends_at_once_is_not_begun_without_pause(
     began = time.monotonic()
     watching(f"http://127.0.0.1:{server.port}")
     until(lambda: len(server.requests) >= 4)
-    assert time.monotonic() - began >= pauses.FIRST_S / 2 + pauses.FIRST_S
+    assert time.monotonic() - began >= watches.FIRST_PAUSE_S / 2 + watches.FIRST_PAUSE_S
 
 
 def test_what_a_selector_does_not_choose_is_not_there(

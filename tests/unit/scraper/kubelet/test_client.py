@@ -148,7 +148,7 @@ def test_a_clock_that_is_off_is_seen(cluster: SimulatedCluster, plain: KubeletCl
             Fault(status=404), "HTTP 404: not found: this may not be the kubelet's port: kubelet of n1", id="404"
         ),
         pytest.param(Fault(status=500), "HTTP 500: kubelet of n1: HTTP 500", id="500, with what the kubelet says"),
-        pytest.param(Fault(cut=True), "the connection was cut: 41 bytes came, 41 more were to come", id="cut"),
+        pytest.param(Fault(cut=True), "the connection was cut: 41 bytes received, 41 more expected", id="cut"),
         pytest.param(MALFORMED, "the answer cannot be used: not JSON: ", id="malformed"),
         pytest.param(Fault(body=b""), "the answer cannot be used: not JSON: ", id="empty"),
         pytest.param(Fault(body=b"[1]"), "the answer cannot be used: a JSON object is expected", id="not an object"),

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from scraper.failures import reason
+from runtime.error_reason import reason
 from scraper.kubelet.deadline import Deadline, reading_until
 from scraper.kubelet.endpoint import Trust
 from scraper.kubelet.transport import Transport

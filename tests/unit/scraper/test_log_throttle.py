@@ -47,6 +47,23 @@ def test_many_nodes_are_one_line_at_start_and_one_at_end(caplog: pytest.LogCaptu
         assert logged(caplog) == [("solved", "n007", None, None)]
 
 
+@pytest.mark.parametrize(
+    ("count", "lines"),
+    [
+        pytest.param(3, ["n0", "n1", "n2"], id="three nodes: a line each"),
+        pytest.param(4, [4], id="four nodes: one line"),
+    ],
+)
+def test_more_than_three_nodes_are_one_line(caplog: pytest.LogCaptureFixture, count: int, lines: list[object]) -> None:
+    throttle = LogThrottle(log=log, begins="failed", ends="solved")
+    names = [f"n{number}" for number in range(count)]
+    with caplog.at_level(logging.INFO):
+        throttle.update(dict.fromkeys(names, "refused"), names)
+        assert [(message, nodes) for message, nodes, _, _ in logged(caplog)] == [("failed", line) for line in lines]
+        throttle.update({}, names)
+        assert [(message, nodes) for message, nodes, _, _ in logged(caplog)] == [("solved", line) for line in lines]
+
+
 def test_each_reason_has_its_own_line_and_numbers_are_ignored(caplog: pytest.LogCaptureFixture) -> None:
     throttle = LogThrottle(log=log, begins="failed", ends="solved")
     late = {f"a{number}": f"no answer within {number}.5 s" for number in range(4)}

@@ -192,6 +192,15 @@ def test_nodes_of_a_lost_partition_are_not_requested(cluster: SimulatedCluster, 
     assert cluster.kubelets["n2"].requests == 0
 
 
+def test_a_response_is_dropped_if_its_partition_was_lost_during_the_request(
+    cluster: SimulatedCluster, rounds: Rounds
+) -> None:
+    rounds.loses = lambda partition: partition == 2 and cluster.kubelets["n2"].requests > 0
+    assert rounds.run({"n1": 1, "n2": 2}) == 1
+    assert cluster.kubelets["n2"].requests == 1
+    assert rounds.errors == {"n1": None}
+
+
 def test_a_stop_signal_ends_a_round_soon_and_publishes_no_failure(
     cluster: SimulatedCluster, rounds: Rounds, stopped: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""`--source`: which cluster is read, and how. Options and defaults are Heapster's (docs/configuration.md, 2)."""
+"""The options of `--source`; names and defaults are Heapster's (docs/configuration.md, 2)."""
 
 import logging
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from runtime.errors import ConfigError
 from runtime.uri import KeyedUri, Options, parse_keyed_uri
 from scraper.cluster.credentials import Access
 from scraper.cluster.login import Login
-from scraper.cluster.objects import ADDRESS_TYPES
+from scraper.cluster.objects import ADDRESS_TYPES, ClusterNode, Json, node_of
 from scraper.kubelet.endpoint import KubeletAccess
 
 log = logging.getLogger(__name__)
@@ -19,19 +19,19 @@ FLAG: Final = "--source"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceConfig:
-    """One cluster as the source names it."""
+    """The cluster to read, and how to reach its API server and kubelets."""
 
-    login: Login  # where the API server is, and who we are there and at the kubelets
+    login: Login  # address of the API server; credentials for it and the kubelets
     kubelets: KubeletAccess
-    address_types: tuple[str, ...]  # in order of preference; none: Heapster's choice
+    address_types: tuple[str, ...]  # in order of preference; empty: Heapster's choice
     node_selector: str  # label selector; empty: all nodes
     host_id_annotation: str
-    pods_of_kubelets: bool  # each is asked for its pods, instead of the API for all
-    cadvisor: bool  # cadvisor's metrics are read too
+    pods_of_kubelets: bool  # read pods from each kubelet instead of the API server
+    cadvisor: bool  # also read /metrics/cadvisor
 
     @classmethod
     def parse(cls, sources: Sequence[str]) -> Self:
-        """From the values of `--source`. Raises ConfigError: flag, option and value."""
+        """Parse the values of `--source`. Raises ConfigError: names flag, option and value."""
         keyed = _only_source(sources)
         option = Options.of(keyed)
         access = Access(
@@ -51,7 +51,7 @@ class SourceConfig:
         cadvisor = option.boolean("cadvisor", default=False)
         option.done()
         if version != "v1":
-            log.warning("apiVersion changes nothing: v1 is spoken", extra={"flag": option.flag, "apiVersion": version})
+            log.warning("apiVersion is ignored: v1 is always used", extra={"flag": option.flag, "apiVersion": version})
         return cls(
             login=Login(access),
             kubelets=kubelets,
@@ -62,28 +62,34 @@ class SourceConfig:
             cadvisor=cadvisor,
         )
 
+    def read_node(self, item: Json) -> ClusterNode:
+        """Convert a Node object, with the address and host ID that the options select."""
+        return node_of(item, self.host_id_annotation, self.address_types)
+
 
 def _address_types(option: Options) -> tuple[str, ...]:
     found = tuple(filter(None, (name.strip() for name in option.text("addressTypes", "").split(","))))
     unknown = [name for name in found if name not in ADDRESS_TYPES]
     if unknown:
-        raise ConfigError(f"{option.flag}: addressTypes: {unknown[0]!r} is none of {', '.join(sorted(ADDRESS_TYPES))}")
+        raise ConfigError(
+            f"{option.flag}: addressTypes: {unknown[0]!r} is unknown, use {', '.join(sorted(ADDRESS_TYPES))}"
+        )
     return found
 
 
 def _only_source(sources: Sequence[str]) -> KeyedUri:
     if not sources:
-        raise ConfigError(f"{FLAG} is missing: which cluster is to be read, as {FLAG}=kubernetes")
+        raise ConfigError(f"{FLAG} is missing: name the cluster to read, for example {FLAG}=kubernetes")
     if len(sources) > 1:
         raise ConfigError(f"{FLAG}: Wrong number of sources specified: {len(sources)}, give exactly one")
     keyed = parse_keyed_uri(FLAG, sources[0])
     if keyed.key not in {"kubernetes", "kubernetes.summary_api"}:
-        raise ConfigError(f"{FLAG}={keyed.key}: there is no such source: there is kubernetes, the Summary API")
+        raise ConfigError(f"{FLAG}={keyed.key}: unknown source: use kubernetes, which reads the Summary API")
     return keyed
 
 
 def _host(keyed: KeyedUri) -> str:
-    """Scheme, host and port of the URI; empty unless it has both scheme and host."""
+    """Scheme, host and port of the URI; empty if scheme or host is missing."""
     uri = keyed.uri
     if uri is None or not uri.scheme or not uri.hostname:
         return ""

@@ -1,4 +1,4 @@
-"""Scrapes to Kafka: key and partition of their node, the window's end as their time, nothing given up."""
+"""Publishes scrapes to Kafka, with the key and partition of the node and the end of the window as timestamp."""
 
 import logging
 import threading
@@ -18,78 +18,80 @@ from scraper import telemetry
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING_KBYTES: Final = 256 * 1024
-"""Records that wait for Kafka, in memory; more, and the rounds wait too."""
+MAX_QUEUED_KBYTES: Final = 256 * 1024
+"""Size of the producer queue; when it is full, scraping waits."""
 
-MOST_VALUE_BYTES: Final = MAX_RECORD_BYTES - 4096
-"""Leaves room for the key and what Kafka puts around a record."""
+MAX_VALUE_BYTES: Final = MAX_RECORD_BYTES - 4096
+"""Leaves room for the key and Kafka's record overhead."""
 
-_PAUSE_S: Final = 0.5
-_METADATA_S: Final = 1.0
+_FULL_QUEUE_POLL_S: Final = 0.5
+_METADATA_TIMEOUT_S: Final = 1.0
 
 
 class ScrapeProducer:
-    """Hands scrapes to Kafka and counts what came of them. Used by many threads."""
+    """Sends scrapes, and waits if Kafka does not keep up; safe for use by many threads."""
 
-    def __init__(self, kafka: KafkaSettings, topic: Topic, stopped: threading.Event, waits: Callable[[], None]) -> None:
-        """A producer of its own; `waits` is called again and again while it takes no more."""
+    def __init__(
+        self, kafka: KafkaSettings, topic: Topic, stopped: threading.Event, on_wait: Callable[[], None]
+    ) -> None:
+        """`on_wait` is called repeatedly while the queue is full; setting `stopped` ends the waiting."""
         settings = producer_settings(kafka, "heapster-scraper") | {
-            "queue.buffering.max.kbytes": MOST_WAITING_KBYTES,
+            "queue.buffering.max.kbytes": MAX_QUEUED_KBYTES,
             "queue.buffering.max.messages": 100_000,
-            "batch.num.messages": 1,  # one that the broker finds too large takes no others with it
+            "batch.num.messages": 1,  # a record that the broker rejects as too large must not fail others
         }
         self._producer = Producer(settings, logger=client_log)
         self._topic = topic
         self._stopped = stopped
-        self._waits = waits
-        self._full = threading.Event()
-        self._refusals: deque[str] = deque()
+        self._on_wait = on_wait
+        self._queue_full = threading.Event()
+        self._failures: deque[str] = deque()
 
     def publish(self, scrape: NodeScrape, partition: int) -> None:
-        """Send a scrape; waits while too many wait already. Too large a one becomes a failed scrape."""
+        """Queue a scrape, waiting while the queue is full. A record that is too large is sent as a failed scrape."""
         value = encode_scrape(scrape)
-        if len(value) > MOST_VALUE_BYTES:
-            reason = f"the record of node {scrape.node} has {len(value)} bytes, Kafka takes {MOST_VALUE_BYTES}"
+        if len(value) > MAX_VALUE_BYTES:
+            reason = f"the record of node {scrape.node} has {len(value)} bytes, the limit is {MAX_VALUE_BYTES}"
             log.error("scrape too large", extra={"node": scrape.node, "reason": reason})
             scrape = _failed(scrape, reason)
             value = encode_scrape(scrape)
         while not self._send(scrape, value, partition):
             if self._stopped.is_set():
-                log.error("scrape given up: Kafka does not take it, and the process ends", extra={"node": scrape.node})
+                log.error("record lost at shutdown: the producer queue is full", extra={"node": scrape.node})
                 return
-            if not self._full.is_set():
-                self._full.set()
-                log.error("Kafka takes no records: scraping waits", extra={"waiting": len(self._producer)})
-            self._waits()
-            self._producer.poll(_PAUSE_S)
+            if not self._queue_full.is_set():
+                self._queue_full.set()
+                log.error("Kafka does not accept records: scraping waits", extra={"waiting": len(self._producer)})
+            self._on_wait()
+            self._producer.poll(_FULL_QUEUE_POLL_S)
         self._producer.poll(0)
-        if self._full.is_set():
-            self._full.clear()
-            log.info("Kafka takes records again")
+        if self._queue_full.is_set():
+            self._queue_full.clear()
+            log.info("Kafka accepts records again")
 
     def poll(self) -> int:
-        """Look after what has been sent; to be called often. How many records Kafka has not acknowledged yet."""
+        """Handle delivery reports; call it often. The number of records that Kafka has not acknowledged yet."""
         self._producer.poll(0)
-        refusals = [self._refusals.popleft() for _ in range(len(self._refusals))]
-        if refusals:
-            log.error("records not delivered", extra={"records": len(refusals), "first": refusals[0]})
-        telemetry.waiting.set(len(self._producer))
+        failures = [self._failures.popleft() for _ in range(len(self._failures))]
+        if failures:
+            log.error("records not delivered", extra={"records": len(failures), "first": failures[0]})
+        telemetry.records_waiting.set(len(self._producer))
         return len(self._producer)
 
     def flush(self, timeout_s: float) -> int:
-        """Wait for the rest to be acknowledged; how many were not."""
+        """Wait for outstanding acknowledgements; the number of records still not acknowledged."""
         return self._producer.flush(timeout_s)
 
     def partitions(self) -> int | None:
-        """How many partitions the topic has; None if Kafka does not answer."""
+        """Number of partitions of the topic; None if Kafka does not answer."""
         try:
-            found = self._producer.list_topics(self._topic.name, timeout=_METADATA_S).topics[self._topic.name]
+            found = self._producer.list_topics(self._topic.name, timeout=_METADATA_TIMEOUT_S).topics[self._topic.name]
         except KafkaException:
             return None
         return len(found.partitions) if found.error is None and found.partitions else None
 
     def _send(self, scrape: NodeScrape, value: bytes, partition: int) -> bool:
-        """Whether there was room for it. Never polls: a delivery callback comes here too, and must not."""
+        """Queue a record; False if the queue is full. Does not poll, because a delivery callback calls it too."""
         failed = _failed(scrape, self._too_large_for_topic) if scrape.document is not None else None
         try:
             self._producer.produce(
@@ -103,28 +105,28 @@ class ScrapeProducer:
         except BufferError:
             return False
         except KafkaException as error:
-            self._refused(scrape.key, error.args[0])
+            self._count_failure(scrape.key, error.args[0])
         return True
 
     def _delivered(self, failed: NodeScrape | None, error: KafkaError | None, message: Message) -> None:
-        """`failed` is what to send instead if the broker finds the record too large."""
+        """Handle a delivery report; `failed` is sent instead of a record that the broker rejects as too large."""
         if error is None:
             telemetry.records.labels("delivered").inc()
             telemetry.record_bytes.inc(len(message))
             return
         key, partition = message.key(), message.partition()
-        self._refused(key.decode() if isinstance(key, bytes) else str(key), error)
+        self._count_failure(key.decode() if isinstance(key, bytes) else str(key), error)
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE and failed is not None and partition is not None:
             self._send(failed, encode_scrape(failed), partition)
 
-    def _refused(self, key: str, error: KafkaError) -> None:
+    def _count_failure(self, key: str, error: KafkaError) -> None:
         telemetry.records.labels("failed").inc()
-        self._refusals.append(f"{key}: {error.str()}")
+        self._failures.append(f"{key}: {error.str()}")
 
     @property
     def _too_large_for_topic(self) -> str:
         return (
-            f"the topic {self._topic.name} takes no record of this size:"
+            f"the record is too large for the topic {self._topic.name}:"
             f" raise its max.message.bytes to {MAX_RECORD_BYTES}"
         )
 

@@ -1,4 +1,4 @@
-"""What a check found, and what to do about it: pure, so that every case can be read and tried."""
+"""Findings of `scraper --check` and the advice for each failure; pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from scraper.cluster.client import ApiError, RelistError
 from scraper.config import SourceConfig
 from scraper.kubelet.client import ScrapeError
 
-UNREACHABLE: Final = "is the address right, and is there a way to it: network policies, firewalls, proxies?"
-UNREADABLE: Final = "what answers there is not what is expected: is the address right?"
+UNREACHABLE: Final = "check the address, and the network path: network policies, firewalls, proxies"
+UNEXPECTED: Final = "the server returned an unexpected response: check that the address is right"
+_GRANT: Final = "grant the scraper the ClusterRole below"
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
-_FAILING: Final = 500
+_SERVER_ERROR: Final = 500
 _CERTIFICATE: Final = "certificate"
-_OF_KUBELET: Final = {
-    401: "a token is sent over https only: kubeletHttps=true; the kubelet must take tokens (webhook)",
-    404: "is it the kubelet's port? kubeletPort=10250 with kubeletHttps=true, or nodeStatusPort=true",
+_KUBELET_ADVICE: Final = {
+    401: "set kubeletHttps=true, tokens are sent over https only; the kubelet needs authentication.webhook.enabled",
+    404: "check the kubelet's port: set kubeletPort=10250 and kubeletHttps=true, or nodeStatusPort=true",
 }
 
 
-class Right(NamedTuple):
-    """A verb and a resource of the core API group, as RBAC has them."""
+class Permission(NamedTuple):
+    """An RBAC verb on a resource of the core API group."""
 
     verb: str
     resource: str
@@ -28,75 +29,80 @@ class Right(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was tried."""
+    """Result of one check."""
 
-    what: str
-    good: bool
-    found: str
+    check: str
+    passed: bool
+    result: str
     advice: str = ""
-    missing: tuple[Right, ...] = ()
+    missing_permissions: tuple[Permission, ...] = ()
 
 
-def of_source(error: Exception) -> str:
-    """About a source that cannot be read."""
+def source_advice(error: Exception) -> str:
+    """What to do if `--source` cannot be read."""
     if isinstance(error, TimeoutError):
-        return "does a program that the kubeconfig runs wait for something?"
-    return "see --source in heapster-stream scraper --help"
+        return "run the credential program of the kubeconfig by hand: it must not ask for input"
+    return "correct --source: see heapster-stream scraper --help"
 
 
-def of_api(what: str, error: ApiError | RelistError, needed: tuple[Right, ...]) -> Finding:
-    """About something that the API server refuses, or does not answer to."""
-    text, status = str(error), error.status if isinstance(error, ApiError) else None
+def api_failure(check: str, error: ApiError | RelistError, needed: tuple[Permission, ...]) -> Finding:
+    """The finding for a failed request to the API server that needs these permissions."""
+    status = error.status if isinstance(error, ApiError) else None
     if status == _FORBIDDEN:
-        return Finding(what, good=False, found=text, advice="give the right below", missing=needed)
-    return Finding(what, good=False, found=text, advice=_of_api(text, status))
+        return Finding(check, passed=False, result=str(error), advice=_GRANT, missing_permissions=needed)
+    return Finding(check, passed=False, result=str(error), advice=_api_advice(str(error), status))
 
 
-def _of_api(text: str, status: int | None) -> str:
+def _api_advice(error: str, status: int | None) -> str:
     if status == _UNAUTHORIZED:
-        return "who we are is not accepted: is the token expired, of another cluster, or missing (auth, http)?"
-    if status == _TOO_MANY or (status is not None and status >= _FAILING):
-        return "the API server is overloaded or in trouble: try again later"
+        return (
+            "check the credentials: the token may be missing, expired or of another cluster; set auth=KUBECONFIG,"
+            " and use https, as no token is sent over http"
+        )
+    if status == _TOO_MANY or (status is not None and status >= _SERVER_ERROR):
+        return "the API server is overloaded or failing: check its health and try again later"
     if status is not None:
-        return UNREADABLE
-    if _CERTIFICATE in text:
-        return "the certificate is of another CA or name: certificate-authority in the kubeconfig, or insecure=true"
+        return UNEXPECTED
+    if _CERTIFICATE in error:
+        return "set certificate-authority in the kubeconfig to the API server's CA, or insecure=true to skip the check"
     return UNREACHABLE
 
 
-def of_kubelet(what: str, error: ScrapeError, source: SourceConfig) -> Finding:
-    """About a kubelet that does not let us in, or does not answer."""
-    text = str(error)
+def kubelet_failure(check: str, error: ScrapeError, source: SourceConfig) -> Finding:
+    """The finding for a failed request to a kubelet."""
     if error.status == _FORBIDDEN:
-        missing = (Right("get", error.right),)
-        return Finding(what, good=False, found=text, advice="give the right below", missing=missing)
-    return Finding(what, good=False, found=text, advice=_of_kubelet(text, error.status, source))
+        missing = (Permission("get", error.rbac_resource),)
+        return Finding(check, passed=False, result=str(error), advice=_GRANT, missing_permissions=missing)
+    return Finding(check, passed=False, result=str(error), advice=_kubelet_advice(str(error), error.status, source))
 
 
-def _of_kubelet(text: str, status: int | None, source: SourceConfig) -> str:
+def _kubelet_advice(error: str, status: int | None, source: SourceConfig) -> str:
     access = source.kubelets
     if status is not None:
-        return _OF_KUBELET.get(status, "see the kubelet's log")
-    if _CERTIFICATE in text.lower():
-        return "kubeletCA=FILE of the kubelets' CA, or kubeletInsecure=true; addressTypes for names in certificates"
-    if access.through_api:
+        return _KUBELET_ADVICE.get(status, "see the log of the kubelet on this node")
+    if _CERTIFICATE in error.lower():
+        return (
+            "set kubeletCA=FILE to the kubelets' CA, or kubeletInsecure=true to skip the check; if the certificates"
+            " are issued for names, set addressTypes=Hostname or InternalDNS"
+        )
+    if access.via_api_server:
         return UNREACHABLE
     if not access.https:
-        return "kubelets seldom serve plain http: kubeletHttps=true&kubeletPort=10250; or kubeletProxy=true"
-    return "kubeletPort is usually 10250; addressTypes, where nodes have several; or kubeletProxy=true"
+        return "few kubelets serve plain http: set kubeletHttps=true&kubeletPort=10250, or kubeletProxy=true"
+    return "check kubeletPort, usually 10250; set addressTypes if nodes have several addresses, or kubeletProxy=true"
 
 
-def cluster_role(missing: Iterable[Right]) -> str:
-    """YAML of a role that gives these rights."""
+def cluster_role(missing: Iterable[Permission]) -> str:
+    """YAML of a ClusterRole with these permissions."""
     verbs: dict[str, set[str]] = {}
-    for right in missing:
-        verbs.setdefault(right.resource, set()).add(right.verb)
-    alike: dict[tuple[str, ...], list[str]] = {}
+    for permission in missing:
+        verbs.setdefault(permission.resource, set()).add(permission.verb)
+    resources_by_verbs: dict[tuple[str, ...], list[str]] = {}
     for resource in sorted(verbs):
-        alike.setdefault(tuple(sorted(verbs[resource])), []).append(resource)
+        resources_by_verbs.setdefault(tuple(sorted(verbs[resource])), []).append(resource)
     rules = "".join(
         f'  - apiGroups: [""]\n    resources: [{", ".join(resources)}]\n    verbs: [{", ".join(names)}]\n'
-        for names, resources in alike.items()
+        for names, resources in resources_by_verbs.items()
     )
     return (
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: heapster-stream-scraper\n"

@@ -1,4 +1,4 @@
-"""What a check found, for people."""
+"""Output of `scraper --check` on the terminal."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -12,37 +12,38 @@ from scraper.check.diagnosis import Finding, cluster_role
 
 
 @contextmanager
-def notes_taken() -> Iterator[list[str]]:
-    """What is logged meanwhile, instead of the log: why a program gave no token, what is not verified."""
-    notes: list[str] = []
-    taking = logging.Handler(logging.WARNING)
-    taking.emit = lambda record: notes.append(_note(record))  # type: ignore[method-assign]
-    taking.addFilter(lambda record: record.name != "librdkafka")  # its errors are among the findings
+def captured_warnings() -> Iterator[list[str]]:
+    """Collect warnings and errors instead of logging them, such as the output of a failed credential program."""
+    warnings: list[str] = []
+    capture = logging.Handler(logging.WARNING)
+    capture.emit = lambda record: warnings.append(_text(record))  # type: ignore[method-assign]
+    capture.addFilter(lambda record: record.name != "librdkafka")  # its errors are among the findings
     root = logging.getLogger()
-    before, root.handlers = root.handlers, [taking]
+    before, root.handlers = root.handlers, [capture]
     try:
-        yield notes
+        yield warnings
     finally:
         root.handlers = before
 
 
-def _note(record: logging.LogRecord) -> str:
-    told = [str(vars(record)[name]) for name in ("ignored", "options", "host", "error") if name in vars(record)]
-    return ": ".join([record.getMessage(), *told])
+def _text(record: logging.LogRecord) -> str:
+    details = [str(vars(record)[name]) for name in ("ignored", "options", "host", "error") if name in vars(record)]
+    return ": ".join([record.getMessage(), *details])
 
 
-def report(found: Sequence[Finding], notes: Sequence[str], console: Console) -> None:
-    """A table, the missing rights as a role, and what was logged on the way."""
-    table = Table("", "tried", "found", "what to do", expand=False)
-    for each in found:
-        mark = "[green]ok[/]" if each.good else "[bold red]no[/]"
-        table.add_row(mark, escape(each.what), escape(each.found), escape(each.advice))
+def report(findings: Sequence[Finding], warnings: Sequence[str], console: Console) -> None:
+    """Print a table of the findings, the captured warnings, and a ClusterRole with the missing permissions."""
+    table = Table("", "check", "result", "what to do", expand=False)
+    for each in findings:
+        mark = "[green]ok[/]" if each.passed else "[bold red]failed[/]"
+        table.add_row(mark, escape(each.check), escape(each.result), escape(each.advice))
     console.print(table)
-    for note in notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    missing = [right for each in found for right in each.missing]
+    for warning in warnings:
+        console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+    missing = [permission for each in findings for permission in each.missing_permissions]
     if missing:
-        console.print("Missing rights, for a ClusterRoleBinding to whom the scraper is:\n", markup=False)
+        console.print("ClusterRole with the missing permissions; bind it to the scraper's account:\n", markup=False)
         console.print(cluster_role(missing), markup=False, highlight=False, soft_wrap=True)
-    failed = sum(not each.good for each in found)
-    console.print(f"{failed} of {len(found)} do not work" if failed else "All is well.", style="bold")
+    failed = sum(not each.passed for each in findings)
+    summary = f"{failed} of {len(findings)} checks failed." if failed else "All checks passed."
+    console.print(summary, style="bold")

@@ -1,4 +1,4 @@
-"""What the scraper keeps of the Kubernetes API's objects. Source: docs/labels.md, also a node's address."""
+"""Conversion of Kubernetes API objects to the fields that the scraper keeps. Source: docs/labels.md."""
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,28 +11,27 @@ from typing import Any, Final, TypeAlias, TypeVar
 from schemas.node_scrape import ApiContainer, ApiPod
 
 Json: TypeAlias = Mapping[str, Any]
-"""An object as the API sends it."""
+"""A decoded API object."""
 
-MOST_SHARED: Final = 100_000
+MAX_SHARED: Final = 100_000
 _Shared = TypeVar("_Shared")
 
 _IP_TYPES: Final = frozenset({"InternalIP", "ExternalIP"})
 ADDRESS_TYPES: Final = _IP_TYPES | {"Hostname", "InternalDNS", "ExternalDNS"}
-
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
-_OVER: Final = frozenset({"Succeeded", "Failed"})
+_FINISHED: Final = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterNode:
-    """A node of the cluster, and how its kubelet is reached."""
+    """A node and the address of its kubelet."""
 
     name: str
     uid: str
     ready: bool
     hostname: str
-    address: str | None  # None: no valid one
-    kubelet_port: int | None  # status.daemonEndpoints
+    address: str | None  # None: no valid address
+    kubelet_port: int | None  # from status.daemonEndpoints
     host_id: str
     unschedulable: bool
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +41,7 @@ class ClusterNode:
 
 @dataclass(frozen=True, slots=True)
 class ClusterNamespace:
-    """A namespace of the cluster."""
+    """A namespace and its labels."""
 
     name: str
     uid: str
@@ -50,37 +49,41 @@ class ClusterNamespace:
 
 
 def node_of(item: Json, host_id_annotation: str, address_types: Sequence[str] = ()) -> ClusterNode:
-    """From a Node object; its address is the first of these types that there is, by default Heapster's choice."""
-    metadata, spec, status = _part(item, "metadata"), _part(item, "spec"), _part(item, "status")
+    """Convert a Node object; `address_types` are in order of preference, empty for Heapster's choice of address."""
+    metadata, spec, status = _mapping(item, "metadata"), _mapping(item, "spec"), _mapping(item, "status")
     addresses = [each for each in status.get("addresses") or [] if isinstance(each, Mapping)]
-    annotations = _part(metadata, "annotations")
-    endpoint = _part(_part(status, "daemonEndpoints"), "kubeletEndpoint").get("Port")
+    annotations = _mapping(metadata, "annotations")
+    endpoint = _mapping(_mapping(status, "daemonEndpoints"), "kubeletEndpoint").get("Port")
     name = str(metadata.get("name", ""))
     return ClusterNode(
         name=name,
         uid=str(metadata.get("uid", "")),
         ready=_is_ready(status),
         hostname=_hostname(addresses) or name,
-        address=_preferred(addresses, address_types) if address_types else _address(addresses),
+        address=_preferred_address(addresses, address_types) if address_types else _default_address(addresses),
         kubelet_port=endpoint if isinstance(endpoint, int) and endpoint else None,
         host_id=str(spec.get("externalID") or annotations.get(host_id_annotation, "") or ""),
         unschedulable=bool(spec.get("unschedulable")),
-        labels=_texts(metadata.get("labels")),
-        capacity=_texts(status.get("capacity")),
-        allocatable=_texts(status.get("allocatable")),
+        labels=_strings(metadata.get("labels")),
+        capacity=_strings(status.get("capacity")),
+        allocatable=_strings(status.get("allocatable")),
     )
 
 
 class PodReader:
-    """From Pod objects, so that equal parts of pods are one in memory: those of a workload hardly differ."""
+    """Converts Pod objects; equal labels, containers and restart counts, as in one workload, are shared in memory."""
 
     def __init__(self) -> None:
-        """Nothing shared yet."""
+        """Start without shared parts."""
         self._shared: dict[Hashable, Any] = {}
 
     def __call__(self, item: Json) -> ApiPod:
-        """What is kept of one pod."""
-        metadata, spec, status = _part(item, "metadata"), _part(item, "spec"), _part(item, "status")
+        """Convert one Pod object."""
+        metadata, spec, status = _mapping(item, "metadata"), _mapping(item, "spec"), _mapping(item, "status")
+        labels = _strings(metadata.get("labels"))
+        containers = tuple(_container(each) for each in spec.get("containers") or [])
+        statuses = status.get("containerStatuses") or []
+        restarts = {intern(str(each.get("name", ""))): int(each.get("restartCount") or 0) for each in statuses}
         owner: Json = next((each for each in metadata.get("ownerReferences") or [] if each.get("controller")), {})
         return ApiPod(
             namespace=intern(str(metadata.get("namespace", ""))),
@@ -91,63 +94,53 @@ class PodReader:
             start_time_ns=_time_ns(status.get("startTime")),
             owner_kind=intern(str(owner.get("kind", ""))),
             owner_name=intern(str(owner.get("name", ""))),
-            labels=self._labels(_texts(metadata.get("labels"))),
-            restarts=self._restarts(status.get("containerStatuses") or []),
-            containers=self._containers(spec.get("containers") or []),
+            labels=self._shared_by(("labels", *labels.items()), labels),
+            restarts=self._shared_by(("restarts", *restarts.items()), restarts),
+            containers=self._shared_by(("containers", *map(_container_key, containers)), containers),
         )
 
-    def _containers(self, items: Sequence[Json]) -> tuple[ApiContainer, ...]:
-        found = tuple(_container(item) for item in items)
-        return self._shared_by(("containers", *map(_identity, found)), found)
-
-    def _labels(self, found: dict[str, str]) -> dict[str, str]:
-        return self._shared_by(("labels", *found.items()), found)
-
-    def _restarts(self, statuses: Sequence[Json]) -> dict[str, int]:
-        found = {intern(str(each.get("name", ""))): int(each.get("restartCount") or 0) for each in statuses}
-        return self._shared_by(("restarts", *found.items()), found)
-
     def _shared_by(self, key: Hashable, found: _Shared) -> _Shared:
-        """The one that is equal, if there has been one; what is no longer used anywhere goes in the end."""
-        if len(self._shared) >= MOST_SHARED:
+        """An equal object seen before, else `found`. Cleared when full, which also drops unused objects."""
+        if len(self._shared) >= MAX_SHARED:
             self._shared.clear()
         shared: _Shared = self._shared.setdefault(key, found)
         return shared
 
 
 def pod_of(item: Json) -> ApiPod:
-    """From one Pod object."""
+    """Convert one Pod object without sharing."""
     return PodReader()(item)
 
 
 def namespace_of(item: Json) -> ClusterNamespace:
-    """From a Namespace object."""
-    metadata = _part(item, "metadata")
-    return ClusterNamespace(str(metadata.get("name", "")), str(metadata.get("uid", "")), _texts(metadata.get("labels")))
+    """Convert a Namespace object."""
+    metadata = _mapping(item, "metadata")
+    name, uid = (str(metadata.get(key, "")) for key in ("name", "uid"))
+    return ClusterNamespace(name, uid, _strings(metadata.get("labels")))
 
 
 def runs(pod: ApiPod) -> bool:
-    """Whether a pod is on a node and not over."""
-    return bool(pod.node) and pod.phase not in _OVER
+    """Whether a pod is assigned to a node and has neither succeeded nor failed."""
+    return bool(pod.node) and pod.phase not in _FINISHED
 
 
 def _container(item: Json) -> ApiContainer:
-    resources = _part(item, "resources")
+    resources = _mapping(item, "resources")
     return ApiContainer(
         name=str(item.get("name", "")),
         image=str(item.get("image") or ""),
-        requests=_texts(resources.get("requests")),
-        limits=_texts(resources.get("limits")),
+        requests=_strings(resources.get("requests")),
+        limits=_strings(resources.get("limits")),
     )
 
 
-def _identity(container: ApiContainer) -> Hashable:
+def _container_key(container: ApiContainer) -> Hashable:
     resources = (container.requests, container.limits)
     return container.name, container.image, *(tuple(each.items()) for each in resources)
 
 
 def _is_ready(status: Json) -> bool:
-    """No Ready condition counts as ready."""
+    """The Ready condition; a node without one counts as ready."""
     conditions = status.get("conditions") or []
     return all(each.get("status") == "True" for each in conditions if each.get("type") == "Ready")
 
@@ -157,18 +150,18 @@ def _hostname(addresses: list[Json]) -> str:
     return next((name for name in reversed(names) if name), "")
 
 
-def _address(addresses: list[Json]) -> str | None:
-    """The last InternalIP that is an IP address, else the first ExternalIP if that is one."""
-    taken = ""
+def _default_address(addresses: list[Json]) -> str | None:
+    """Heapster's choice: the last InternalIP that is an IP address, else the first ExternalIP if it is one."""
+    address = ""
     for each in addresses:
         text = str(each.get("address") or "")
-        if (each.get("type") == "InternalIP" and _is_ip(text)) or (each.get("type") == "ExternalIP" and not taken):
-            taken = text
-    return taken if _is_ip(taken) else None
+        if (each.get("type") == "InternalIP" and _is_ip(text)) or (each.get("type") == "ExternalIP" and not address):
+            address = text
+    return address if _is_ip(address) else None
 
 
-def _preferred(addresses: list[Json], types: Sequence[str]) -> str | None:
-    """The first address of the first type that there is one of."""
+def _preferred_address(addresses: list[Json], types: Sequence[str]) -> str | None:
+    """The first valid address of the first type that has one."""
     for wanted in types:
         for each in addresses:
             text = str(each.get("address") or "")
@@ -178,7 +171,7 @@ def _preferred(addresses: list[Json], types: Sequence[str]) -> str | None:
 
 
 def _is_ip(text: str) -> bool:
-    if "%" in text:  # a zone, which Go takes for no IP address
+    if "%" in text:  # a zone: not an IP address for Go
         return False
     try:
         ip_address(text)
@@ -187,17 +180,17 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def _part(item: Json, name: str) -> Json:
+def _mapping(item: Json, name: str) -> Json:
     found = item.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def _texts(found: object) -> dict[str, str]:
+def _strings(found: object) -> dict[str, str]:
     return {intern(str(key)): intern(str(value)) for key, value in found.items()} if isinstance(found, Mapping) else {}
 
 
 def _time_ns(text: object) -> int | None:
-    """The API's times are RFC 3339 in whole seconds."""
+    """Parse an RFC 3339 time in whole seconds."""
     if not isinstance(text, str) or not text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Pods, indexed for a round: by name and by node, and on how many nodes namespaces and workloads run."""
+"""Indexes of the pods of a snapshot: by name, by node, and the nodes of each namespace and workload."""
 
 from collections import defaultdict
 from collections.abc import Collection, Container, Mapping
@@ -16,16 +16,16 @@ PodName: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodIndex:
-    """Pods at one moment."""
+    """All pods at one moment."""
 
     by_name: Mapping[PodName, ApiPod]
     of_node: Mapping[str, Collection[ApiPod]]
-    nodes_of_namespace: Mapping[str, AbstractSet[str]]  # of those to be scraped, the ones that run pods of it
-    nodes_of_workload: Mapping[Workload, AbstractSet[str]]  # the same
+    nodes_of_namespace: Mapping[str, AbstractSet[str]]  # scraped nodes that run pods of the namespace
+    nodes_of_workload: Mapping[Workload, AbstractSet[str]]  # scraped nodes that run pods of the workload
 
     @classmethod
     def of(cls, pods: Collection[ApiPod], scraped: Container[str]) -> Self:
-        """With the names of the nodes that are to be scraped."""
+        """Index the pods; `scraped` are the names of the nodes that can be scraped."""
         of_node: defaultdict[str, list[ApiPod]] = defaultdict(list)
         nodes_of_namespace: defaultdict[str, set[str]] = defaultdict(set)
         nodes_of_workload: defaultdict[Workload, set[str]] = defaultdict(set)
@@ -44,6 +44,6 @@ class PodIndex:
         )
 
     def is_elsewhere(self, node: str, name: PodName) -> bool:
-        """Whether a pod is on another node than this one."""
+        """Whether the API assigns the pod to another node."""
         pod = self.by_name.get(name)
         return pod is not None and pod.node not in {"", node}

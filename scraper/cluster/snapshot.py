@@ -1,4 +1,4 @@
-"""The cluster at one moment: what there is to scrape, and what goes into the record of each node about it."""
+"""The cluster at one moment: the nodes to scrape, and the API objects that go into the record of each node."""
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
@@ -15,10 +15,10 @@ _NONE: Final[AbstractSet[str]] = frozenset()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Nodes, pods and namespaces, indexed for a round."""
+    """Nodes, pods and namespaces, indexed for a scrape round."""
 
-    nodes: Mapping[str, ClusterNode]  # those that can be scraped
-    unfit: Mapping[str, str]  # why the others cannot, by name
+    nodes: Mapping[str, ClusterNode]  # the nodes that can be scraped, by name
+    skipped: Mapping[str, str]  # the other nodes: name and reason
     pods: PodIndex
     namespaces: Mapping[str, ClusterNamespace]
 
@@ -26,25 +26,25 @@ class Snapshot:
     def of(
         cls, nodes: Collection[ClusterNode], pods: Collection[ApiPod], namespaces: Collection[ClusterNamespace]
     ) -> Self:
-        """With its indexes made."""
-        reasons = {node.name: reason for node in nodes if (reason := unfit(node))}
-        fit = {node.name: node for node in nodes if node.name not in reasons}
+        """Build the indexes from API objects."""
+        skipped = {node.name: reason for node in nodes if (reason := skip_reason(node))}
+        scraped = {node.name: node for node in nodes if node.name not in skipped}
         known = {namespace.name: namespace for namespace in namespaces}
-        return cls(nodes=fit, unfit=reasons, pods=PodIndex.of(pods, fit), namespaces=known)
+        return cls(nodes=scraped, skipped=skipped, pods=PodIndex.of(pods, scraped), namespaces=known)
 
-    def seeing(self, pods: Collection[ApiPod]) -> Self:
-        """The same with other pods: those that a kubelet lists, where the API is not asked for any."""
+    def with_pods(self, pods: Collection[ApiPod]) -> Self:
+        """The same snapshot with these pods, for `podSource=kubelet`: the pods that one kubelet lists."""
         return replace(self, pods=PodIndex.of(pods, self.nodes))
 
     def pods_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiPod, ...]:
-        """The pods that the API has on a node, and those that its kubelet lists all the same."""
+        """Pods on a node according to the API, plus known pods that the node's kubelet lists."""
         found = self._pods_of(node, listed)
         return tuple(found[name] for name in sorted(found))
 
     def namespaces_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiNamespace, ...]:
-        """The namespaces of those pods, each with the number of nodes that run pods of it.
+        """Namespaces of a node's pods, each with the number of nodes that run pods of it.
 
-        This node is one of them if its kubelet lists a pod that the API does not have on another one.
+        The node itself counts if its kubelet lists a pod that the API does not assign to another node.
         """
         here = {name[0] for name in listed if not self.pods.is_elsewhere(node, name)}
         names = {pod.namespace for pod in self.pods.of_node.get(node, ())} | {namespace for namespace, _ in listed}
@@ -52,14 +52,14 @@ class Snapshot:
             ApiNamespace(
                 name=name,
                 uid=self.namespaces[name].uid,
-                nodes=_number(self.pods.nodes_of_namespace.get(name, _NONE), node if name in here else None),
+                nodes=_node_count(self.pods.nodes_of_namespace.get(name, _NONE), node if name in here else None),
                 labels=self.namespaces[name].labels,
             )
             for name in sorted(names & self.namespaces.keys())
         )
 
     def workloads_for(self, node: str, listed: Collection[PodName]) -> tuple[ApiWorkload, ...]:
-        """What those pods belong to, with the number of nodes that run pods of each; this one counts as there."""
+        """Workloads of a node's pods, each with the number of nodes that run pods of it, counted as for namespaces."""
         found: set[Workload] = set()
         here: set[Workload] = set()
         for name, pod in self._pods_of(node, listed).items():
@@ -72,25 +72,25 @@ class Snapshot:
                 namespace=workload.namespace,
                 kind=workload.kind,
                 name=workload.name,
-                nodes=_number(self.pods.nodes_of_workload.get(workload, _NONE), node if workload in here else None),
+                nodes=_node_count(self.pods.nodes_of_workload.get(workload, _NONE), node if workload in here else None),
             )
             for workload in sorted(found)
         )
 
     def _pods_of(self, node: str, listed: Collection[PodName]) -> dict[PodName, ApiPod]:
-        """Those of `pods_for` by name."""
+        """The pods of `pods_for`, by name."""
         found = {(pod.namespace, pod.name): pod for pod in self.pods.of_node.get(node, ())}
         found.update((name, self.pods.by_name[name]) for name in listed if name in self.pods.by_name)
         return found
 
 
-def _number(running: AbstractSet[str], another: str | None) -> int:
-    """How many nodes there are with this one. They may be all of the cluster's: nothing is done for each of them."""
+def _node_count(running: AbstractSet[str], another: str | None) -> int:
+    """Number of nodes including `another`, without a copy of the set, which may hold every node of the cluster."""
     return len(running) + (another is not None and another not in running)
 
 
-def unfit(node: ClusterNode) -> str | None:
-    """Why a node is not scraped (docs/labels.md, a node's address); None if it is."""
+def skip_reason(node: ClusterNode) -> str | None:
+    """Why a node is not scraped (docs/labels.md, a node's address); None if it can be scraped."""
     if not node.ready:
         return f"node {node.name} is not ready"
     if node.address is None:

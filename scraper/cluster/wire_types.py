@@ -1,7 +1,7 @@
-"""Which fields of the API's objects are read: what else is in them, and that is most of it, is not even built.
+"""The fields of API objects that are decoded; all other fields, most of an object, are skipped by the decoder.
 
-Whatever `scraper.objects` looks at must be named here. A field that is `Any` may hold anything; an object of which
-another part is not as Kubernetes has it, as a list in place of a map, is read whole.
+Every field that `scraper.cluster.objects` reads must be named here. A field of type `Any` may hold anything. A response
+in which another field has an unexpected type, such as a list instead of a map, is decoded completely.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from scraper.cluster.objects import Json
 
 
 class Metadata(TypedDict, total=False):
-    """Of every object."""
+    """The `metadata` of nodes and namespaces."""
 
     name: Any
     namespace: Any
@@ -26,7 +26,7 @@ class Metadata(TypedDict, total=False):
 
 
 class PodMetadata(TypedDict, total=False):
-    """The same without annotations, which may be large."""
+    """The `metadata` of a pod, without annotations, which may be large."""
 
     name: Any
     namespace: Any
@@ -37,7 +37,7 @@ class PodMetadata(TypedDict, total=False):
 
 
 class Container(TypedDict, total=False):
-    """Of a pod's spec."""
+    """The `spec.containers` of a pod."""
 
     name: Any
     image: Any
@@ -45,21 +45,21 @@ class Container(TypedDict, total=False):
 
 
 class ContainerStatus(TypedDict, total=False):
-    """Of a pod's status."""
+    """The `status.containerStatuses` of a pod."""
 
     name: Any
     restartCount: Any
 
 
 class PodSpec(TypedDict, total=False):
-    """Where a pod is and what runs in it."""
+    """The `spec` of a pod."""
 
     nodeName: Any
     containers: list[Container] | None
 
 
 class PodStatus(TypedDict, total=False):
-    """How a pod fares."""
+    """The `status` of a pod."""
 
     phase: Any
     startTime: Any
@@ -67,20 +67,20 @@ class PodStatus(TypedDict, total=False):
 
 
 class NodeSpec(TypedDict, total=False):
-    """What was decided about a node."""
+    """The `spec` of a node."""
 
     externalID: Any
     unschedulable: Any
 
 
 class NodeInfo(TypedDict, total=False):
-    """What a node runs."""
+    """The `status.nodeInfo` of a node."""
 
     kubeletVersion: Any
 
 
 class NodeStatus(TypedDict, total=False):
-    """How a node fares."""
+    """The `status` of a node."""
 
     addresses: Any
     daemonEndpoints: Any
@@ -91,7 +91,7 @@ class NodeStatus(TypedDict, total=False):
 
 
 class PodObject(TypedDict, total=False):
-    """A pod, or the Status in a watch's error."""
+    """A pod, or the Status object of an ERROR event."""
 
     metadata: PodMetadata | None
     spec: PodSpec | None
@@ -101,7 +101,7 @@ class PodObject(TypedDict, total=False):
 
 
 class NodeObject(TypedDict, total=False):
-    """A node, or the Status in a watch's error."""
+    """A node, or the Status object of an ERROR event."""
 
     metadata: Metadata | None
     spec: NodeSpec | None
@@ -111,7 +111,7 @@ class NodeObject(TypedDict, total=False):
 
 
 class NamespaceObject(TypedDict, total=False):
-    """A namespace, or the Status in a watch's error."""
+    """A namespace, or the Status object of an ERROR event."""
 
     metadata: Metadata | None
     code: Any
@@ -122,43 +122,43 @@ _Object = TypeVar("_Object")
 
 
 class Page(TypedDict, Generic[_Object], total=False):
-    """A piece of a list."""
+    """One page of a list."""
 
     metadata: Any
     items: list[_Object] | None
 
 
 class Event(TypedDict, Generic[_Object], total=False):
-    """What a watch tells."""
+    """One event of a watch."""
 
     type: Any
     object: _Object | None
 
 
 class WireType:
-    """Reads pages and events of one resource."""
+    """Decoder for list pages and watch events of one resource."""
 
     def __init__(self, page: msgspec.json.Decoder[Any], event: msgspec.json.Decoder[Any]) -> None:
-        """With these decoders."""
+        """Use these decoders."""
         self._page = page
         self._event = event
 
     def page(self, body: bytes) -> Json:
-        """A piece of a list. Raises ValueError: not JSON, or no object."""
+        """Decode a page of a list. Raises ValueError: not a JSON object."""
         return _decoded(self._page, body)
 
     def event(self, line: bytes) -> Json:
-        """What a watch tells. Raises ValueError: not JSON, or no object."""
+        """Decode a watch event. Raises ValueError: not a JSON object."""
         return _decoded(self._event, line)
 
 
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Json:
     try:
         found: Any = decoder.decode(body)
-    except msgspec.DecodeError:  # of an odd shape, or no JSON, which the other one says better
+    except msgspec.DecodeError:  # an unexpected type, or not JSON: orjson has the better message
         found = orjson.loads(body)
     if not isinstance(found, dict):
-        raise ValueError("no JSON object")  # noqa: TRY004 - to the caller all that is unreadable is the same
+        raise ValueError("not a JSON object")  # noqa: TRY004 - one error for all invalid responses
     return found
 
 
@@ -167,4 +167,4 @@ WIRE_TYPES: Final[Mapping[str, WireType]] = {
     "pods": WireType(msgspec.json.Decoder(Page[PodObject]), msgspec.json.Decoder(Event[PodObject])),
     "namespaces": WireType(msgspec.json.Decoder(Page[NamespaceObject]), msgspec.json.Decoder(Event[NamespaceObject])),
 }
-"""By resource."""
+"""Decoders by resource."""

@@ -1,7 +1,7 @@
-"""HTTP with a deadline for the whole answer: requests knows a timeout for each piece of it only.
+"""HTTP requests with a deadline for the whole response; `requests` only has a timeout for each read.
 
-A kubelet that sends a byte now and then would hold a thread for hours. Here every read from the connection waits no
-longer than the deadline of the thread that reads, headers included, and a deadline may be brought forward meanwhile.
+A kubelet that sends a byte now and then would otherwise block a thread for hours. Every read of headers and body ends
+at the deadline of the reading thread, and the deadline may be brought forward during the read.
 """
 
 import http.client
@@ -21,28 +21,28 @@ from urllib3.util.ssl_ import resolve_cert_reqs
 
 from scraper.kubelet.tls import TlsFiles, shared_context
 
-_LOOK_EVERY_S: Final = 0.5
+_CHECK_INTERVAL_S: Final = 0.5
 
 
 class Deadline:
-    """A moment that several threads work against."""
+    """A point in time, shared by several threads."""
 
-    def __init__(self, within_s: float, *, part_of: Self | None = None) -> None:
-        """From now on, and no later than that of which it is part."""
+    def __init__(self, within_s: float, *, parent: Self | None = None) -> None:
+        """End `within_s` from now, and no later than the parent."""
         self._ends_at = time.monotonic() + within_s
-        self._part_of = part_of
+        self._parent = parent
 
     def left_s(self) -> float:
-        """Seconds until then; not positive: it is over."""
+        """Seconds left; zero or negative after the deadline."""
         left_s = self._ends_at - time.monotonic()
-        return left_s if self._part_of is None else min(left_s, self._part_of.left_s())
+        return left_s if self._parent is None else min(left_s, self._parent.left_s())
 
     def within(self, within_s: float) -> Self:
-        """One that is over with this one, or after so long from now."""
-        return type(self)(within_s, part_of=self)
+        """A deadline `within_s` from now, and no later than this one."""
+        return type(self)(within_s, parent=self)
 
     def bring_forward(self, within_s: float) -> None:
-        """Let it be no later than that."""
+        """End no later than `within_s` from now."""
         self._ends_at = min(self._ends_at, time.monotonic() + within_s)
 
 
@@ -51,7 +51,7 @@ _of_thread: Final = threading.local()
 
 @contextmanager
 def reading_until(deadline: Deadline) -> Iterator[None]:
-    """Let this thread's answers be read until then."""
+    """Apply the deadline to all responses that this thread reads in the context."""
     _of_thread.deadline = deadline
     try:
         yield
@@ -60,47 +60,47 @@ def reading_until(deadline: Deadline) -> Iterator[None]:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Sends requests that are made within `reading_until`."""
+    """Adapter for requests made within `reading_until`."""
 
     def __init__(self, *, server_name: str | None = None, pool_connections: int) -> None:
-        """`server_name` is what a server's certificate must be for, None: the name or address in the URL."""
+        """`server_name` is the name expected in server certificates; None: the host of the URL."""
         self._server_name = server_name
         super().__init__(pool_connections=pool_connections)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
-        """As the base does, with our connections."""
+        """Use the connection classes below."""
         if self._server_name:
             kwargs["server_hostname"] = self._server_name
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:  # noqa: ANN401 - the base's signature
-        """As the base does, with our connections."""
+        """Use the connection classes below."""
         manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
-class _PatientReader(io.RawIOBase):
-    """Reads from a socket until the deadline of the thread that asked."""
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket until the deadline of the thread that sent the request."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._deadline: Deadline = _of_thread.deadline
-        # http.client closes a socket before its answer is read: what has been made of it keeps it open
+        # http.client closes the socket before the response is read; this file object keeps it open
         self._kept_open = connected.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writeable buffer, which has no name before 3.12
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer, which has no type before Python 3.12
         while (left_s := self._deadline.left_s()) > 0:
-            self._socket.settimeout(min(left_s, _LOOK_EVERY_S))
+            self._socket.settimeout(min(left_s, _CHECK_INTERVAL_S))
             try:
                 return self._socket.recv_into(buffer)
             except TimeoutError:
                 continue
-        raise TimeoutError("the deadline of the answer has passed")
+        raise TimeoutError("deadline of the response exceeded")
 
     def close(self) -> None:
         self._kept_open.close()
@@ -111,7 +111,7 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_PatientReader(sock))
+        self.fp = io.BufferedReader(_DeadlineReader(sock))
 
 
 class _Connection(HTTPConnection):
@@ -119,7 +119,7 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
-    """Has a context that it shares; one through a proxy its own, for urllib3 checks also the proxy by these files."""
+    """Uses a shared TLS context; through a proxy its own, because urllib3 also verifies the proxy with it."""
 
     response_class = _Response
 
@@ -127,11 +127,11 @@ class _TlsConnection(HTTPSConnection):
         super().__init__(*args, **kwargs)
         verify_mode = resolve_cert_reqs(self.cert_reqs)
         self._files = TlsFiles(verify_mode, self.ca_certs, self.ca_cert_dir, self.cert_file, self.key_file)
-        if self.proxy is None:  # what urllib3 knows of, it reads into the context again
+        if self.proxy is None:  # urllib3 would load these files into the shared context again
             self.ca_certs = self.ca_cert_dir = self.cert_file = self.key_file = None
 
     def connect(self) -> None:
-        """Also again: a kept connection that was lost is made anew, by the files as they are then."""
+        """Connect or reconnect, with the current content of the TLS files."""
         if self.proxy is None:
             self.ssl_context = shared_context(self._files)
         super().connect()

@@ -1,22 +1,22 @@
-"""How many files a process may have open: a kept connection is one, and many systems begin with 1,024."""
+"""The limit of open files: every kept connection counts, and many systems start a process with a limit of 1,024."""
 
 import resource
 from contextlib import suppress
 
 
-def allow_many() -> None:
-    """As many as the system lets us have without asking, as every program in Go does."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # some systems say that there is no limit, and mean one
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def raise_limit() -> None:
+    """Raise the soft limit to the hard limit, as Go programs do."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems report no hard limit but enforce one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def connections_kept(most: int) -> int:
-    """How many connections may be kept, `most` at best.
+def max_connections(wanted: int) -> int:
+    """Number of connections to keep, at most `wanted`.
 
-    A quarter of the files is left to all else: requests in flight, watches, Kafka's brokers.
+    A quarter of the limit is left for requests in flight, watches and connections to Kafka.
     """
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
-        return most
-    return max(1, min(most, allowed * 3 // 4))
+        return wanted
+    return max(1, min(wanted, allowed * 3 // 4))

@@ -1,7 +1,6 @@
-"""What the scraper itself wants of a kubelet's document: that it is JSON, whose pods it lists, when it was sampled.
+"""The parts of a kubelet's Summary that the scraper reads: the pods it lists and the time of the node's samples.
 
-All else is the processor's business, and is looked at but not built. What that can still make use of, as NaN, passes
-here too.
+All other fields are checked to be JSON but not decoded. Deviations that the processor tolerates, such as NaN, pass.
 """
 
 from collections.abc import Iterator
@@ -18,10 +17,10 @@ _SAMPLED: Final = ("cpu", "memory", "network")
 
 
 class SummaryIndex(NamedTuple):
-    """What a document is about."""
+    """The pods and the sample time of a Summary."""
 
-    pods: frozenset[PodName]  # those it lists
-    sampled_at_ns: int | None  # the node's newest sample, by the kubelet's clock, in whole seconds
+    pods: frozenset[PodName]  # listed in the Summary
+    sampled_at_ns: int | None  # newest sample of the node, kubelet's clock, whole seconds; None: no sample
 
 
 class _Sample(TypedDict, total=False):

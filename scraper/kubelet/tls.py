@@ -1,7 +1,7 @@
-"""TLS contexts that connections share: one of its own costs each of them the certificates, read and kept once more.
+"""TLS contexts shared by connections, so that certificates are read and kept in memory only once.
 
-With the system's authorities, which urllib3 reads also where none is asked for, that was 0.8 MB and 20 ms of CPU a
-kubelet (docs/performance.md, 3).
+A context per connection costs 0.8 MB and 20 ms of CPU per kubelet, because urllib3 always loads the system's CAs
+(docs/performance.md, 3).
 """
 
 import threading
@@ -13,22 +13,22 @@ from typing import Final, NamedTuple
 from urllib3.exceptions import SSLError
 from urllib3.util.ssl_ import ALPN_PROTOCOLS, create_urllib3_context
 
-_CONTEXTS_KEPT: Final = 4
-_making: Final = threading.Lock()
+_MAX_CONTEXTS: Final = 4
+_lock: Final = threading.Lock()
 
 
 class TlsFiles(NamedTuple):
-    """What a connection is to be secured with; paths."""
+    """The verification mode of a connection and the paths of its files."""
 
-    verify_mode: int  # CERT_REQUIRED, CERT_NONE: any certificate will do
+    verify_mode: int  # ssl.CERT_REQUIRED, or ssl.CERT_NONE to accept any certificate
     ca: str | None
     ca_folder: str | None
-    certificate: str | None  # ours
+    certificate: str | None  # client certificate
     key: str | None
 
 
 class _Version(NamedTuple):
-    """Of a file, or of a folder as files come and go. A copy that keeps the time of modification changes it too."""
+    """Version of a file or folder. The inode change time also detects a copy that keeps the modification time."""
 
     inode: int
     changed_ns: int
@@ -36,18 +36,18 @@ class _Version(NamedTuple):
 
 
 def shared_context(files: TlsFiles) -> SSLContext:
-    """For a new connection: the same one until a file has changed.
+    """The context for a new connection; the same object until a file changes.
 
     Raises:
         SSLError, OSError: a file cannot be read or used.
     """
     paths = files.ca, files.ca_folder, files.certificate, files.key
     versions = tuple(_version(path) for path in paths if path)
-    with _making:  # or the connections of a round that are opened at once would make one each
+    with _lock:  # otherwise each of the connections opened at the same time would create one
         return _context(files, versions)
 
 
-@lru_cache(_CONTEXTS_KEPT)
+@lru_cache(_MAX_CONTEXTS)
 def _context(files: TlsFiles, _versions: tuple[_Version | None, ...]) -> SSLContext:
     context = create_urllib3_context(cert_reqs=files.verify_mode)
     if files.verify_mode == CERT_REQUIRED:
@@ -58,24 +58,24 @@ def _context(files: TlsFiles, _versions: tuple[_Version | None, ...]) -> SSLCont
     if files.certificate:
         context.load_cert_chain(files.certificate, files.key, password=_no_password)
     context.set_alpn_protocols(ALPN_PROTOCOLS)
-    # urllib3 sets them again for each connection: memory that a handshake in another thread may just be reading
+    # urllib3 sets them for each connection, in memory that the handshake of another thread may be reading
     # (https://github.com/python/cpython/issues/141012)
-    context.set_alpn_protocols = _already_set  # type: ignore[assignment, method-assign] # of one object
+    context.set_alpn_protocols = _do_nothing  # type: ignore[assignment, method-assign] # on this object only
     return context
 
 
 def _version(path: str) -> _Version | None:
     try:
         found = Path(path).stat()
-    except OSError:  # whoever reads it will say so
+    except OSError:  # reported when the context reads it
         return None
     return _Version(found.st_ino, found.st_ctime_ns, found.st_size)
 
 
 def _no_password() -> str:
-    """Instead of a question on the terminal."""
+    """Fail instead of asking on the terminal."""
     raise SSLError("Client private key is encrypted, password is required")
 
 
-def _already_set(_protocols: object) -> None:
+def _do_nothing(_protocols: object) -> None:
     return

@@ -1,8 +1,8 @@
-"""GET requests to many servers, the same ones again and again, with as little work for each as `requests` allows.
+"""Repeated GET requests to the same servers with little overhead.
 
-A `requests.Session` prepares each request anew, looks through the environment for proxies and .netrc, keeps cookies and
-thinks about redirects: that was half of what HTTP cost (docs/performance.md, 3). Here its adapter is given requests
-that are ready.
+A `requests.Session` prepares each request, reads proxies and .netrc from the environment, stores cookies and handles
+redirects, which took half of the CPU time of HTTP (docs/performance.md, 3). Here prepared requests go directly to the
+adapter.
 """
 
 from collections.abc import Mapping
@@ -18,30 +18,30 @@ from scraper.kubelet import open_files
 from scraper.kubelet.deadline import DeadlineAdapter
 from scraper.kubelet.endpoint import Trust
 
-_SERVERS_REMEMBERED: Final = 8192
-"""More than a cluster has kubelets: they are asked in one order again and again, and with one too many all connections
-would be made anew. One that is kept costs 51 KB with TLS, 2 KB without, and an open file."""
-_URLS_REMEMBERED: Final = 2 * _SERVERS_REMEMBERED  # a kubelet's Summary and cadvisor's metrics
+_MAX_SERVERS: Final = 8192
+"""Must exceed the number of kubelets: they are requested in a fixed order, so with one server too many the LRU pool
+would reopen every connection. A kept connection takes 51 KB with TLS, 2 KB without, and an open file."""
+_MAX_URLS: Final = 2 * _MAX_SERVERS  # /stats/summary and /metrics/cadvisor
 
 
 class Transport:
-    """Used by many threads, each within `reading_until`. No token but the one given is sent, no cookie is kept."""
+    """Kept connections to servers, for many threads, each within `reading_until`. No cookies or tokens are added."""
 
     def __init__(self, server_name: str | None) -> None:
-        """`server_name` is what a server's certificate must be for, None: the name or address in the URL."""
-        kept = open_files.connections_kept(_SERVERS_REMEMBERED)
-        self._adapter = DeadlineAdapter(server_name=server_name, pool_connections=kept)
+        """`server_name` is the name expected in server certificates; None: the host of the URL."""
+        connections = open_files.max_connections(_MAX_SERVERS)
+        self._adapter = DeadlineAdapter(server_name=server_name, pool_connections=connections)
         self._environment_has_proxies = bool(getproxies())
 
     def get(
         self, url: str, headers: Mapping[str, str], trust: Trust, *, timeouts_s: tuple[float, float]
     ) -> requests.Response:
-        """The answer, once it has begun; to be closed. `timeouts_s` are to connect, and for each piece of the answer.
+        """The response, with the body not read yet; must be closed. `timeouts_s`: to connect, and for each read.
 
-        A redirect is an answer like any other. Raises as `requests` does.
+        Redirects are not followed. Raises the exceptions of `requests`.
         """
         request = requests.PreparedRequest()
-        request.method, request.url = "GET", _prepared(url)
+        request.method, request.url = "GET", _encoded_url(url)
         request.headers = CaseInsensitiveDict(headers)
         return self._adapter.send(
             request,
@@ -53,15 +53,15 @@ class Transport:
         )
 
     def _proxies(self, url: str, trust: Trust) -> Mapping[str, str] | None:
-        """The kubeconfig's proxy, or else the environment's, unless that has exceptions for this server."""
+        """The kubeconfig's proxy; otherwise the environment's, unless `no_proxy` excludes the server."""
         if trust.proxy:
             return {"https": trust.proxy, "http": trust.proxy}
         return get_environ_proxies(url) if self._environment_has_proxies else None
 
 
-@lru_cache(_URLS_REMEMBERED)
-def _prepared(url: str) -> str:
-    """As it goes over the wire: quoted, the host in ASCII."""
+@lru_cache(_MAX_URLS)
+def _encoded_url(url: str) -> str:
+    """The URL percent-encoded, with the host in ASCII."""
     request = requests.PreparedRequest()
     request.prepare_url(url, None)
     return request.url or url

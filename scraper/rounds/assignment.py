@@ -1,4 +1,4 @@
-"""Which nodes are mine: those whose key falls into a partition that the consumer group has given to this worker."""
+"""Assignment of nodes to workers: a worker scrapes the nodes whose key hashes to one of its partitions."""
 
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -11,7 +11,7 @@ _MASK: Final = 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
-    """The 32-bit hash that Kafka's own clients choose partitions with, unsigned."""
+    """The unsigned 32-bit hash with which Kafka's Java client chooses partitions."""
     hashed = _SEED ^ len(data)
     whole = len(data) // 4 * 4
     for at in range(0, whole, 4):
@@ -25,11 +25,11 @@ def murmur2(data: bytes) -> int:
 
 
 def partition_of(cluster: str, node: str, partitions: int) -> int:
-    """The partition of `kubelet-stats` that a node's scrapes go to."""
+    """The partition of `kubelet-stats` for the scrapes of a node."""
     return (murmur2(node_key(cluster, node).encode()) & 0x7FFFFFFF) % partitions
 
 
-def mine(nodes: Iterable[str], cluster: str, assigned: Collection[int], partitions: int) -> dict[str, int]:
-    """The nodes to be scraped here, each with its partition."""
+def assigned_nodes(nodes: Iterable[str], cluster: str, assigned: Collection[int], partitions: int) -> dict[str, int]:
+    """The nodes that belong to the assigned partitions, each with its partition."""
     found = {node: partition_of(cluster, node, partitions) for node in nodes}
     return {node: partition for node, partition in found.items() if partition in assigned}

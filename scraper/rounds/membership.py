@@ -1,7 +1,7 @@
-"""Which partitions are this worker's: it joins a consumer group on `kubelet-stats` with every partition paused.
+"""Group membership: the worker joins a consumer group on `kubelet-stats` with every partition paused.
 
-Kafka shares the partitions among the workers, notices one that is gone, and gives its partitions to the others. Nothing
-is ever consumed or committed.
+Kafka distributes the partitions among the workers and reassigns those of a worker that is gone. Nothing is consumed or
+committed.
 """
 
 import logging
@@ -18,28 +18,28 @@ from scraper import telemetry
 log = logging.getLogger(__name__)
 
 _POLL_S: Final = 0.5
-_LEAVE_S: Final = 2.0
-_METADATA_MS: Final = 30_000
+_LEAVE_TIMEOUT_S: Final = 2.0
+_METADATA_REFRESH_MS: Final = 30_000
 
 
-def group_of(cluster: str) -> str:
-    """The consumer group of one cluster's scrapers: several clusters may share a Kafka."""
+def consumer_group(cluster: str) -> str:
+    """Name of the consumer group of one cluster's scrapers; several clusters may share one Kafka."""
     return f"heapster-scraper-{cluster}"
 
 
 class Membership(threading.Thread):
-    """Keeps this worker in the group, in a thread of its own so that no slow kubelet costs it its place.
+    """Polls the consumer in a thread of its own, so that slow kubelets do not delay heartbeats.
 
-    Whose place is lost while Kafka answers has slept, and others have its partitions. But while Kafka is away nobody
-    can be given them: then it goes on with what it had, until it is given something anew.
+    A worker that loses its membership while Kafka answers was suspended, and others have its partitions. While Kafka is
+    unavailable nobody can get them: the worker keeps scraping lost partitions until it gets a new assignment.
     """
 
     def __init__(self, kafka: KafkaSettings, cluster: str, topic: Topic, stopped: threading.Event) -> None:
-        """Not started yet."""
+        """Prepare the consumer; `start` joins the group, setting `stopped` ends the thread."""
         super().__init__(name="membership", daemon=True)
-        settings = consumer_settings(kafka, "heapster-scraper", kafka.named(group_of(cluster))) | {
+        settings = consumer_settings(kafka, "heapster-scraper", kafka.named(consumer_group(cluster))) | {
             "partition.assignment.strategy": "cooperative-sticky",
-            "topic.metadata.refresh.interval.ms": _METADATA_MS,
+            "topic.metadata.refresh.interval.ms": _METADATA_REFRESH_MS,
         }
         self._consumer = Consumer(settings, logger=client_log)
         self._topic = topic
@@ -48,85 +48,85 @@ class Membership(threading.Thread):
         self._assigned: frozenset[int] = frozenset()
         self._gained: frozenset[int] = frozenset()
         self._lost: frozenset[int] = frozenset()
-        self._kafka_is_away = False
+        self._kafka_unavailable = False
         self._polled_at = time.monotonic()
 
     @property
     def assigned(self) -> frozenset[int]:
-        """The partitions that are ours now."""
-        if not self._is_awake():
+        """The partitions whose nodes this worker scrapes now."""
+        if not self._polled_recently():
             return frozenset()
-        return self._assigned | self._lost if self._kafka_is_away else self._assigned
+        return self._assigned | self._lost if self._kafka_unavailable else self._assigned
 
     def is_lost(self, partition: int) -> bool:
-        """Whether others have it without our having handed it over."""
-        return not self._is_awake() or (partition in self._lost and not self._kafka_is_away)
+        """Whether another worker may have the partition although this one did not revoke it."""
+        return not self._polled_recently() or (partition in self._lost and not self._kafka_unavailable)
 
-    def note(self, *, kafka_answers: bool) -> None:
-        """To be told before each round."""
-        if not kafka_answers:
-            self._kafka_is_away = True
+    def set_kafka_available(self, *, available: bool) -> None:
+        """Record before each round whether Kafka answers."""
+        if not available:
+            self._kafka_unavailable = True
         elif not self._lost:
-            self._kafka_is_away = False
+            self._kafka_unavailable = False
 
     def take_gained(self) -> frozenset[int]:
-        """Partitions that have come to us since this was last asked."""
+        """The partitions assigned since the last call."""
         with self._lock:
             gained, self._gained = self._gained & self._assigned, frozenset()
         return gained
 
     def run(self) -> None:
-        """Take part until told to stop."""
+        """Join the group and poll until `stopped` is set."""
         self._consumer.subscribe(
-            [self._topic.name], on_assign=self._given, on_revoke=self._handed_over, on_lost=self._gone
+            [self._topic.name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
         while not self._stopped.is_set():
             message = self._consumer.poll(_POLL_S)
             self._polled_at = time.monotonic()
             if message is not None and (error := message.error()):
-                client_log.warning("scrapers' group: %s", error.str())
+                client_log.warning("consumer group of the scrapers: %s", error.str())
 
-    def _is_awake(self) -> bool:
-        """Not so when the process has slept for so long that others have its partitions, and it does not know yet."""
+    def _polled_recently(self) -> bool:
+        """False after the process was suspended for so long that others may have its partitions."""
         return time.monotonic() - self._polled_at < ABSENT_S
 
     def leave(self) -> None:
-        """Leave the group so that others take over at once; not waited for if Kafka does not answer."""
+        """Leave the group so that others take over at once; give up after a short timeout if Kafka does not answer."""
         closing = threading.Thread(target=self._close, name="leave", daemon=True)
         closing.start()
-        closing.join(_LEAVE_S)
+        closing.join(_LEAVE_TIMEOUT_S)
 
     def _close(self) -> None:
         self.join()
         self._consumer.close()
 
-    def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for each in partitions:
             each.offset = OFFSET_END
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
-        given = _numbers(partitions)
+        gained = _partition_numbers(partitions)
         with self._lock:
             self._lost = frozenset()
-            self._gained |= given
-        self._own(self._assigned | given)
+            self._gained |= gained
+        self._set_assigned(self._assigned | gained)
 
-    def _handed_over(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._own(self._assigned - _numbers(partitions))
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._set_assigned(self._assigned - _partition_numbers(partitions))
         consumer.incremental_unassign(partitions)
 
-    def _gone(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._lost = _numbers(partitions)
-        log.warning("this worker has lost its place in the group: it was asleep, or Kafka is away")
-        self._handed_over(consumer, partitions)
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._lost = _partition_numbers(partitions)
+        log.warning("consumer group membership lost: this process was suspended, or Kafka is unavailable; rejoining")
+        self._on_revoke(consumer, partitions)
 
-    def _own(self, partitions: frozenset[int]) -> None:
+    def _set_assigned(self, partitions: frozenset[int]) -> None:
         if partitions != self._assigned:
             self._assigned = partitions
             telemetry.partitions.set(len(partitions))
             telemetry.rebalances.inc()
-            log.info("partitions of this worker", extra={"partitions": sorted(partitions)})
+            log.info("partitions assigned", extra={"partitions": sorted(partitions)})
 
 
-def _numbers(partitions: list[TopicPartition]) -> frozenset[int]:
+def _partition_numbers(partitions: list[TopicPartition]) -> frozenset[int]:
     return frozenset(each.partition for each in partitions)

@@ -1,4 +1,4 @@
-"""From an answer, or the lack of one, to the record: the node as its kubelet and the Kubernetes API showed it."""
+"""The record of one scrape, built from the kubelet's response and the snapshot of the Kubernetes API."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,22 @@ from scraper.cluster.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of asking one kubelet: a document or an error."""
+    """Result of scraping one kubelet: a document or an error."""
 
     finished_at_ns: int
     duration_ns: int
     document: bytes | None = None
     error: str | None = None
-    pods: frozenset[PodName] = frozenset()  # that the document lists
+    pods: frozenset[PodName] = frozenset()  # listed in the document
     clock_offset_ns: int | None = None
-    api_pods: tuple[ApiPod, ...] | None = None  # those of the node as its kubelet knows them, if it was asked
-    cadvisor: bytes | None = None  # the lines of its metrics that are used
-    cadvisor_error: str | None = None  # None also where it was not asked
+    api_pods: tuple[ApiPod, ...] | None = None  # response of the kubelet's /pods; None if not requested
+    cadvisor: bytes | None = None  # the used lines of /metrics/cadvisor
+    cadvisor_error: str | None = None  # None also if cAdvisor metrics are not requested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What the scrapes of one window have in common."""
+    """One scrape round: the window and the cluster snapshot that all its records share."""
 
     cluster: str
     resolution_ns: int
@@ -34,7 +34,7 @@ class Round:
 
     def record(self, node: ClusterNode, outcome: Outcome) -> NodeScrape:
         """The record of one node."""
-        seen = self.snapshot if outcome.api_pods is None else self.snapshot.seeing(outcome.api_pods)
+        snapshot = self.snapshot if outcome.api_pods is None else self.snapshot.with_pods(outcome.api_pods)
         return NodeScrape(
             cluster=self.cluster,
             node=node.name,
@@ -56,7 +56,7 @@ class Round:
             labels=node.labels,
             capacity=node.capacity,
             allocatable=node.allocatable,
-            pods=seen.pods_for(node.name, outcome.pods),
-            namespaces=seen.namespaces_for(node.name, outcome.pods),
-            workloads=seen.workloads_for(node.name, outcome.pods),
+            pods=snapshot.pods_for(node.name, outcome.pods),
+            namespaces=snapshot.namespaces_for(node.name, outcome.pods),
+            workloads=snapshot.workloads_for(node.name, outcome.pods),
         )

@@ -1,82 +1,83 @@
-"""When a window is scraped, and each node in it. Source: Heapster's manager loop (docs/processing.md, 1 and 2).
+"""When a window is scraped, and when each node in it. Source: Heapster's manager loop (docs/processing.md, 1 and 2).
 
-Windows are aligned to the year 1, as Go's `Truncate` does; a window is scraped a little after its end, when kubelets
-have sampled it.
+Windows are aligned to the year 1, like Go's `Truncate`. A window is scraped `SCRAPE_OFFSET_NS` after its end, when the
+kubelets have sampled it.
 """
 
 import hashlib
 from typing import Final, NamedTuple
 
 SCRAPE_OFFSET_NS: Final = 5_000_000_000
-SHORTEST_RESOLUTION: Final = "5s"
-LONGEST_SPREAD_SHARE: Final = 0.5  # of a window
-_USUAL_ROUND_NS: Final = 20_000_000_000
-_SPREAD_A_NODE_NS: Final = 12_000_000
-_USUAL_SPREAD_NS: Final = 12_000_000_000
-_FOR_THE_LAST_NS: Final = 8_000_000_000
+MIN_RESOLUTION: Final = "5s"
+MAX_SPREAD_SHARE: Final = 0.5  # of a window
+_DEFAULT_ROUND_NS: Final = 20_000_000_000
+_SPREAD_PER_NODE_NS: Final = 12_000_000
+_MAX_DEFAULT_SPREAD_NS: Final = 12_000_000_000
+_RESERVED_FOR_ANSWERS_NS: Final = 8_000_000_000  # from the last request to the end of a round
 _YEAR_1_NS: Final = -62_135_596_800 * 1_000_000_000
 
 
 class Window(NamedTuple):
-    """A window: its end is the event time of all that is scraped for it."""
+    """A window; its end is the event time of all records scraped for it."""
 
     end_ns: int
 
     @property
-    def fires_at_ns(self) -> int:
-        """When its scraping begins."""
+    def due_at_ns(self) -> int:
+        """When the scrape round of this window starts."""
         return self.end_ns + SCRAPE_OFFSET_NS
 
 
 def floor_ns(time_ns: int, resolution_ns: int) -> int:
-    """The last window boundary up to that time."""
+    """The last window boundary at or before a time."""
     return (time_ns - _YEAR_1_NS) // resolution_ns * resolution_ns + _YEAR_1_NS
 
 
 def first_window(now_ns: int, resolution_ns: int) -> Window:
-    """The window that a worker begins with: the one that now lies in."""
+    """The first window of a worker: the one that contains `now_ns`."""
     return Window(floor_ns(now_ns, resolution_ns) + resolution_ns)
 
 
 def next_window(last: Window, now_ns: int, resolution_ns: int) -> Window:
-    """The one after `last`; windows that were missed meanwhile are not made up.
+    """The window after `last`, or the current one if that is overdue: missed windows are not scraped later.
 
-    Heapster always took the window that now lies in, and so left out every other one at a resolution of 5 s.
+    Heapster always took the current window and so skipped every second one at a resolution of 5 s.
     """
     following = Window(last.end_ns + resolution_ns)
-    return following if following.fires_at_ns >= now_ns else first_window(now_ns, resolution_ns)
+    return following if following.due_at_ns >= now_ns else first_window(now_ns, resolution_ns)
 
 
 def windows_behind(last: Window, now_ns: int, resolution_ns: int) -> int:
-    """How many windows should have fired since `last` was scraped; 1 while the next one is under way."""
+    """Number of windows due after `last`, the last one scraped; 1 while the next round runs."""
     return max(0, (floor_ns(now_ns - SCRAPE_OFFSET_NS, resolution_ns) - last.end_ns) // resolution_ns)
 
 
-def longest_round_ns(resolution_ns: int, spread_ns: int = 0) -> int:
-    """How long a round may take, all nodes together: never into the next one. `spread_ns` of it asks the nodes."""
-    return min(max(_USUAL_ROUND_NS, spread_ns + _FOR_THE_LAST_NS), resolution_ns * 8 // 10)
+def max_round_ns(resolution_ns: int, spread_ns: int = 0) -> int:
+    """Timeout of a whole round whose requests are spread over `spread_ns`; it ends before the next round starts."""
+    return min(max(_DEFAULT_ROUND_NS, spread_ns + _RESERVED_FOR_ANSWERS_NS), resolution_ns * 8 // 10)
 
 
-def usual_spread_ns(nodes: int, resolution_ns: int) -> int:
-    """Over how long the requests of a round are spread, all scrapers together, if nothing else is asked for.
+def default_spread_ns(nodes: int, resolution_ns: int) -> int:
+    """Time over which the requests of a round are spread by default; `nodes` are all nodes of the cluster.
 
-    12 ms a node, 83 nodes a second: what one worker of each kind keeps up with on two cores that all of them share.
-    Heapster had 8 ms and stopped at 4 s, from 500 nodes on; here results would only wait in Kafka.
+    12 ms per node, or 83 nodes per second: the rate that one worker of each kind sustains on two shared cores. Heapster
+    used 8 ms and at most 4 s, reached at 500 nodes; a higher rate would only make records wait in Kafka.
     """
-    return min(_SPREAD_A_NODE_NS * nodes, _USUAL_SPREAD_NS, resolution_ns // 5)
+    return min(_SPREAD_PER_NODE_NS * nodes, _MAX_DEFAULT_SPREAD_NS, resolution_ns // 5)
 
 
-def spread_in_time_ns(spread_ns: int, left_ns: int) -> int:
-    """Of that spread, what fits into the rest of a round: late in it, for nodes taken over, it is less.
+def limited_spread_ns(spread_ns: int, left_ns: int) -> int:
+    """`spread_ns`, shortened to fit into the rest of a round, for nodes taken over during the round.
 
-    Those asked last are to have time to answer: 8 s, or three eighths where there is less, which leaves half a window.
+    After the last request 8 s remain for the answer, or three eighths of the rest if that is less. A spread of half a
+    window therefore still fits.
     """
-    return max(0, min(spread_ns, max(left_ns - _FOR_THE_LAST_NS, left_ns * 5 // 8)))
+    return max(0, min(spread_ns, max(left_ns - _RESERVED_FOR_ANSWERS_NS, left_ns * 5 // 8)))
 
 
-def place(node: str) -> float:
-    """Where in that spread a node is asked, from 0 to 1: the same in every round, so that its samples are even.
+def spread_position(node: str) -> float:
+    """Position of a node within the spread, from 0 to 1.
 
-    By its name alone, in every process.
+    It depends only on the name, so that a node is scraped at the same point of every window by every worker.
     """
     return int.from_bytes(hashlib.blake2b(node.encode(), digest_size=4).digest()) / 2**32

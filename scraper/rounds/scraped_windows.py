@@ -1,4 +1,4 @@
-"""What is in `kubelet-stats` already: whoever takes a partition over looks whether its last window has been scraped."""
+"""Looks up in `kubelet-stats` whether a partition has records of a window, without reading them."""
 
 from collections.abc import Collection
 from typing import Final
@@ -10,27 +10,27 @@ from runtime.duration import NS_PER_MS
 from runtime.kafka import KafkaSettings, client_log, client_settings
 from schemas.topics import Topic
 
-_LOOK_UP_S: Final = 2.0
-_NONE: Final = -1
+_REQUEST_TIMEOUT_S: Final = 2.0
+_NO_OFFSET: Final = -1
 
 
 class ScrapedWindows:
-    """Asks Kafka about the topic's records without reading them."""
+    """Offset lookups by timestamp with an admin client of its own."""
 
     def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:
-        """A client of its own."""
+        """Look up offsets of this topic."""
         self._client = AdminClient(client_settings(kafka, "heapster-scraper"), logger=client_log)
         self._topic = topic
 
-    def missing(self, partitions: Collection[int], since_ns: int) -> frozenset[int]:
-        """Those without a record of that time or later; none if Kafka does not tell.
+    def unscraped(self, partitions: Collection[int], since_ns: int) -> frozenset[int]:
+        """The partitions without a record at or after `since_ns`; empty if Kafka does not answer.
 
-        Where several clusters share the topic, a record of another one counts too.
+        If several clusters share the topic, a record of any of them counts.
         """
         since = OffsetSpec.for_timestamp(since_ns // NS_PER_MS)
         wanted = {TopicPartition(self._topic.name, partition): since for partition in partitions}
         try:
-            found = self._client.list_offsets(wanted, request_timeout=_LOOK_UP_S)
-            return frozenset(each.partition for each, offset in found.items() if offset.result().offset == _NONE)
+            found = self._client.list_offsets(wanted, request_timeout=_REQUEST_TIMEOUT_S)
+            return frozenset(each.partition for each, offset in found.items() if offset.result().offset == _NO_OFFSET)
         except KafkaException:
             return frozenset()

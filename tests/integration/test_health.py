@@ -1,4 +1,4 @@
-"""What the services say about themselves while parts of the pipeline are not there."""
+"""Health, readiness and metrics of the services while parts of the pipeline are unavailable."""
 
 import json
 import re
@@ -20,8 +20,8 @@ Service = Callable[..., Process]
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A service that is asked how it is."""
+class Monitored:
+    """A running service and its HTTP endpoints for health and metrics."""
 
     process: Process
 
@@ -31,89 +31,91 @@ class Watched:
         urls = [str(line["url"]) for line in lines if line["message"] == "metrics are served"]
         return urls[0].removesuffix("/metrics") if urls else ""
 
-    def asked(self, path: str) -> tuple[int, str]:
+    def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
-                return answer.status, answer.read().decode()
+            with urllib.request.urlopen(self.url + path, timeout=10) as response:
+                return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def says(self, *reasons: str) -> None:
-        """Wait until it is not ready for just these reasons, or ready for none; it is alive all the time."""
-        wait_until(lambda: bool(self.url), "it listens")
+    def wait_for_readiness(self, *reasons: str) -> None:
+        """Wait until the service is not ready for exactly these reasons, or ready if there are none; always alive."""
+        wait_until(lambda: bool(self.url), f"{self.process.name} serves HTTP")
 
-        def told() -> bool:
-            assert self.asked("/healthz") == (200, "ok\n")
-            status, text = self.asked("/readyz")
+        def reached() -> bool:
+            assert self.get("/healthz") == (200, "ok\n")
+            status, text = self.get("/readyz")
             lines = [] if status == 200 else text.splitlines()
             return len(lines) == len(reasons) and all(map(re.match, reasons, lines))
 
-        wait_until(told, f"{self.process.name} says {reasons or 'ok'}, not {self.asked('/readyz')}")
+        wait_until(reached, f"{self.process.name} reports {reasons or 'ok'}, not {self.get('/readyz')}")
 
-    def complains(self, reason: str) -> None:
-        """Wait until this is among the reasons: without Kafka a place in the group is lost as well."""
+    def wait_for_reason(self, reason: str) -> None:
+        """Wait until this is one of the reasons; without Kafka the partitions are lost, too."""
 
-        def told() -> bool:
-            assert self.asked("/healthz") == (200, "ok\n")
-            return any(re.match(reason, line) for line in self.asked("/readyz")[1].splitlines())
+        def reached() -> bool:
+            assert self.get("/healthz") == (200, "ok\n")
+            return any(re.match(reason, line) for line in self.get("/readyz")[1].splitlines())
 
-        wait_until(told, f"{self.process.name} says {reason}")
+        wait_until(reached, f"{self.process.name} reports {reason}")
 
-    def figure(self, name: str) -> float:
-        """The sum over all labels."""
-        _, text = self.asked("/metrics")
+    def metric(self, name: str) -> float:
+        """The sum of a metric over all labels."""
+        _, text = self.get("/metrics")
         return sum(float(line.split()[-1]) for line in text.splitlines() if re.match(rf"{name}[ {{]", line))
 
 
-def test_readiness_says_what_is_missing_and_liveness_does_not_care(
+def test_an_outage_makes_services_unready_but_not_unhealthy(
     own_kafka: Callable[[], Kafka], own_influxdb: Callable[[], InfluxDB], service: Service
 ) -> None:
     kafka, influxdb = own_kafka(), own_influxdb()
-    known = (f"--kafka-brokers={kafka.bootstrap}", "--partitions=2")
+    common = (f"--kafka-brokers={kafka.bootstrap}", "--partitions=2")
     sink = f"--sink=influxdb:{influxdb.url}?db=k8s&user={influxdb.user}&pw={influxdb.password}"
     influxdb.stop()
     with SimulatedCluster.generated(ClusterSize(nodes=3, pods_per_node=2)) as cluster:
         source = f"--source=kubernetes:{cluster.api_url}?inClusterConfig=false&kubeletPort={cluster.kubelet_port}"
-        scraper = Watched(service("scraper", *known, source, "--metric-resolution=5s"))
-        processor, writer = Watched(service("processor", *known)), Watched(service("writer", *known, sink))
-        scraper.says()
-        processor.says()
-        writer.says("influxdb.*: takes no points since .* s: InfluxDB at .*: Connection refused")
+        scraper = Monitored(service("scraper", *common, source, "--metric-resolution=5s"))
+        processor, writer = Monitored(service("processor", *common)), Monitored(service("writer", *common, sink))
+        scraper.wait_for_readiness()
+        processor.wait_for_readiness()
+        writer.wait_for_readiness("influxdb.*: takes no points since .* s: InfluxDB at .*: Connection refused")
         influxdb.start()
-        writer.says()
-        wait_until(lambda: writer.figure("heapster_writer_points_written_total") > 0, "points in InfluxDB")
-        assert scraper.figure("heapster_scraper_scrapes_total") >= 3
-        assert scraper.figure("heapster_scraper_document_bytes_total") > 1000
-        assert scraper.figure("heapster_scraper_windows_behind") <= 1
-        assert processor.figure("heapster_processor_scrape_seconds_count") >= 3
-        assert processor.figure("heapster_processor_partitions") == 4
-        assert writer.figure("heapster_writer_request_seconds_count") >= 1
-        assert writer.figure("heapster_writer_retries_total") >= 1
+        writer.wait_for_readiness()
+        wait_until(lambda: writer.metric("heapster_writer_points_written_total") > 0, "points in InfluxDB")
+        assert scraper.metric("heapster_scraper_scrapes_total") >= 3
+        assert scraper.metric("heapster_scraper_document_bytes_total") > 1000
+        assert scraper.metric("heapster_scraper_windows_behind") <= 1
+        assert processor.metric("heapster_processor_scrape_seconds_count") >= 3
+        assert processor.metric("heapster_processor_partitions") == 4
+        assert writer.metric("heapster_writer_request_seconds_count") >= 1
+        assert writer.metric("heapster_writer_retries_total") >= 1
         kafka.stop()
-        for one in (scraper, processor, writer):
-            one.complains("Kafka: Kafka at .* does not answer: .*Connection refused")
+        for each in (scraper, processor, writer):
+            each.wait_for_reason("Kafka: Kafka at .* does not answer: .*Connection refused")
         kafka.start()
-        for one in (scraper, processor, writer):
-            one.says()
+        for each in (scraper, processor, writer):
+            each.wait_for_readiness()
 
 
-def test_a_scraper_that_sees_no_cluster_is_not_ready(own_kafka: Callable[[], Kafka], service: Service) -> None:
+def test_a_scraper_is_not_ready_before_the_first_list_of_the_cluster(
+    own_kafka: Callable[[], Kafka], service: Service
+) -> None:
     kafka = own_kafka()
     api_port, kubelet_port = own_ports(2)
     source = f"kubernetes:http://127.0.0.1:{api_port}?inClusterConfig=false&kubeletPort={kubelet_port}"
-    scraper = Watched(service("scraper", f"--kafka-brokers={kafka.bootstrap}", f"--source={source}"))
-    scraper.says("Kubernetes API: has not answered yet")
-    layout = ListenAddresses(api_port=api_port, kubelet_port=kubelet_port)
-    with SimulatedCluster.generated(ClusterSize(nodes=2, pods_per_node=1), layout):
-        scraper.says()
+    scraper = Monitored(service("scraper", f"--kafka-brokers={kafka.bootstrap}", f"--source={source}"))
+    scraper.wait_for_readiness("Kubernetes API: has not answered yet")
+    addresses = ListenAddresses(api_port=api_port, kubelet_port=kubelet_port)
+    with SimulatedCluster.generated(ClusterSize(nodes=2, pods_per_node=1), addresses):
+        scraper.wait_for_readiness()
 
 
-def test_more_workers_than_partitions(own_kafka: Callable[[], Kafka], service: Service) -> None:
+def test_a_worker_without_partitions_is_not_ready(own_kafka: Callable[[], Kafka], service: Service) -> None:
     kafka = own_kafka()
-    known = (f"--kafka-brokers={kafka.bootstrap}", "--partitions=1")
-    first = Watched(service("processor", *known))
-    first.says()
-    second = Watched(service("processor", *known))
-    second.says("partitions: no partitions: more workers than partitions, or the group is rebalancing")
+    common = (f"--kafka-brokers={kafka.bootstrap}", "--partitions=1")
+    first = Monitored(service("processor", *common))
+    first.wait_for_readiness()
+    second = Monitored(service("processor", *common))
+    second.wait_for_readiness("partitions: no partitions: more workers than partitions, or the group is rebalancing")
     assert first.process.stop() == 0
-    second.says()
+    second.wait_for_readiness()

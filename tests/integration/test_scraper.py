@@ -1,4 +1,4 @@
-"""Scrapers as processes, between a simulated cluster and a real Kafka."""
+"""Scraper processes between a simulated cluster and a real Kafka."""
 
 import json
 import re
@@ -29,6 +29,7 @@ from scraper.rounds.schedule import SCRAPE_OFFSET_NS, floor_ns
 from simulator.faults import Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
+from tests.waiting import wait_until
 from tools.stack.kafka import Kafka
 from tools.stack.process import Process
 
@@ -37,12 +38,12 @@ NODES: Final = tuple(f"n{number}" for number in range(12))
 TOPIC: Final = topics().kubelet_stats.name
 DEADLINE_S: Final = 60.0
 STOP_S: Final = 10.0
-LOST: Final = "this worker has lost its place in the group: it was asleep, or Kafka is away"
+LOST: Final = "consumer group membership lost: this process was suspended, or Kafka is unavailable; rejoining"
 
 AHEAD_BY_90_S: Final = """
 import time
-right_s, right_ns = time.time, time.time_ns
-time.time, time.time_ns = lambda: right_s() + 90, lambda: right_ns() + 90_000_000_000
+real_s, real_ns = time.time, time.time_ns
+time.time, time.time_ns = lambda: real_s() + 90, lambda: real_ns() + 90_000_000_000
 from heapster_stream.__main__ import main
 main()
 """
@@ -94,7 +95,7 @@ def cluster(world: FixedWorld) -> Iterator[SimulatedCluster]:
 
 
 class Pipeline:
-    """Scrapers of one cluster, and what they bring into Kafka."""
+    """Scrapers of one cluster and the records they publish."""
 
     def __init__(self, bootstrap: str, cluster: SimulatedCluster, service: Service) -> None:
         self.name = f"test-{uuid.uuid4().hex[:12]}"
@@ -118,33 +119,34 @@ class Pipeline:
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[Callable[[], bool], str], None]]:
-        """Reads along; yields a way to wait for something to be true of what has come."""
+        """Consume the topic; yields a function that consumes until a condition on the records is met."""
         settings = consumer_settings(KafkaSettings(self.bootstrap), "test", self.name)
         consumer = Consumer(settings, logger=client_log)
         count = ensure_topics(KafkaSettings(self.bootstrap), [topics().kubelet_stats])[TOPIC]
         consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in range(count)])
 
+        def consumed(reached: Callable[[], bool]) -> bool:
+            self._consume(consumer)
+            return reached()
+
         def until(reached: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-            ends_at = time.monotonic() + deadline_s
-            while not reached():
-                assert time.monotonic() < ends_at, f"not within {deadline_s:g} s: {what}"
-                self._take(consumer)
+            wait_until(lambda: consumed(reached), what, deadline_s)
 
         yield until
         consumer.close()
 
-    def _take(self, consumer: Consumer) -> None:
-        message = consumer.poll(0.2)
-        if message is None or message.error():  # such as a broker that is not there
-            return
-        key, at = message.key(), TopicPartition(TOPIC, message.partition() or 0, message.offset() or 0)
-        if isinstance(key, bytes) and key.startswith(self.name.encode() + b"/"):
-            scrape = decode_scrape(message.value())
-            assert key.decode() == scrape.key
-            self.scrapes.append((at, message.timestamp()[1], scrape))
+    def _consume(self, consumer: Consumer) -> None:
+        for message in consumer.consume(1000, 0.2):
+            if message.error():  # for example an unavailable broker
+                continue
+            key, at = message.key(), TopicPartition(TOPIC, message.partition() or 0, message.offset() or 0)
+            if isinstance(key, bytes) and key.startswith(self.name.encode() + b"/"):
+                scrape = decode_scrape(message.value())
+                assert key.decode() == scrape.key
+                self.scrapes.append((at, message.timestamp()[1], scrape))
 
     def windows(self) -> dict[int, Counter[str]]:
-        """How often each node was scraped, by window."""
+        """Number of scrapes by window and node."""
         found: dict[int, Counter[str]] = {}
         for _, _, scrape in self.scrapes:
             found.setdefault(scrape.window_end_ns, Counter())[scrape.node] += 1
@@ -165,17 +167,17 @@ def logged(process: Process, message: str) -> list[dict[str, Any]]:
 
 
 def partitions(process: Process) -> list[int]:
-    told = logged(process, "partitions of this worker")
-    return list(told[-1]["partitions"]) if told else []
+    lines = logged(process, "partitions assigned")
+    return list(lines[-1]["partitions"]) if lines else []
 
 
-def settled(scrapers: Sequence[Process]) -> bool:
-    """Whether each has about its share of the partitions."""
+def balanced(scrapers: Sequence[Process]) -> bool:
+    """Whether each scraper has half of the partitions."""
     return sorted(len(partitions(scraper)) for scraper in scrapers) == [6, 6]
 
 
 def librdkafka_partitions(bootstrap: str, keys: Sequence[str], topic: str, count: int) -> dict[str, int]:
-    """Where librdkafka's own partitioner, the same as Java's, puts these keys."""
+    """Partitions that librdkafka's Java-compatible partitioner chooses for these keys."""
     admin = AdminClient(client_settings(KafkaSettings(bootstrap), "test"), logger=client_log)
     admin.create_topics([NewTopic(topic, count)])[topic].result(30)
     producer = Producer(
@@ -190,17 +192,17 @@ def librdkafka_partitions(bootstrap: str, keys: Sequence[str], topic: str, count
     return found
 
 
-def test_nodes_fall_into_the_partitions_that_kafkas_clients_choose(kafka: Kafka, topic_suffix: str) -> None:
+def test_partitions_are_those_that_kafka_clients_choose(kafka: Kafka, topic_suffix: str) -> None:
     names = [*NODES, "node-ä", "ip-10-0-0-1.example.org", "x" * 250]
     found = librdkafka_partitions(kafka.bootstrap, [f"c/{name}" for name in names], f"keys{topic_suffix}", 12)
     assert {name: partition_of("c", name, 12) for name in names} == {name: found[f"c/{name}"] for name in names}
 
 
-def test_two_scrapers_share_the_nodes_and_when_one_is_killed_its_nodes_miss_one_window(pipeline: Pipeline) -> None:
-    """Killed when it costs most: just before a window fires. At 10 s, the next one is caught up with."""
+def test_nodes_of_a_killed_scraper_miss_at_most_one_window(pipeline: Pipeline) -> None:
+    """The scraper is killed at the worst moment, just before a round. At 10 s the next window is caught up."""
     scrapers = [pipeline.scraper("10s"), pipeline.scraper("10s")]
     with pipeline.reading() as until:
-        until(lambda: settled(scrapers), "half of the partitions for each")
+        until(lambda: balanced(scrapers), "half of the partitions for each")
         since_ns = time.time_ns()
         until(lambda: any(end > since_ns for end in pipeline.full_windows()), "a window of all nodes")
         at, timestamp_ms, scrape = pipeline.scrapes[-1]
@@ -211,10 +213,10 @@ def test_two_scrapers_share_the_nodes_and_when_one_is_killed_its_nodes_miss_one_
         assert [(each.name, each.phase) for each in scrape.pods] == [(f"web-{scrape.node}", "Running")]
         assert [(each.name, each.uid, each.nodes) for each in scrape.namespaces] == [("shop", "uid-shop", 12)]
         orphans = {name for name in NODES if partition_of(pipeline.name, name, 12) in partitions(scrapers[0])}
-        fires_at_ns = last_fire_ns(time.time_ns(), 10_000) + 10 * SECOND
-        time.sleep(max(0.0, (fires_at_ns - time.time_ns()) / SECOND - 0.3))
+        due_at_ns = last_due_ns(time.time_ns(), 10_000) + 10 * SECOND
+        time.sleep(max(0.0, (due_at_ns - time.time_ns()) / SECOND - 0.3))
         scrapers[0].kill()
-        until(lambda: any(end > fires_at_ns for end in pipeline.full_windows()), "all nodes again")
+        until(lambda: any(end > due_at_ns for end in pipeline.full_windows()), "all nodes again")
     windows, full = pipeline.windows(), pipeline.full_windows()
     first = next(end for end in full if end > since_ns)
     missed = dict.fromkeys(NODES, 0)
@@ -227,39 +229,37 @@ def test_two_scrapers_share_the_nodes_and_when_one_is_killed_its_nodes_miss_one_
     assert scrapers[1].stop(STOP_S) == 0
 
 
-def test_scrapers_that_come_and_go_in_order_leave_no_window_out(pipeline: Pipeline, cluster: SimulatedCluster) -> None:
+def test_starting_and_stopping_scrapers_misses_no_window(pipeline: Pipeline, cluster: SimulatedCluster) -> None:
     cluster.kubelets["n0"].fault = Fault(delay_s=1.0)
     first = pipeline.scraper("10s")
     with pipeline.reading() as until:
         until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
         second = pipeline.scraper("10s")
-        until(lambda: settled((first, second)), "half of the partitions for each")
+        until(lambda: balanced((first, second)), "half of the partitions for each")
         until(lambda: bool(logged(second, "window scraped")), "the second scrapes")
         assert first.stop(STOP_S) == 0
         until(lambda: len(partitions(second)) == 12, "all partitions for the second")
-        went_ns = time.time_ns()
-        until(lambda: any(end > went_ns for end in pipeline.full_windows()), "a window of all nodes")
+        stopped_ns = time.time_ns()
+        until(lambda: any(end > stopped_ns for end in pipeline.full_windows()), "a window of all nodes")
     full = pipeline.full_windows()
     assert full == list(range(full[0], full[-1] + 1, 10 * SECOND))
     assert second.stop(STOP_S) == 0
 
 
-def test_a_window_that_fired_just_before_a_scraper_came_is_caught_up_with(pipeline: Pipeline) -> None:
+def test_a_window_due_just_before_the_start_of_a_scraper_is_caught_up(pipeline: Pipeline) -> None:
     now_ns = time.time_ns()
-    resolution_ms = next(ms for ms in range(90_000, 900_000) if now_ns - last_fire_ns(now_ns, ms) < SECOND)
+    resolution_ms = next(ms for ms in range(90_000, 900_000) if now_ns - last_due_ns(now_ns, ms) < SECOND)
     pipeline.scraper(f"{resolution_ms}ms")
     with pipeline.reading() as until:
         until(lambda: len(pipeline.full_windows()) == 1, "the window of all nodes", deadline_s=40)
-    assert pipeline.full_windows() == [last_fire_ns(now_ns, resolution_ms) - SCRAPE_OFFSET_NS]
+    assert pipeline.full_windows() == [last_due_ns(now_ns, resolution_ms) - SCRAPE_OFFSET_NS]
 
 
-def last_fire_ns(time_ns: int, resolution_ms: int) -> int:
+def last_due_ns(time_ns: int, resolution_ms: int) -> int:
     return floor_ns(time_ns - SCRAPE_OFFSET_NS, resolution_ms * 1_000_000) + SCRAPE_OFFSET_NS
 
 
-def test_a_scraper_whose_clock_is_90_s_ahead_is_seen_warned_about_and_published(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
+def test_a_clock_90_s_ahead_is_recorded_logged_and_exported(pipeline: Pipeline, tmp_path: Path) -> None:
     program = (sys.executable, "-c", AHEAD_BY_90_S)
     scraper = Process("scraper 90 s ahead", (*program, *pipeline.scraper_arguments("5s")), tmp_path / "scraper.log")
     scraper.launch()
@@ -267,23 +267,25 @@ def test_a_scraper_whose_clock_is_90_s_ahead_is_seen_warned_about_and_published(
         with pipeline.reading() as until:
             until(lambda: len(pipeline.full_windows()) >= 2, "two windows of all nodes")
         (served,) = logged(scraper, "metrics are served")
-        with urllib.request.urlopen(served["url"], timeout=30) as answer:
-            published = answer.read().decode()
+        with urllib.request.urlopen(served["url"], timeout=30) as response:
+            exported = response.read().decode()
     finally:
         assert scraper.stop(STOP_S) == 0
     recorded = [scrape.clock_offset_ns for _, _, scrape in pipeline.scrapes]
     assert {None if offset is None else round(offset / SECOND, -1) for offset in recorded} == {-90}
     warnings = logged(scraper, "clocks differ: set them by NTP")
     assert {line["level"] for line in warnings} == {"warning"}
-    assert [line["nodes"] for line in warnings] == [len(NODES)], "all nodes once, in one line"
+    assert [line["nodes"] for line in warnings] == [len(NODES)], "one line for all nodes"
     offset = "-(8[89]|9[01])[.]"
     assert all(
-        re.search(f'^heapster_scraper_clock_offset_seconds{{node="{name}"}} {offset}', published, re.MULTILINE)
+        re.search(f'^heapster_scraper_clock_offset_seconds{{node="{name}"}} {offset}', exported, re.MULTILINE)
         for name in NODES
     )
 
 
-def test_bad_kubelets_and_nodes_delay_nobody(pipeline: Pipeline, cluster: SimulatedCluster, world: FixedWorld) -> None:
+def test_failing_kubelets_and_nodes_do_not_delay_the_others(
+    pipeline: Pipeline, cluster: SimulatedCluster, world: FixedWorld
+) -> None:
     cluster.kubelets["n0"].fault = Fault(hang=True)
     cluster.kubelets["n1"].fault = Fault(cut=True)
     cluster.kubelets["n2"].fault = Fault(status=404)
@@ -294,7 +296,10 @@ def test_bad_kubelets_and_nodes_delay_nobody(pipeline: Pipeline, cluster: Simula
     scraper = pipeline.scraper()
     expected = set(NODES) - {"n3", "n4"}
     with pipeline.reading() as until:
-        until(lambda: any(nodes.keys() == expected for nodes in pipeline.windows().values()), "a window of the others")
+        until(
+            lambda: any(nodes.keys() == expected for nodes in pipeline.windows().values()),
+            "a window of the other nodes",
+        )
     errors = {scrape.node: scrape.error for _, _, scrape in pipeline.scrapes}
     assert {name for name, error in errors.items() if error} == {"n0", "n1", "n2"}
     assert "no complete answer within" in str(errors["n0"])
@@ -306,21 +311,21 @@ def test_bad_kubelets_and_nodes_delay_nobody(pipeline: Pipeline, cluster: Simula
     assert scraper.stop(STOP_S) == 0, "also while a kubelet hangs"
 
 
-def test_a_frozen_scraper_is_replaced_and_takes_part_again(pipeline: Pipeline) -> None:
+def test_a_suspended_scraper_is_replaced_and_rejoins(pipeline: Pipeline) -> None:
     scrapers = [pipeline.scraper(), pipeline.scraper()]
     with pipeline.reading() as until:
-        until(lambda: settled(scrapers), "half of the partitions for each")
+        until(lambda: balanced(scrapers), "half of the partitions for each")
         scrapers[0].freeze()
         until(lambda: len(partitions(scrapers[1])) == 12, "all partitions for the other")
         alone_ns = time.time_ns()
         scrapers[0].thaw()
-        until(lambda: settled(scrapers), "half of the partitions for each again")
+        until(lambda: balanced(scrapers), "half of the partitions for each again")
         until(lambda: any(end > alone_ns for end in pipeline.full_windows()), "a window of all nodes")
     assert logged(scrapers[0], LOST)
     assert [scraper.stop(STOP_S) for scraper in scrapers] == [0, 0]
 
 
-def test_an_outage_of_kafka_is_outlived(
+def test_no_window_is_missed_in_an_outage_of_kafka(
     own_kafka: Callable[[], Kafka], cluster: SimulatedCluster, service: Service
 ) -> None:
     broker = own_kafka()
@@ -329,7 +334,7 @@ def test_an_outage_of_kafka_is_outlived(
     with pipeline.reading() as until:
         until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
         broker.kill()
-        until(lambda: bool(logged(scraper, LOST)), "the worker knows that Kafka is away")
+        until(lambda: bool(logged(scraper, LOST)), "the worker notices the outage")
         broker.start()
         back_ns = time.time_ns()
         until(lambda: any(end > back_ns for end in pipeline.full_windows()), "a window of all nodes")
@@ -339,7 +344,7 @@ def test_an_outage_of_kafka_is_outlived(
     assert scraper.stop(STOP_S) == 0, "also without Kafka"
 
 
-def test_memory_is_bounded_while_kafka_takes_nothing(
+def test_memory_is_bounded_while_kafka_accepts_no_records(
     own_kafka: Callable[[], Kafka], cluster: SimulatedCluster, world: FixedWorld, service: Service
 ) -> None:
     broker = own_kafka()
@@ -349,34 +354,35 @@ def test_memory_is_bounded_while_kafka_takes_nothing(
         until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
         world.show(summaries={name: document(name, padding=4_000_000 * "x") for name in NODES})
         broker.freeze()
-        until(lambda: bool(logged(scraper, "Kafka takes no records: scraping waits")), "256 MB wait", deadline_s=120)
+        until(
+            lambda: bool(logged(scraper, "Kafka does not accept records: scraping waits")),
+            "the producer queue is full",
+            deadline_s=120,
+        )
         peak_kb = int(Path(f"/proc/{scraper.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
         broker.thaw()
-        until(lambda: bool(logged(scraper, "Kafka takes records again")), "Kafka takes them")
+        until(lambda: bool(logged(scraper, "Kafka accepts records again")), "Kafka accepts records")
         back_ns = time.time_ns()
         until(lambda: any(end > back_ns for end in pipeline.full_windows()), "a window of all nodes")
-    assert peak_kb < 520_000, "256 MB wait, and a round has 50 MB in hand"
+    assert peak_kb < 520_000, "256 MB in the queue and 50 MB of a round"
     assert scraper.stop(STOP_S) == 0
 
 
-def test_a_scraper_that_waits_for_kafka_can_be_stopped(cluster: SimulatedCluster, service: Service) -> None:
+def test_a_scraper_waiting_for_kafka_can_be_stopped(cluster: SimulatedCluster, service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     scraper = Pipeline(f"127.0.0.1:{port}", cluster, service).scraper()
-    ends_at = time.monotonic() + DEADLINE_S
-    while not logged(scraper, "waiting for Kafka"):
-        assert time.monotonic() < ends_at
-        time.sleep(0.1)
+    wait_until(lambda: bool(logged(scraper, "waiting for Kafka")), "the scraper waits for Kafka", DEADLINE_S)
     assert scraper.stop(STOP_S) == 0
 
 
-def take_records_up_to(admin: AdminClient, size: int) -> None:
+def limit_record_size(admin: AdminClient, size: int) -> None:
     change = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ConfigResource.Type.TOPIC, TOPIC, incremental_configs=[change])
     admin.incremental_alter_configs([topic])[topic].result(30)
 
 
-def test_a_topic_whose_settings_others_change(
+def test_changes_of_the_topic_while_a_scraper_runs(
     own_kafka: Callable[[], Kafka], world: FixedWorld, cluster: SimulatedCluster, service: Service
 ) -> None:
     broker = own_kafka()
@@ -389,13 +395,13 @@ def test_a_topic_whose_settings_others_change(
     scraper = pipeline.scraper()
     with pipeline.reading() as until:
         until(lambda: len(pipeline.full_windows()) >= 1, "a window of all nodes")
-        take_records_up_to(admin, 20_000)
+        limit_record_size(admin, 20_000)
         smaller_ns = time.time_ns()
         until(lambda: any(end > smaller_ns for end in pipeline.full_windows()), "a window of all nodes")
-    take_records_up_to(admin, MAX_RECORD_BYTES)
+    limit_record_size(admin, MAX_RECORD_BYTES)
     errors = {scrape.node: scrape.error for _, _, scrape in pipeline.scrapes if scrape.window_end_ns > smaller_ns}
     assert {name for name, error in errors.items() if error} == {"n5"}
-    assert f"the topic {TOPIC} takes no record of this size: raise its max.message.bytes" in str(errors["n5"])
+    assert f"the record is too large for the topic {TOPIC}: raise its max.message.bytes" in str(errors["n5"])
     assert {at.partition for at, _, _ in pipeline.scrapes} == {0, 1}
     admin.create_partitions([NewPartitions(TOPIC, 4)])[TOPIC].result(30)
     grown_ns = time.time_ns()
@@ -404,16 +410,16 @@ def test_a_topic_whose_settings_others_change(
     newest = max(pipeline.full_windows())
     used = {scrape.node: at.partition for at, _, scrape in pipeline.scrapes if scrape.window_end_ns == newest}
     assert used == {name: partition_of(pipeline.name, name, 4) for name in NODES}
-    assert any("another number of partitions" in line for line in scraper.text.splitlines())
+    assert any("the number of partitions has changed" in line for line in scraper.text.splitlines())
     assert scraper.stop(STOP_S) == 0
 
 
-def test_a_check_of_all_that_is_needed(pipeline: Pipeline, cluster: SimulatedCluster) -> None:
+def test_check_of_a_working_and_a_failing_configuration(pipeline: Pipeline, cluster: SimulatedCluster) -> None:
     program = (sys.executable, "-m", "heapster_stream", *pipeline.scraper_arguments("5s"), "--check")
-    well = subprocess.run(program, capture_output=True, text=True, timeout=4 * DEADLINE_S, check=False)
-    assert well.returncode == 0, well.stdout + well.stderr
-    assert "All is well." in well.stdout
+    passing = subprocess.run(program, capture_output=True, text=True, timeout=4 * DEADLINE_S, check=False)
+    assert passing.returncode == 0, passing.stdout + passing.stderr
+    assert "All checks passed." in passing.stdout
     cluster.api.failing_with = 503
-    ill = subprocess.run(program, capture_output=True, text=True, timeout=4 * DEADLINE_S, check=False)
-    assert ill.returncode == 1
-    assert ill.stdout.rstrip().endswith("do not work")
+    failing = subprocess.run(program, capture_output=True, text=True, timeout=4 * DEADLINE_S, check=False)
+    assert failing.returncode == 1
+    assert failing.stdout.rstrip().endswith("checks failed.")

@@ -85,7 +85,7 @@ def test_calls_per_kubelet_request() -> None:
     with SimulatedCluster.fixed(world, addresses={"n1": "127.0.0.1"}) as served:
         config = source("http://127.0.0.1:9", f"&kubeletPort={served.kubelet_port}")
         kubelets = KubeletClient(config.login, config.kubelets)
-        counted = calls(lambda asked: kubelets.fetch(asked, Deadline(60)), node("127.0.0.1", None))  # type: ignore[arg-type]
+        counted = calls(lambda asked: kubelets.summary(asked, Deadline(60)), node("127.0.0.1", None))  # type: ignore[arg-type]
     assert counted <= 1_420, f"{counted} calls"
 
 

@@ -61,7 +61,8 @@ def main(nodes: int, pods: int, workers: int, url: str) -> None:
 
 def _follow(url: str) -> dict[str, float]:
     stopped = threading.Event()
-    watch = ClusterWatch(SourceConfig.parse((f"kubernetes:{url}?inClusterConfig=false",)), stopped)
+    source = SourceConfig.parse((f"kubernetes:{url}?inClusterConfig=false",))
+    watch = ClusterWatch(source.login, source.read_node, stopped)
     before_mib = _peak_mib()
     began, worked_before = time.monotonic(), time.process_time()
     watch.start()

@@ -104,7 +104,7 @@ class Bench:
         if worker not in self.workers["scraper"]:
             return frozenset()
         lines = worker.text[self._begun[worker.name] :].splitlines(keepends=True)
-        told = [json.loads(line) for line in lines if '"partitions of this worker"' in line and line.endswith("\n")]
+        told = [json.loads(line) for line in lines if '"partitions assigned"' in line and line.endswith("\n")]
         return frozenset(told[-1]["partitions"]) if told else frozenset()
 
     def all_are_scraped(self) -> bool:

@@ -10,14 +10,14 @@ import requests
 
 from runtime.duration import NS_PER_S
 from runtime.kafka import HEARTBEAT_S, SESSION_TIMEOUT_S
-from scraper.rounds.schedule import longest_round_ns
+from scraper.rounds.schedule import max_round_ns
 from tools.chaos.bench import RESOLUTION_S, Bench
 from tools.chaos.faults import Fault
 from tools.chaos.windows import Excuse
 
 _LOOK_EVERY_S: Final = 0.5
 _SHARED_WITHIN_S: Final = 60.0
-_ROUND_S: Final = longest_round_ns(RESOLUTION_S * NS_PER_S) / NS_PER_S
+_ROUND_S: Final = max_round_ns(RESOLUTION_S * NS_PER_S) / NS_PER_S
 _TAKEOVER_S: Final = SESSION_TIMEOUT_S + HEARTBEAT_S + 2.0
 """Until Kafka gives a silent worker's partitions away, until the others hear of it, and what that takes by itself."""
 _CAUGHT_UP_S: Final = _ROUND_S - 1.0

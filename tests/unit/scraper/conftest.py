@@ -1,4 +1,4 @@
-"""Peers of a scraper: the simulated cluster, and a server that answers byte by byte as a test says."""
+"""A server for tests that control every byte of a response."""
 
 import socket
 import threading
@@ -7,23 +7,23 @@ from contextlib import suppress
 
 import pytest
 
-Talk = Callable[[socket.socket], None]
+Respond = Callable[[socket.socket], None]
 
 
 class RawServer:
-    """Takes connections on loopback and lets `talk` do with each what it likes, once a request has come."""
+    """Accepts connections on loopback and calls `respond` with the connection for each request."""
 
-    def __init__(self, talk: Talk, address: str) -> None:
+    def __init__(self, respond: Respond, address: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._listening = socket.create_server((address, 0), family=family)
-        self._talk = talk
+        self._respond = respond
         self.address, self.port = self._listening.getsockname()[:2]
         self.requests: list[bytes] = []
         self.connections = 0
-        self._taking = threading.Thread(target=self._take, daemon=True)
-        self._taking.start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
-    def _take(self) -> None:
+    def _accept(self) -> None:
         while True:
             try:
                 connection, _ = self._listening.accept()
@@ -36,20 +36,20 @@ class RawServer:
         with connection, suppress(OSError):
             while request := connection.recv(65536):
                 self.requests.append(request)
-                self._talk(connection)
+                self._respond(connection)
 
     def close(self) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-        self._taking.join()
+        self._accepting.join()
 
 
 @pytest.fixture
 def raw_server() -> Iterator[Callable[..., RawServer]]:
     running: list[RawServer] = []
 
-    def start(talk: Talk, address: str = "127.0.0.1") -> RawServer:
-        running.append(RawServer(talk, address))
+    def start(respond: Respond, address: str = "127.0.0.1") -> RawServer:
+        running.append(RawServer(respond, address))
         return running[-1]
 
     yield start

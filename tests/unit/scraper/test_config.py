@@ -44,7 +44,7 @@ def access(
     )
 
 
-def test_the_defaults_are_heapsters() -> None:
+def test_defaults_are_those_of_heapster() -> None:
     config = SourceConfig.parse((f"kubernetes:http://h:8080?{OUTSIDE}",))
     assert config.login.configuration.host == "http://h:8080"
     assert config.login.configuration.verify_ssl
@@ -71,7 +71,7 @@ def test_all_options_are_read() -> None:
     assert config.node_selector == "zone=a,!gpu"
 
 
-def test_the_article_s_line() -> None:
+def test_a_source_outside_of_the_cluster() -> None:
     config = SourceConfig.parse(("kubernetes:http://10.0.0.1:8080?inClusterConfig=false&useServiceAccount=false",))
     assert config.login.configuration.host == "http://10.0.0.1:8080"
     assert config.kubelets.port == 10255
@@ -90,18 +90,18 @@ def test_both_keys_mean_the_summary_api(key: str) -> None:
         ("https://[fd00::1]:6443", "https://[fd00::1]:6443"),
     ],
 )
-def test_only_scheme_host_and_port_of_the_uri_count(uri: str, expected: str) -> None:
+def test_only_scheme_host_and_port_of_the_uri_are_used(uri: str, expected: str) -> None:
     assert SourceConfig.parse((f"kubernetes:{uri}?{OUTSIDE}",)).login.configuration.host == expected
 
 
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ((), "--source is missing: which cluster is to be read, as --source=kubernetes"),
-        (("cadvisor:http://h",), "--source=cadvisor: there is no such source: there is kubernetes"),
-        (("Kubernetes:",), "--source=Kubernetes: there is no such source: there is kubernetes"),
+        ((), "--source is missing: name the cluster to read, for example --source=kubernetes"),
+        (("cadvisor:http://h",), "--source=cadvisor: unknown source: use kubernetes"),
+        (("Kubernetes:",), "--source=Kubernetes: unknown source: use kubernetes"),
         (("kubernetes:", "kubernetes:"), "--source: Wrong number of sources specified: 2"),
-        (("kubernetes.foo",), "--source=kubernetes.foo: there is no such source"),
+        (("kubernetes.foo",), "--source=kubernetes.foo: unknown source"),
         (("",), "--source: missing uri key in ''"),
         ((":foo",), "--source: missing uri key in ':foo'"),
         (("kubernetes:http://h/%gh",), "--source: 'kubernetes:http://h/%gh'"),
@@ -118,7 +118,7 @@ def test_only_scheme_host_and_port_of_the_uri_count(uri: str, expected: str) -> 
         (("kubernetes:http://h?nodeStatusPort=x",), "--source=kubernetes: the option `nodeStatusPort`: 'x'"),
         (
             (f"kubernetes:http://h?{OUTSIDE}&addressTypes=InternalIP,LegacyHostIP",),
-            "--source=kubernetes: addressTypes: 'LegacyHostIP' is none of ExternalDNS, ExternalIP, Hostname, Internal",
+            "--source=kubernetes: addressTypes: 'LegacyHostIP' is unknown, use ExternalDNS, ExternalIP, Hostname, Int",
         ),
         (("kubernetes:http://h?kubeletPort=x",), "--source=kubernetes: the option `kubeletPort`: 'x'"),
         (
@@ -139,32 +139,32 @@ def test_only_scheme_host_and_port_of_the_uri_count(uri: str, expected: str) -> 
         (("kubernetes",), "--source=kubernetes: inClusterConfig=true needs KUBERNETES_SERVICE_HOST"),
     ],
 )
-def test_a_source_that_cannot_be_used(sources: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_source_is_rejected(sources: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(ConfigError) as raised:
         SourceConfig.parse(sources)
     assert str(raised.value).startswith(message)
 
 
-def test_what_changes_nothing_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_ignored_api_version_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         SourceConfig.parse((f"kubernetes:http://h?{OUTSIDE}&apiVersion=v2",))
-    assert [record.getMessage() for record in caplog.records] == ["apiVersion changes nothing: v1 is spoken"]
+    assert [record.getMessage() for record in caplog.records] == ["apiVersion is ignored: v1 is always used"]
 
 
-def test_in_a_cluster_host_ca_and_token_are_the_pod_s(account: Path) -> None:
+def test_in_a_cluster_host_ca_and_token_are_those_of_the_pod(account: Path) -> None:
     api = api_configuration(access(in_cluster=True), environ=IN_CLUSTER, account=account)
     assert api.host == "https://10.96.0.1:443"
     assert api.ssl_ca_cert == str(account / "ca.crt")
     assert api.auth_settings()["BearerToken"]["value"] == "Bearer secret"
 
 
-def test_in_a_cluster_of_ipv6(account: Path) -> None:
+def test_in_an_ipv6_cluster(account: Path) -> None:
     environ = {**IN_CLUSTER, "KUBERNETES_SERVICE_HOST": "fd00::1"}
     assert api_configuration(access(in_cluster=True), environ=environ, account=account).host == "https://[fd00::1]:443"
 
 
-def test_a_token_that_is_replaced_is_sent_from_then_on_and_nothing_else_changes(account: Path) -> None:
+def test_a_replaced_token_is_used_and_nothing_else_changes(account: Path) -> None:
     api = api_configuration(access("https://h:1", in_cluster=True), environ=IN_CLUSTER, account=account)
     (account / "token").write_text("fresh")
     assert api.auth_settings()["BearerToken"]["value"] == "Bearer fresh"
@@ -173,26 +173,29 @@ def test_a_token_that_is_replaced_is_sent_from_then_on_and_nothing_else_changes(
     assert api.host == "https://h:1"
 
 
-def test_in_a_cluster_insecure_drops_the_ca(account: Path) -> None:
+def test_in_a_cluster_insecure_disables_the_ca(account: Path) -> None:
     api = api_configuration(access(in_cluster=True, insecure=True), environ=IN_CLUSTER, account=account)
     assert (api.verify_ssl, api.ssl_ca_cert) == (False, None)
 
 
-def test_in_a_cluster_without_a_ca_file(account: Path) -> None:
+def test_in_a_cluster_a_missing_ca_file_is_accepted(account: Path) -> None:
     (account / "ca.crt").unlink()
     assert api_configuration(access(in_cluster=True), environ=IN_CLUSTER, account=account).ssl_ca_cert is None
 
 
-def test_in_a_cluster_without_a_token(account: Path) -> None:
+def test_in_a_cluster_a_missing_token_is_an_error(account: Path) -> None:
     (account / "token").unlink()
-    with pytest.raises(ConfigError, match=r"inClusterConfig=true needs the token .*/token: not in a cluster\?"):
+    with pytest.raises(
+        ConfigError,
+        match=r"inClusterConfig=true needs the token .*/token: outside of a cluster, set inClusterConfig=false",
+    ):
         api_configuration(access(in_cluster=True), environ=IN_CLUSTER, account=account)
 
 
-def test_a_kubeconfig_decides_alone(kubeconfig: Path, caplog: pytest.LogCaptureFixture) -> None:
-    asked = access("http://h", kubeconfig=str(kubeconfig), insecure=True)
+def test_a_kubeconfig_overrides_host_and_insecure(kubeconfig: Path, caplog: pytest.LogCaptureFixture) -> None:
+    options = access("http://h", kubeconfig=str(kubeconfig), insecure=True)
     with caplog.at_level(logging.WARNING):
-        api = Login(asked).configuration
+        api = Login(options).configuration
     assert api.host == "https://api.example.org:6443"
     assert api.auth_settings()["BearerToken"]["value"] == "Bearer of-a-user"
     assert vars(caplog.records[0])["ignored"] == ["the URI's host", "insecure"]
@@ -210,7 +213,7 @@ def test_a_kubeconfig_decides_alone(kubeconfig: Path, caplog: pytest.LogCaptureF
         ("current-context: x\ncontexts: []", "Expected object with name x"),
     ],
 )
-def test_a_kubeconfig_that_cannot_be_used(tmp_path: Path, content: str | None, message: str) -> None:
+def test_an_invalid_kubeconfig_is_an_error_in_one_line(tmp_path: Path, content: str | None, message: str) -> None:
     path = tmp_path / "config"
     if content is not None:
         path.write_text(content)
@@ -226,8 +229,8 @@ def test_the_service_account_overrides_the_token(kubeconfig: Path, account: Path
     assert api.auth_settings()["BearerToken"]["value"] == "Bearer secret"
 
 
-def test_an_unreadable_service_account_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_service_account_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        login = Login(access("http://h", account=True), lambda asked: api_configuration(asked, account=tmp_path))
+        login = Login(access("http://h", account=True), lambda options: api_configuration(options, account=tmp_path))
     assert login.configuration.auth_settings() == {}
-    assert caplog.records[0].getMessage() == "useServiceAccount: going without a token, none can be read"
+    assert caplog.records[0].getMessage() == "useServiceAccount: no token can be read, requests are sent without one"

@@ -12,7 +12,7 @@ BROKERS = "--kafka-brokers=127.0.0.1:9"
 
 
 @pytest.fixture(autouse=True)
-def _loggers_as_before() -> Iterator[None]:
+def _restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -37,7 +37,7 @@ def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
         ((SOURCE, BROKERS, "--resolution=60s"), "No such option: --resolution"),
     ],
 )
-def test_a_flag_that_cannot_be_used_ends_with_status_2(arguments: tuple[str, ...], message: str) -> None:
+def test_an_invalid_flag_ends_with_status_2(arguments: tuple[str, ...], message: str) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert message in result.output
@@ -46,34 +46,43 @@ def test_a_flag_that_cannot_be_used_ends_with_status_2(arguments: tuple[str, ...
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((BROKERS,), "--source is missing: which cluster is to be read, as --source=kubernetes"),
+        ((BROKERS,), "--source is missing: name the cluster to read, for example --source=kubernetes"),
         ((BROKERS, SOURCE, SOURCE), "--source: Wrong number of sources specified: 2, give exactly one"),
         (
             (BROKERS, SOURCE, "--scrape-spread=31s"),
-            "--scrape-spread=31s: at most half of --metric-resolution, which is 60s",
+            "--scrape-spread=31s: use at most half of --metric-resolution, which is 60s",
         ),
-        ((BROKERS, SOURCE, "--cluster-name="), "--cluster-name='': 1 to 200 characters are needed"),
-        ((BROKERS, SOURCE, "--cluster_name=a/b"), "--cluster-name='a/b': 1 to 200 characters are needed"),
-        ((BROKERS, SOURCE, "--cluster-name=a\nb"), "--cluster-name='a\\nb': 1 to 200 characters are needed"),
-        ((BROKERS, SOURCE, "--cluster-name=\udcff"), "--cluster-name='\\udcff': 1 to 200 characters are needed"),
+        ((BROKERS, SOURCE, "--cluster-name="), "--cluster-name='': use 1 to 200 printable characters without a slash"),
+        (
+            (BROKERS, SOURCE, "--cluster_name=a/b"),
+            "--cluster-name='a/b': use 1 to 200 printable characters without a slash",
+        ),
+        (
+            (BROKERS, SOURCE, "--cluster-name=a\nb"),
+            "--cluster-name='a\\nb': use 1 to 200 printable characters without a slash",
+        ),
+        (
+            (BROKERS, SOURCE, "--cluster-name=\udcff"),
+            "--cluster-name='\\udcff': use 1 to 200 printable characters without a slash",
+        ),
         ((BROKERS, SOURCE, f"--cluster-name={'x' * 201}"), "--cluster-name='xxx"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_one_line(arguments: tuple[str, ...], message: str) -> None:
+def test_an_invalid_value_is_reported_in_one_line(arguments: tuple[str, ...], message: str) -> None:
     raised = invoke(*arguments).exception
     assert isinstance(raised, ConfigError)
     assert str(raised).startswith(message)
     assert "\n" not in str(raised)
 
 
-def test_each_flag_is_also_read_from_the_environment() -> None:
+def test_every_flag_can_be_set_by_an_environment_variable() -> None:
     environment = {"HEAPSTER_SOURCE": "cadvisor:http://h", "HEAPSTER_KAFKA_BROKERS": "127.0.0.1:9"}
-    assert "there is no such source" in str(invoke(env=environment).exception)
+    assert "unknown source" in str(invoke(env=environment).exception)
     environment |= {"HEAPSTER_METRIC_RESOLUTION": "1s"}
     assert "'1s' is less than 5s" in invoke(env=environment).output
 
 
-def test_help_says_what_every_flag_and_option_does() -> None:
+def test_help_lists_every_flag_and_source_option() -> None:
     text = invoke("--help").output
     for flag in ("--source", "--kafka-brokers", "--metric-resolution", "--cluster-name", "--log-level"):
         assert flag in text

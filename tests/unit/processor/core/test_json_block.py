@@ -24,10 +24,10 @@ def block(text: str | bytes, problems: Problems | None = None) -> Block:
         pytest.param(b'{"node":{}} trailing', "not JSON", id="trailing text"),
         pytest.param(b"\x00\xff", "not JSON", id="bytes"),
         pytest.param(b"[" * 100_000, "not JSON", id="nested too deeply"),
-        pytest.param(b"[]", "an object is expected, not a list", id="a list"),
-        pytest.param(b'"node"', "an object is expected, not a text", id="a text"),
-        pytest.param(b"7", "an object is expected, not a number", id="a number"),
-        pytest.param(b"true", "an object is expected, not a truth value", id="true"),
+        pytest.param(b"[]", "expected a JSON object, got a list", id="a list"),
+        pytest.param(b'"node"', "expected a JSON object, got a string", id="a text"),
+        pytest.param(b"7", "expected a JSON object, got a number", id="a number"),
+        pytest.param(b"true", "expected a JSON object, got a boolean", id="true"),
     ],
 )
 def test_a_document_that_is_not_a_json_object_is_undecodable(document: bytes, reason: str) -> None:

@@ -18,13 +18,13 @@ IN_CLUSTER = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT":
 
 
 @pytest.fixture(autouse=True)
-def _looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logins, "TOKEN_KEPT_S", 0.0)
-    monkeypatch.setattr(logins, "LOOK_EVERY_S", 0.0)
+def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins, "TOKEN_CACHE_S", 0.0)
+    monkeypatch.setattr(logins, "REFRESH_INTERVAL_S", 0.0)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with caplog.at_level(logging.DEBUG):
         yield
     assert not [record for record in caplog.records if "secret" in str(vars(record))]
@@ -41,9 +41,9 @@ def access(*, host: str = "", path: Path | None = None, in_cluster: bool = False
     )
 
 
-def by_account(account: Path, host: str = HTTPS, *, in_cluster: bool = False) -> Login:
-    def read(asked: Access) -> client.Configuration:
-        return api_configuration(asked, environ=IN_CLUSTER, account=account)
+def account_login(account: Path, host: str = HTTPS, *, in_cluster: bool = False) -> Login:
+    def read(options: Access) -> client.Configuration:
+        return api_configuration(options, environ=IN_CLUSTER, account=account)
 
     return Login(access(host=host, in_cluster=in_cluster, account=not in_cluster), read)
 
@@ -53,44 +53,44 @@ def token(login: Login, url: str = HTTPS) -> str | None:
 
 
 @pytest.mark.parametrize("in_cluster", [True, False])
-def test_a_service_accounts_token_is_read_again_as_it_changes(tmp_path: Path, *, in_cluster: bool) -> None:
+def test_a_changed_service_account_token_is_read_again(tmp_path: Path, *, in_cluster: bool) -> None:
     path = tmp_path / "token"
     path.write_text("secret-1\n")
-    login = by_account(tmp_path, in_cluster=in_cluster)
+    login = account_login(tmp_path, in_cluster=in_cluster)
     assert token(login) == "Bearer secret-1"
     path.write_text("secret-2")
     assert token(login) == "Bearer secret-2"
     path.unlink()
-    assert token(login) == "Bearer secret-2", "as long as there is no other"
+    assert token(login) == "Bearer secret-2", "until there is another token"
 
 
-def test_a_service_accounts_token_may_come_later(tmp_path: Path) -> None:
-    login = by_account(tmp_path)
+def test_a_service_account_token_may_appear_later(tmp_path: Path) -> None:
+    login = account_login(tmp_path)
     assert token(login) is None
     (tmp_path / "token").write_text("secret")
     assert token(login) == "Bearer secret"
 
 
-def test_a_token_is_used_for_a_moment_without_looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logins, "TOKEN_KEPT_S", 60.0)
+def test_a_token_is_cached_for_a_short_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins, "TOKEN_CACHE_S", 60.0)
     (tmp_path / "token").write_text("secret-1")
-    login = by_account(tmp_path)
+    login = account_login(tmp_path)
     assert token(login) == "Bearer secret-1"
     (tmp_path / "token").write_text("secret-2")
     assert token(login) == "Bearer secret-1"
 
 
-def test_no_token_goes_over_plain_http(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_token_is_sent_over_plain_http(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "token").write_text("secret")
-    login = by_account(tmp_path, HTTP)
+    login = account_login(tmp_path, HTTP)
     assert token(login, f"{HTTP}/api/v1/pods") is None
-    assert token(login, "https://10.0.0.1:10250/stats/summary") == "Bearer secret", "but to kubelets over https"
+    assert token(login, "https://10.0.0.1:10250/stats/summary") == "Bearer secret", "sent to kubelets over https"
     assert [record.getMessage() for record in caplog.records] == [
-        "no token is sent to the API server: over http anyone could read it, give https"
+        "no token is sent to the API server over plain http: use https"
     ]
 
 
-def test_the_token_file_of_a_kubeconfig_is_read_again(tmp_path: Path) -> None:
+def test_a_changed_token_file_of_a_kubeconfig_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("secret-1")
     login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=f"tokenFile: {path}")))
@@ -99,45 +99,45 @@ def test_the_token_file_of_a_kubeconfig_is_read_again(tmp_path: Path) -> None:
     assert token(login) == "Bearer secret-2"
 
 
-def test_the_line_break_at_the_end_of_a_token_is_none_of_it(tmp_path: Path) -> None:
+def test_the_line_break_at_the_end_of_a_token_is_stripped(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("secret\n")
     login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=f"tokenFile: {path}")))
     assert token(login) == "Bearer secret"
 
 
-def test_a_token_that_no_header_can_have_is_not_sent_and_told_once(
+def test_a_token_with_illegal_characters_is_not_sent_and_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "token"
     path.write_text("secret")
     login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=f"tokenFile: {path}")))
-    for odd in ("secret\nsecret", "secret\u20ac"):
+    for illegal in ("secret\nsecret", "secret\u20ac"):
         caplog.clear()
-        path.write_text(odd)
+        path.write_text(illegal)
         assert [token(login), token(login)] == [None, None]
         assert [each.getMessage() for each in caplog.records] == [
-            "the token is not sent: it has characters that no token has"
+            "token not sent: it has illegal characters, check its file"
         ]
     path.write_text("secret")
     assert token(login) == "Bearer secret"
 
 
-def test_a_kubeconfig_that_is_replaced_counts_from_then_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_replaced_kubeconfig_is_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = kubeconfig(tmp_path, HTTPS, user="token: secret-1")
     login = Login(access(path=path))
     assert token(login) == "Bearer secret-1"
     path.write_text("half wri: [")
     assert [token(login), token(login)] == ["Bearer secret-1"] * 2
     assert len(caplog.records) == 1
-    assert caplog.records[0].getMessage() == "credentials cannot be read again, the old ones stay in use"
+    assert caplog.records[0].getMessage() == "credentials cannot be refreshed, keeping the current ones"
     kubeconfig(tmp_path, "https://other.example.org", user="token: secret-2")
     assert token(login) == "Bearer secret-2"
     assert login.configuration.host == "https://other.example.org"
 
 
 def program(folder: Path, valid_s: int | None) -> str:
-    """The user of a kubeconfig whose token comes from a program that counts its runs."""
+    """A kubeconfig user whose token comes from a program that counts its runs."""
     path = folder / "program"
     expiry = ""
     if valid_s is not None:
@@ -158,26 +158,26 @@ def program(folder: Path, valid_s: int | None) -> str:
     return f"exec: {{apiVersion: client.authentication.k8s.io/v1, command: {sys.executable}, args: [{path}]}}"
 
 
-def test_a_program_is_run_again_only_when_its_token_is_about_to_expire(tmp_path: Path) -> None:
+def test_a_program_does_not_run_again_while_its_token_is_valid(tmp_path: Path) -> None:
     login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=program(tmp_path, valid_s=3600))))
     assert [token(login) for _ in range(3)] == ["Bearer secret-0"] * 3
 
 
-def test_a_token_from_a_program_that_expires_is_replaced(tmp_path: Path) -> None:
+def test_a_program_runs_again_when_its_token_expires(tmp_path: Path) -> None:
     login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=program(tmp_path, valid_s=1))))
     assert token(login) == "Bearer secret-1"
     assert token(login) == "Bearer secret-2"
 
 
-def test_a_program_that_fails_leaves_the_old_token_in_use(tmp_path: Path) -> None:
+def test_a_failing_program_leaves_the_old_token_in_use(tmp_path: Path) -> None:
     login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=program(tmp_path, valid_s=1))))
     assert token(login) == "Bearer secret-1"
     (tmp_path / "broken").touch()
     assert token(login) == "Bearer secret-1"
 
 
-def test_a_refusal_has_a_program_run_again(tmp_path: Path) -> None:
+def test_a_program_runs_again_after_rejected_credentials(tmp_path: Path) -> None:
     login = Login(access(path=kubeconfig(tmp_path, HTTPS, user=program(tmp_path, valid_s=None))))
     assert [token(login), token(login)] == ["Bearer secret-0"] * 2
-    login.refused()
+    login.credentials_rejected()
     assert [token(login), token(login)] == ["Bearer secret-1"] * 2

@@ -30,7 +30,7 @@ def addressed(*addresses: tuple[str, str]) -> dict[str, Any]:
     return {"metadata": {"name": "n1"}, "status": {"addresses": found}}
 
 
-def test_of_a_node_is_kept() -> None:
+def test_a_node_is_converted() -> None:
     assert node_of(NODE, "example.org/machine") == ClusterNode(
         name="n1",
         uid="node-uid",
@@ -46,7 +46,7 @@ def test_of_a_node_is_kept() -> None:
     )
 
 
-def test_of_a_bare_node_is_kept() -> None:
+def test_missing_fields_of_a_node_get_defaults() -> None:
     assert node_of({"metadata": {"name": "n1"}}, "") == ClusterNode(
         name="n1",
         uid="",
@@ -62,10 +62,10 @@ def test_of_a_bare_node_is_kept() -> None:
 @pytest.mark.parametrize(
     ("external_id", "annotation", "expected"),
     [
-        pytest.param("i-1", "example.org/machine", "i-1", id="the externalID comes first"),
-        pytest.param("", "example.org/machine", "m-7", id="else the annotation"),
-        pytest.param("", "", "", id="no annotation asked for"),
-        pytest.param("", "example.org/other", "", id="the node has no such annotation"),
+        pytest.param("i-1", "example.org/machine", "i-1", id="externalID is preferred"),
+        pytest.param("", "example.org/machine", "m-7", id="otherwise the annotation"),
+        pytest.param("", "", "", id="no annotation configured"),
+        pytest.param("", "example.org/other", "", id="annotation missing on the node"),
     ],
 )
 def test_host_id(external_id: str, annotation: str, expected: str) -> None:
@@ -84,7 +84,7 @@ def test_host_id(external_id: str, annotation: str, expected: str) -> None:
         pytest.param(None, True, id="no conditions"),
     ],
 )
-def test_a_node_is_ready(conditions: list[dict[str, str]] | None, *, expected: bool) -> None:
+def test_readiness(conditions: list[dict[str, str]] | None, *, expected: bool) -> None:
     assert node_of({"metadata": {"name": "n"}, "status": {"conditions": conditions}}, "").ready is expected
 
 
@@ -96,21 +96,23 @@ IN, EX, HOST, DNS = "InternalIP", "ExternalIP", "Hostname", "InternalDNS"
     [
         pytest.param([(IN, "10.0.0.1")], "10.0.0.1", id="an InternalIP"),
         pytest.param([(IN, "10.0.0.1"), (IN, "10.0.0.2")], "10.0.0.2", id="a later InternalIP overwrites"),
-        pytest.param([(EX, "1.2.3.4")], "1.2.3.4", id="an ExternalIP if there is nothing else"),
+        pytest.param([(EX, "1.2.3.4")], "1.2.3.4", id="an ExternalIP if there is no InternalIP"),
         pytest.param([(EX, "1.2.3.4"), (IN, "10.0.0.1")], "10.0.0.1", id="an InternalIP replaces an ExternalIP"),
-        pytest.param([(IN, "10.0.0.1"), (EX, "1.2.3.4")], "10.0.0.1", id="an ExternalIP replaces nothing"),
+        pytest.param(
+            [(IN, "10.0.0.1"), (EX, "1.2.3.4")], "10.0.0.1", id="an ExternalIP does not replace an InternalIP"
+        ),
         pytest.param([(EX, "1.2.3.4"), (EX, "5.6.7.8")], "1.2.3.4", id="the first of two ExternalIPs"),
-        pytest.param([(IN, "box"), (EX, "1.2.3.4")], "1.2.3.4", id="an InternalIP that is none is ignored"),
-        pytest.param([(EX, "box"), (EX, "1.2.3.4")], None, id="an ExternalIP that is none is taken, and is not valid"),
-        pytest.param([(EX, "box"), (IN, "10.0.0.1")], "10.0.0.1", id="an InternalIP replaces even that"),
+        pytest.param([(IN, "box"), (EX, "1.2.3.4")], "1.2.3.4", id="an invalid InternalIP is ignored"),
+        pytest.param([(EX, "box"), (EX, "1.2.3.4")], None, id="an invalid ExternalIP gives no address"),
+        pytest.param([(EX, "box"), (IN, "10.0.0.1")], "10.0.0.1", id="an InternalIP replaces an invalid ExternalIP"),
         pytest.param([(IN, "fd00::1")], "fd00::1", id="IPv6"),
         pytest.param([(IN, "fe80::1%eth0")], None, id="IPv6 with a zone"),
         pytest.param([(IN, "10.0.0.01")], None, id="a leading zero"),
-        pytest.param([(HOST, "10.0.0.1"), (DNS, "box")], None, id="neither kind"),
+        pytest.param([(HOST, "10.0.0.1"), (DNS, "box")], None, id="neither InternalIP nor ExternalIP"),
         pytest.param([], None, id="no addresses"),
     ],
 )
-def test_the_address_that_is_scraped(addresses: list[tuple[str, str]], expected: str | None) -> None:
+def test_the_default_address(addresses: list[tuple[str, str]], expected: str | None) -> None:
     assert node_of(addressed(*addresses), "").address == expected
 
 
@@ -123,14 +125,21 @@ EVERYTHING = [(HOST, "h1"), (EX, "1.2.3.4"), (IN, "fd00::1"), (IN, "10.0.0.1"), 
         pytest.param([IN], EVERYTHING, "fd00::1", id="the first of its type"),
         pytest.param([EX, IN], EVERYTHING, "1.2.3.4", id="in the order of preference"),
         pytest.param([HOST], EVERYTHING, "h1", id="a name"),
-        pytest.param([DNS, HOST], EVERYTHING, "n1.internal", id="a name in the DNS"),
-        pytest.param(["ExternalDNS", EX], EVERYTHING, "1.2.3.4", id="the next type if there is none of the first"),
-        pytest.param([IN, EX], [(IN, "box"), (IN, "10.0.0.2"), (EX, "1.2.3.4")], "10.0.0.2", id="no IP is passed over"),
-        pytest.param([HOST], [(HOST, "h1/x"), (HOST, "")], None, id="what cannot be a name is none"),
-        pytest.param(["ExternalDNS"], EVERYTHING, None, id="none of that type"),
+        pytest.param([DNS, HOST], EVERYTHING, "n1.internal", id="a DNS name"),
+        pytest.param(["ExternalDNS", EX], EVERYTHING, "1.2.3.4", id="the next type if the first is missing"),
+        pytest.param(
+            [IN, EX],
+            [(IN, "box"), (IN, "10.0.0.2"), (EX, "1.2.3.4")],
+            "10.0.0.2",
+            id="an invalid IP address is ignored",
+        ),
+        pytest.param([HOST], [(HOST, "h1/x"), (HOST, "")], None, id="an invalid name is ignored"),
+        pytest.param(["ExternalDNS"], EVERYTHING, None, id="no address of that type"),
     ],
 )
-def test_the_address_by_types(types: list[str], addresses: list[tuple[str, str]], expected: str | None) -> None:
+def test_the_address_by_preferred_types(
+    types: list[str], addresses: list[tuple[str, str]], expected: str | None
+) -> None:
     assert node_of(addressed(*addresses), "", types).address == expected
 
 
@@ -138,20 +147,20 @@ def test_the_address_by_types(types: list[str], addresses: list[tuple[str, str]]
     ("addresses", "expected"),
     [
         pytest.param([(HOST, "h1")], "h1", id="Hostname"),
-        pytest.param([(HOST, "h1"), (HOST, "h2"), (HOST, "")], "h2", id="the last that is not empty"),
-        pytest.param([(IN, "10.0.0.1")], "n1", id="else the node's name"),
+        pytest.param([(HOST, "h1"), (HOST, "h2"), (HOST, "")], "h2", id="the last Hostname that is not empty"),
+        pytest.param([(IN, "10.0.0.1")], "n1", id="otherwise the name of the node"),
     ],
 )
 def test_the_hostname(addresses: list[tuple[str, str]], expected: str) -> None:
     assert node_of(addressed(*addresses), "").hostname == expected
 
 
-def test_a_kubelet_port_of_zero_is_none() -> None:
+def test_a_kubelet_port_of_zero_is_ignored() -> None:
     endpoints = {"daemonEndpoints": {"kubeletEndpoint": {"Port": 0}}}
     assert node_of({"metadata": {"name": "n"}, "status": endpoints}, "").kubelet_port is None
 
 
-def test_of_a_pod_is_kept() -> None:
+def test_a_pod_is_converted() -> None:
     pod = {
         "metadata": {
             "name": "web-1",
@@ -199,7 +208,7 @@ def test_of_a_pod_is_kept() -> None:
     )
 
 
-def test_of_a_bare_pod_is_kept() -> None:
+def test_missing_fields_of_a_pod_get_defaults() -> None:
     bare = {"metadata": {"name": "p", "namespace": "shop", "labels": None}, "spec": {}, "status": {"startTime": "soon"}}
     assert pod_of(bare) == ApiPod(namespace="shop", name="p", uid="")
 
@@ -216,16 +225,16 @@ def test_of_a_bare_pod_is_kept() -> None:
         ("", "Pending", False),
     ],
 )
-def test_a_pod_runs_on_a_node_until_it_is_over(node: str, phase: str, *, expected: bool) -> None:
+def test_a_pod_runs_on_a_node_until_it_is_finished(node: str, phase: str, *, expected: bool) -> None:
     assert runs(ApiPod(namespace="shop", name="p", uid="", node=node, phase=phase)) is expected
 
 
-def test_of_a_namespace_is_kept() -> None:
+def test_a_namespace_is_converted() -> None:
     found = namespace_of({"metadata": {"name": "shop", "uid": "ns-uid", "labels": {"team": "x"}}})
     assert found == ClusterNamespace("shop", "ns-uid", {"team": "x"})
 
 
-def test_equal_parts_of_pods_are_one_in_memory() -> None:
+def test_equal_parts_of_pods_are_shared_in_memory() -> None:
     def web(name: str, **labels: str) -> dict[str, Any]:
         container = {"name": "a", "image": "web:1", "resources": {"requests": {"cpu": "100m"}}}
         return {
@@ -243,14 +252,14 @@ def test_equal_parts_of_pods_are_one_in_memory() -> None:
     assert (other.labels, other.containers) == ({"app": "web", "x": "y"}, first.containers)
 
 
-def test_nothing_is_shared_that_is_not_equal() -> None:
+def test_empty_parts_of_different_types_are_not_mixed_up() -> None:
     read = PodReader()
     bare = read({"metadata": {"name": "p", "namespace": "shop"}})
     assert (bare.labels, bare.restarts, bare.containers) == ({}, {}, ())
 
 
-def test_what_is_shared_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "MOST_SHARED", 10)
+def test_the_number_of_shared_parts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "MAX_SHARED", 10)
     read = PodReader()
     pods = [read({"metadata": {"name": "p", "labels": {"n": str(number)}}}) for number in range(100)]
     assert len(read._shared) <= 10

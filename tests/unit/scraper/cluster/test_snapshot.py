@@ -33,10 +33,10 @@ def namespace_nodes(found: tuple[ApiNamespace, ...]) -> dict[str, int]:
     return {each.name: each.nodes for each in found}
 
 
-def test_nodes_that_cannot_be_scraped_are_left_out_with_a_reason() -> None:
+def test_nodes_that_cannot_be_scraped_are_skipped_with_a_reason() -> None:
     found = snapshot(nodes=(node("n1"), node("n2", ready=False), node("n3", address=None)))
     assert found.nodes.keys() == {"n1"}
-    assert found.unfit == {
+    assert found.skipped == {
         "n2": "node n2 is not ready",
         "n3": "node n3 has no valid hostname and/or IP address",
     }
@@ -45,19 +45,21 @@ def test_nodes_that_cannot_be_scraped_are_left_out_with_a_reason() -> None:
 @pytest.mark.parametrize(
     ("listed", "expected"),
     [
-        pytest.param(set(), ["a", "over"], id="those that the API has there, over or not"),
-        pytest.param({("shop", "a")}, ["a", "over"], id="one that the kubelet lists too"),
-        pytest.param({("shop", "b")}, ["a", "b", "over"], id="one that the API has elsewhere"),
-        pytest.param({("shop", "waiting")}, ["a", "over", "waiting"], id="one that the API has nowhere yet"),
-        pytest.param({("ops", "a"), ("shop", "gone")}, ["a", "over"], id="one that the API does not know"),
+        pytest.param(set(), ["a", "finished"], id="pods on the node, finished or not"),
+        pytest.param({("shop", "a")}, ["a", "finished"], id="plus a listed pod on the node"),
+        pytest.param({("shop", "b")}, ["a", "b", "finished"], id="plus a listed pod on another node"),
+        pytest.param({("shop", "waiting")}, ["a", "finished", "waiting"], id="plus a listed pod not assigned yet"),
+        pytest.param(
+            {("ops", "a"), ("shop", "gone")}, ["a", "finished"], id="a listed pod unknown to the API is ignored"
+        ),
     ],
 )
-def test_the_pods_in_a_record(listed: set[tuple[str, str]], expected: list[str]) -> None:
-    found = snapshot(pod("over", "n1", phase="Failed"), pod("a", "n1"), pod("b", "n2"), pod("waiting"))
+def test_the_pods_of_a_node(listed: set[tuple[str, str]], expected: list[str]) -> None:
+    found = snapshot(pod("finished", "n1", phase="Failed"), pod("a", "n1"), pod("b", "n2"), pod("waiting"))
     assert [each.name for each in found.pods_for("n1", listed)] == expected
 
 
-def test_a_namespace_in_a_record() -> None:
+def test_the_namespaces_of_a_node() -> None:
     found = snapshot(pod("a", "n1"), pod("b", "n2")).namespaces_for("n1", set())
     assert found == (ApiNamespace(name="shop", uid="ns-1", nodes=2, labels={"team": "x"}),)
 
@@ -67,7 +69,7 @@ def test_a_namespace_in_a_record() -> None:
     [
         pytest.param([pod("a", "n1"), pod("b", "n1")], set(), {"shop": 1}, id="one node, two pods"),
         pytest.param([pod("a", "n1"), pod("b", "n2")], set(), {"shop": 2}, id="two nodes"),
-        pytest.param([pod("a", "n1"), pod("b", "n3")], set(), {"shop": 1}, id="a node that is not scraped"),
+        pytest.param([pod("a", "n1"), pod("b", "n3")], set(), {"shop": 1}, id="a skipped node does not count"),
         pytest.param([pod("a", "n1"), pod("b", "n2", phase="Failed")], set(), {"shop": 1}, id="a pod that is over"),
         pytest.param([pod("a", "n1", phase="Succeeded")], set(), {"shop": 0}, id="over everywhere"),
         pytest.param([pod("a", "n2")], {("shop", "new")}, {"shop": 2}, id="this node by its kubelet's word"),
@@ -80,7 +82,7 @@ def test_the_nodes_of_a_namespace(pods: list[ApiPod], listed: set[tuple[str, str
     assert namespace_nodes(snapshot(*pods).namespaces_for("n1", listed)) == expected
 
 
-def test_workloads_say_how_many_nodes_run_their_pods() -> None:
+def test_workloads_have_the_number_of_nodes_that_run_their_pods() -> None:
     def of(name: str, on: str, *, phase: str = "Running") -> ApiPod:
         return replace(pod(name, on, phase=phase), owner_kind="DaemonSet", owner_name="log")
 
@@ -91,7 +93,7 @@ def test_workloads_say_how_many_nodes_run_their_pods() -> None:
     assert snapshot(pod("bare", "n1")).workloads_for("n1", set()) == ()
 
 
-def test_a_node_whose_kubelet_lists_a_pod_of_a_workload_is_one_of_its_nodes() -> None:
+def test_a_node_counts_if_its_kubelet_lists_an_unassigned_pod_of_the_workload() -> None:
     waiting = replace(pod("log-1", phase="Pending"), owner_kind="DaemonSet", owner_name="log")
     moved = replace(pod("log-2", "n2"), owner_kind="DaemonSet", owner_name="log")
     found = snapshot(waiting, moved)
@@ -99,8 +101,10 @@ def test_a_node_whose_kubelet_lists_a_pod_of_a_workload_is_one_of_its_nodes() ->
     assert [each.nodes for each in found.workloads_for("n1", {("shop", "log-2")})] == [1]
 
 
-def test_a_kubelets_own_pods_instead_of_the_apis() -> None:
-    found = snapshot(pod("b", "n2")).seeing([pod("a", "n1"), pod("over", "n1", phase="Succeeded", namespace="ops")])
-    assert [each.name for each in found.pods_for("n1", {("shop", "a"), ("shop", "b")})] == ["over", "a"]
+def test_with_pods_replaces_the_pods_of_the_api() -> None:
+    found = snapshot(pod("b", "n2")).with_pods(
+        [pod("a", "n1"), pod("finished", "n1", phase="Succeeded", namespace="ops")]
+    )
+    assert [each.name for each in found.pods_for("n1", {("shop", "a"), ("shop", "b")})] == ["finished", "a"]
     assert namespace_nodes(found.namespaces_for("n1", set())) == {"shop": 1, "ops": 0}
     assert found.nodes.keys() == {"n1", "n2"}

@@ -6,7 +6,7 @@ import pytest
 from scraper.cluster.objects import namespace_of, node_of, pod_of
 from scraper.cluster.wire_types import WIRE_TYPES
 
-SURPLUS = {"managedFields": [{"manager": "kubelet"}], "finalizers": ["x"]}
+UNUSED = {"managedFields": [{"manager": "kubelet"}], "finalizers": ["x"]}
 NODE = {
     "metadata": {
         "name": "n1",
@@ -14,7 +14,7 @@ NODE = {
         "resourceVersion": "7",
         "labels": {"zone": "a"},
         "annotations": {"example.org/machine": "m-7"},
-        **SURPLUS,
+        **UNUSED,
     },
     "spec": {"unschedulable": True, "podCIDR": "10.0.0.0/24"},
     "status": {
@@ -35,7 +35,7 @@ POD = {
         "resourceVersion": "8",
         "labels": {"app": "web"},
         "ownerReferences": [{"kind": "ReplicaSet", "name": "web", "controller": True}],
-        **SURPLUS,
+        **UNUSED,
     },
     "spec": {
         "nodeName": "n1",
@@ -56,7 +56,7 @@ POD = {
         "podIP": "10.0.0.9",
     },
 }
-NAMESPACE = {"metadata": {"name": "shop", "uid": "ns", "labels": {"team": "x"}, **SURPLUS}, "spec": {"finalizers": []}}
+NAMESPACE = {"metadata": {"name": "shop", "uid": "ns", "labels": {"team": "x"}, **UNUSED}, "spec": {"finalizers": []}}
 
 
 def page(resource: str, *items: object) -> Any:
@@ -64,7 +64,7 @@ def page(resource: str, *items: object) -> Any:
     return WIRE_TYPES[resource].page(orjson.dumps(body))
 
 
-def test_all_that_is_kept_of_an_object_is_read() -> None:
+def test_every_kept_field_is_decoded() -> None:
     annotated = "example.org/machine"
     assert node_of(page("nodes", NODE)["items"][0], annotated) == node_of(NODE, annotated)
     assert pod_of(page("pods", POD)["items"][0]) == pod_of(POD)
@@ -72,15 +72,15 @@ def test_all_that_is_kept_of_an_object_is_read() -> None:
     assert page("pods", POD)["metadata"] == {"resourceVersion": "9", "continue": "more"}
 
 
-def test_what_is_not_kept_is_not_built() -> None:
+def test_unused_fields_are_not_decoded() -> None:
     pod = page("pods", POD)["items"][0]
-    assert pod["metadata"].keys() == POD["metadata"].keys() - SURPLUS.keys()
+    assert pod["metadata"].keys() == POD["metadata"].keys() - UNUSED.keys()
     assert pod["spec"]["containers"][0].keys() == {"name", "image", "resources"}
     assert "images" not in page("nodes", NODE)["items"][0]["status"]
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "unexpected",
     [
         {"metadata": {"name": "p", "namespace": "shop", "labels": None}, "spec": None, "status": {}},
         {"metadata": {"name": "p", "namespace": "shop"}, "spec": {"containers": None, "nodeName": None}},
@@ -88,22 +88,22 @@ def test_what_is_not_kept_is_not_built() -> None:
         {"metadata": {"name": "p", "namespace": "shop"}, "status": "odd"},
     ],
 )
-def test_one_odd_object_costs_nothing_but_time(odd: dict[str, Any]) -> None:
-    found = page("pods", POD, odd, POD)["items"]
-    assert [pod_of(each) for each in found] == [pod_of(POD), pod_of(odd), pod_of(POD)]
+def test_an_unexpected_object_does_not_affect_the_others(unexpected: dict[str, Any]) -> None:
+    found = page("pods", POD, unexpected, POD)["items"]
+    assert [pod_of(each) for each in found] == [pod_of(POD), pod_of(unexpected), pod_of(POD)]
 
 
-def test_an_event_is_read_and_so_is_the_status_in_an_error() -> None:
+def test_events_and_the_status_of_an_error_event_are_decoded() -> None:
     added = WIRE_TYPES["pods"].event(orjson.dumps({"type": "ADDED", "object": POD}))
     assert (added["type"], pod_of(added["object"])) == ("ADDED", pod_of(POD))
     status = {"kind": "Status", "status": "Failure", "code": 410, "message": "too old"}
-    for shape in WIRE_TYPES.values():
-        error = shape.event(orjson.dumps({"type": "ERROR", "object": status}))
+    for wire_type in WIRE_TYPES.values():
+        error = wire_type.event(orjson.dumps({"type": "ERROR", "object": status}))
         assert (error["type"], error["object"]["code"], error["object"]["message"]) == ("ERROR", 410, "too old")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"7", b'{"items":'])
-def test_what_is_no_object_is_refused(body: bytes) -> None:
-    for read in (WIRE_TYPES["pods"].page, WIRE_TYPES["pods"].event):
+def test_a_body_that_is_not_a_json_object_is_rejected(body: bytes) -> None:
+    for decode in (WIRE_TYPES["pods"].page, WIRE_TYPES["pods"].event):
         with pytest.raises(ValueError, match=r"."):
-            read(body)
+            decode(body)

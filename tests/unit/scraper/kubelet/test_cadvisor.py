@@ -14,7 +14,7 @@ container_memory_failcnt{container="web",id="/kubepods/x",pod="web-1"} 0 1762283
 """
 
 
-def test_the_lines_of_four_metrics_are_kept_as_they_came() -> None:
+def test_the_lines_of_four_metrics_are_kept_unchanged() -> None:
     kept = used_lines(DOCUMENT).splitlines()
     assert set(kept) < set(DOCUMENT.splitlines())
     assert sorted(line.partition(b"{")[0] for line in kept) == [
@@ -26,17 +26,17 @@ def test_the_lines_of_four_metrics_are_kept_as_they_came() -> None:
 
 
 @pytest.mark.parametrize("document", [DOCUMENT, DOCUMENT.rstrip(b"\n"), DOCUMENT[DOCUMENT.index(b"container_fs") :]])
-def test_what_stands_first_or_last_is_whole(document: bytes) -> None:
+def test_the_first_and_last_lines_of_a_document_are_complete(document: bytes) -> None:
     assert used_lines(used_lines(document)) == used_lines(document)
     assert used_lines(document).splitlines()[-1].endswith(b" 1762283731000")
 
 
 @pytest.mark.parametrize("document", [b"", b"\n", b"# HELP machine_cpu_cores Number of CPUs.\nmachine_cpu_cores 8\n"])
-def test_a_kubelet_without_these_metrics_has_no_lines(document: bytes) -> None:
+def test_a_document_without_these_metrics_gives_no_lines(document: bytes) -> None:
     assert used_lines(document) == b""
 
 
 @pytest.mark.parametrize("document", [b"<html>login</html>", b'{"node":{}}', b"404 page not found\n"])
-def test_what_is_no_text_format_is_refused(document: bytes) -> None:
+def test_a_document_in_another_format_is_rejected(document: bytes) -> None:
     with pytest.raises(NotMetricsError, match="Prometheus"):
         used_lines(document)

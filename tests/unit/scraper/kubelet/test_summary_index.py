@@ -9,7 +9,7 @@ from scraper.kubelet.summary_index import NotADocumentError, SummaryIndex, index
 SAMPLED = 1_502_621_459_000_000_000
 
 
-def test_whose_pods_are_listed_and_when_the_node_was_sampled() -> None:
+def test_the_pods_and_the_newest_sample_time_are_read() -> None:
     document = b"""{"node":{"nodeName":"n1",
         "cpu":{"time":"2017-08-13T10:50:58Z"},"memory":{"time":"2017-08-13T12:50:59+02:00"},"network":{"rxBytes":1}},
         "pods":[{"podRef":{"name":"web-1","namespace":"shop","uid":"u"}},{"podRef":{"name":"web-2","namespace":"shop"}}]}"""
@@ -32,7 +32,7 @@ def test_whose_pods_are_listed_and_when_the_node_was_sampled() -> None:
         b'{"node":{"nodeName":"\\ud800"}}',
     ],
 )
-def test_what_the_processor_can_make_use_of_passes(document: bytes) -> None:
+def test_deviations_that_the_processor_tolerates_pass(document: bytes) -> None:
     assert index_summary(document) == SummaryIndex(frozenset(), None)
 
 
@@ -50,14 +50,14 @@ def test_what_the_processor_can_make_use_of_passes(document: bytes) -> None:
         (b"NaN", "a JSON object is expected, not float"),
     ],
 )
-def test_what_no_kubelet_answers(document: bytes, message: str) -> None:
+def test_a_response_that_is_not_a_json_object_is_rejected(document: bytes, message: str) -> None:
     with pytest.raises(NotADocumentError) as raised:
         index_summary(document)
     assert str(raised.value).startswith(message)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_either_a_document_or_not(document: bytes) -> None:
+def test_arbitrary_bytes_raise_no_other_error(document: bytes) -> None:
     try:
         found = index_summary(document)
     except NotADocumentError:
@@ -72,7 +72,7 @@ SOUND = (
 
 
 @given(at=st.integers(0, len(SOUND)), cut=st.integers(0, 2), put=st.binary(max_size=2))
-def test_a_damaged_document_passes_if_json_can_still_be_made_of_it(at: int, cut: int, put: bytes) -> None:
+def test_a_damaged_document_passes_if_it_is_still_json(at: int, cut: int, put: bytes) -> None:
     document = SOUND[:at] + put + SOUND[at + cut :]
     try:
         readable = isinstance(json.loads(document.decode("utf-8-sig", "replace")), dict)

@@ -1,4 +1,4 @@
-"""Connections to kubelets share what they are secured with, and nothing of their security is lost by it."""
+"""Connections share TLS contexts and are still verified with the current files."""
 
 import socket
 import ssl
@@ -47,7 +47,7 @@ def other() -> trustme.CA:
 
 @pytest.fixture
 def served(authority: trustme.CA) -> ssl.SSLContext:
-    """What the kubelets show and whom they let in, to be changed while they run."""
+    """TLS context of the kubelets, which tests change while the kubelets run."""
     return serving(authority, *ADDRESSES)
 
 
@@ -67,8 +67,8 @@ def ca(authority: trustme.CA, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """What was done to make contexts, and how often."""
+def context_calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Calls that load files into contexts, counted by method."""
     calls: Counter[str] = Counter()
 
     def count(method: str) -> None:
@@ -76,7 +76,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         def counted(*args: Any, **kwargs: Any) -> None:
             calls[method] += 1
-            time.sleep(0.05)  # so that other connections come while one makes it
+            time.sleep(0.05)  # so that other connections start while a context is created
             original(*args, **kwargs)
 
         monkeypatch.setattr(ssl.SSLContext, method, counted)
@@ -86,88 +86,88 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return calls
 
 
-def ask(cluster: SimulatedCluster, address: str, trust: Trust, transport: Transport | None = None) -> bytes:
+def get(cluster: SimulatedCluster, address: str, trust: Trust, transport: Transport | None = None) -> bytes:
     url = f"https://{address}:{cluster.kubelet_port}/stats/summary"
     transport = transport or Transport(None)
-    with reading_until(Deadline(10)), transport.get(url, {}, trust, timeouts_s=(5, 5)) as answer:
-        return answer.content
+    with reading_until(Deadline(10)), transport.get(url, {}, trust, timeouts_s=(5, 5)) as response:
+        return response.content
 
 
 def failure(cluster: SimulatedCluster, address: str, trust: Trust) -> str:
     with pytest.raises(requests.RequestException) as raised:
-        ask(cluster, address, trust)
+        get(cluster, address, trust)
     return reason(raised.value)
 
 
-def believing(ca: Path, certificate: tuple[str, str] | None = None) -> Trust:
+def verified_by(ca: Path, certificate: tuple[str, str] | None = None) -> Trust:
     return Trust(str(ca), certificate, proxy=None)
 
 
 def identity(authority: trustme.CA, folder: Path) -> tuple[str, str]:
-    """A client's certificate and key, written over those that were there."""
+    """A client certificate and its key; overwrites the files of an earlier call."""
     issued = authority.issue_cert("scraper")
-    issued.cert_chain_pems[0].write_to_path(folder / "me.crt")
-    issued.private_key_pem.write_to_path(folder / "me.key")
-    return str(folder / "me.crt"), str(folder / "me.key")
+    issued.cert_chain_pems[0].write_to_path(folder / "client.crt")
+    issued.private_key_pem.write_to_path(folder / "client.key")
+    return str(folder / "client.crt"), str(folder / "client.key")
 
 
-def test_a_context_is_made_once_for_all_kubelets_and_left_alone_then(
-    cluster: SimulatedCluster, authority: trustme.CA, ca: Path, tmp_path: Path, made: Counter[str]
+def test_all_connections_share_one_context_that_is_set_up_once(
+    cluster: SimulatedCluster, authority: trustme.CA, ca: Path, tmp_path: Path, context_calls: Counter[str]
 ) -> None:
-    trust, transport = believing(ca, identity(authority, tmp_path)), Transport(None)
+    trust, transport = verified_by(ca, identity(authority, tmp_path)), Transport(None)
     with ThreadPoolExecutor(len(ADDRESSES)) as pool:
-        answers = pool.map(lambda address: ask(cluster, address, trust, transport), ADDRESSES)
-        assert set(answers) == {DOCUMENT}
-    assert made == {"load_verify_locations": 1, "load_cert_chain": 1, "set_alpn_protocols": 1}
+        responses = pool.map(lambda address: get(cluster, address, trust, transport), ADDRESSES)
+        assert set(responses) == {DOCUMENT}
+    assert context_calls == {"load_verify_locations": 1, "load_cert_chain": 1, "set_alpn_protocols": 1}
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_where_any_certificate_will_do_no_authority_is_read(cluster: SimulatedCluster, made: Counter[str]) -> None:
+def test_without_verification_no_ca_is_loaded(cluster: SimulatedCluster, context_calls: Counter[str]) -> None:
     for address in (ADDRESSES[0], MISNAMED):
-        assert ask(cluster, address, Trust(verify=False, certificate=None, proxy=None)) == DOCUMENT
-    assert not made.keys() & {"load_verify_locations", "load_default_certs"}
+        assert get(cluster, address, Trust(verify=False, certificate=None, proxy=None)) == DOCUMENT
+    assert not context_calls.keys() & {"load_verify_locations", "load_default_certs"}
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_what_is_shared_without_verification_is_not_what_verifies(
+def test_verifying_and_not_verifying_connections_do_not_share_a_context(
     cluster: SimulatedCluster, ca: Path, other: trustme.CA, tmp_path: Path
 ) -> None:
     unchecked = Trust(verify=False, certificate=None, proxy=None)
-    wrong = believing(ca_file(other, tmp_path, "other.crt"))
+    wrong = verified_by(ca_file(other, tmp_path, "other.crt"))
     for _ in range(2):
-        assert ask(cluster, ADDRESSES[0], unchecked) == DOCUMENT
-        assert ask(cluster, ADDRESSES[0], believing(ca)) == DOCUMENT
+        assert get(cluster, ADDRESSES[0], unchecked) == DOCUMENT
+        assert get(cluster, ADDRESSES[0], verified_by(ca)) == DOCUMENT
         assert "unable to get local issuer certificate" in failure(cluster, ADDRESSES[0], wrong)
-        assert f"not valid for '{MISNAMED}'" in failure(cluster, MISNAMED, believing(ca))
+        assert f"not valid for '{MISNAMED}'" in failure(cluster, MISNAMED, verified_by(ca))
 
 
-def test_a_new_authority_is_believed_and_the_old_one_no_longer(
+def test_a_replaced_ca_file_is_used_for_new_connections(
     cluster: SimulatedCluster, served: ssl.SSLContext, ca: Path, other: trustme.CA, tmp_path: Path
 ) -> None:
     transport = Transport(None)
-    assert ask(cluster, ADDRESSES[0], believing(ca), transport) == DOCUMENT
+    assert get(cluster, ADDRESSES[0], verified_by(ca), transport) == DOCUMENT
     other.issue_cert(*ADDRESSES).configure_cert(served)
-    assert "certificate verify failed" in failure(cluster, ADDRESSES[1], believing(ca))
+    assert "certificate verify failed" in failure(cluster, ADDRESSES[1], verified_by(ca))
     ca_file(other, tmp_path, "new").replace(ca)
-    assert ask(cluster, ADDRESSES[1], believing(ca), transport) == DOCUMENT
-    assert ask(cluster, ADDRESSES[0], believing(ca), transport) == DOCUMENT, "a connection that is kept goes on"
+    assert get(cluster, ADDRESSES[1], verified_by(ca), transport) == DOCUMENT
+    assert get(cluster, ADDRESSES[0], verified_by(ca), transport) == DOCUMENT, "a kept connection stays open"
 
 
-def test_a_lost_connection_is_made_again_by_the_files_as_they_are_then(
+def test_a_reconnection_uses_the_current_files(
     cluster: SimulatedCluster, served: ssl.SSLContext, ca: Path, other: trustme.CA, tmp_path: Path
 ) -> None:
     transport, address = Transport(None), ADDRESSES[0]
-    assert ask(cluster, address, believing(ca), transport) == DOCUMENT
+    assert get(cluster, address, verified_by(ca), transport) == DOCUMENT
     cluster.kubelets[f"n-{address}"].fault = Fault(cut=True)
     with pytest.raises(requests.RequestException):
-        ask(cluster, address, believing(ca), transport)
+        get(cluster, address, verified_by(ca), transport)
     cluster.kubelets[f"n-{address}"].fault = HEALTHY
     other.issue_cert(*ADDRESSES).configure_cert(served)
     ca_file(other, tmp_path, "new").replace(ca)
-    assert ask(cluster, address, believing(ca), transport) == DOCUMENT
+    assert get(cluster, address, verified_by(ca), transport) == DOCUMENT
 
 
-def test_a_new_certificate_of_ours_is_shown(
+def test_a_replaced_client_certificate_is_used(
     cluster: SimulatedCluster,
     served: ssl.SSLContext,
     ca: Path,
@@ -177,36 +177,36 @@ def test_a_new_certificate_of_ours_is_shown(
 ) -> None:
     served.verify_mode = ssl.CERT_REQUIRED
     other.configure_trust(served)
-    ours = believing(ca, identity(authority, tmp_path))
+    trust = verified_by(ca, identity(authority, tmp_path))
     with pytest.raises(requests.RequestException):
-        ask(cluster, ADDRESSES[0], ours)
-    assert identity(other, tmp_path) == ours.certificate
-    assert ask(cluster, ADDRESSES[0], ours) == DOCUMENT
+        get(cluster, ADDRESSES[0], trust)
+    assert identity(other, tmp_path) == trust.certificate
+    assert get(cluster, ADDRESSES[0], trust) == DOCUMENT
 
 
-def test_what_cannot_be_used_is_told_until_it_can(
+def test_invalid_files_fail_until_they_are_repaired(
     cluster: SimulatedCluster, ca: Path, authority: trustme.CA, tmp_path: Path
 ) -> None:
     good = ca.read_bytes()
-    ours = identity(authority, tmp_path)
-    ca.write_text("just being written")
-    assert "no certificate or crl found" in failure(cluster, ADDRESSES[0], believing(ca, ours)).lower()
+    client = identity(authority, tmp_path)
+    ca.write_text("half written")
+    assert "no certificate or crl found" in failure(cluster, ADDRESSES[0], verified_by(ca, client)).lower()
     ca.write_bytes(good)
-    key = Path(ours[1])
+    key = Path(client[1])
     plain = key.read_bytes()
     authority.issue_cert("another").private_key_pem.write_to_path(key)
-    assert "key values mismatch" in failure(cluster, ADDRESSES[0], believing(ca, ours))
+    assert "key values mismatch" in failure(cluster, ADDRESSES[0], verified_by(ca, client))
     key.write_bytes(
         load_pem_private_key(plain, None).private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
         )
     )
-    assert "private key is encrypted" in failure(cluster, ADDRESSES[0], believing(ca, ours))
+    assert "private key is encrypted" in failure(cluster, ADDRESSES[0], verified_by(ca, client))
     key.write_bytes(plain)
-    assert ask(cluster, ADDRESSES[0], believing(ca, ours)) == DOCUMENT
+    assert get(cluster, ADDRESSES[0], verified_by(ca, client)) == DOCUMENT
 
 
-def test_through_a_proxy_kubelets_are_verified_too(
+def test_connections_through_a_proxy_are_verified(
     cluster: SimulatedCluster, ca: Path, other: trustme.CA, tmp_path: Path, raw_server: Callable[..., Any]
 ) -> None:
     def pass_on(connection: socket.socket) -> None:
@@ -216,14 +216,14 @@ def test_through_a_proxy_kubelets_are_verified_too(
             pump(kubelet, connection)
 
     proxy = f"http://127.0.0.1:{raw_server(pass_on).port}"
-    assert ask(cluster, ADDRESSES[0], believing(ca)._replace(proxy=proxy)) == DOCUMENT
-    assert f"not valid for '{MISNAMED}'" in failure(cluster, MISNAMED, believing(ca)._replace(proxy=proxy))
-    wrong = believing(ca_file(other, tmp_path, "other.crt"))._replace(proxy=proxy)
+    assert get(cluster, ADDRESSES[0], verified_by(ca)._replace(proxy=proxy)) == DOCUMENT
+    assert f"not valid for '{MISNAMED}'" in failure(cluster, MISNAMED, verified_by(ca)._replace(proxy=proxy))
+    wrong = verified_by(ca_file(other, tmp_path, "other.crt"))._replace(proxy=proxy)
     assert "certificate verify failed" in failure(cluster, ADDRESSES[0], wrong)
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
-        while piece := source.recv(65536):
-            sink.sendall(piece)
+        while chunk := source.recv(65536):
+            sink.sendall(chunk)
         sink.shutdown(socket.SHUT_WR)

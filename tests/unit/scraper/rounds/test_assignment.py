@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.rounds.assignment import mine, murmur2, partition_of
+from scraper.rounds.assignment import assigned_nodes, murmur2, partition_of
 
 
 @pytest.mark.parametrize(
@@ -16,16 +16,16 @@ from scraper.rounds.assignment import mine, murmur2, partition_of
         (b"abc", 479470107),
     ],
 )
-def test_the_hash_is_that_of_kafkas_own_tests(data: bytes, expected: int) -> None:
+def test_the_hash_equals_the_values_in_kafkas_tests(data: bytes, expected: int) -> None:
     assert murmur2(data) == expected % 2**32
 
 
 @pytest.mark.parametrize(("node", "expected"), [("n1", 5), ("n2", 5), ("n3", 0), ("node-000", 2)])
-def test_the_partition_is_the_hash_of_the_key_without_its_sign(node: str, expected: int) -> None:
+def test_the_partition_is_the_hash_of_the_key_without_sign(node: str, expected: int) -> None:
     assert partition_of("default", node, 12) == expected
 
 
-def test_the_cluster_is_part_of_what_decides() -> None:
+def test_the_cluster_name_is_part_of_the_hashed_key() -> None:
     assert len({partition_of(cluster, "n1", 1000) for cluster in ("a", "b", "c", "d")}) == 4
 
 
@@ -35,6 +35,6 @@ def test_the_cluster_is_part_of_what_decides() -> None:
 )
 def test_each_node_belongs_to_exactly_one_of_three_workers(nodes: set[str], owners: list[int]) -> None:
     assigned = [{partition for partition, owner in enumerate(owners) if owner == worker} for worker in range(3)]
-    found = [mine(nodes, "c", partitions, len(owners)) for partitions in assigned]
+    found = [assigned_nodes(nodes, "c", partitions, len(owners)) for partitions in assigned]
     assert sorted(node for each in found for node in each) == sorted(nodes)
     assert all(partition in assigned[worker] for worker in range(3) for partition in found[worker].values())

@@ -1,4 +1,4 @@
-"""Rounds that read cadvisor's metrics too: what they add, and that they cost a Summary nothing."""
+"""Rounds with `cadvisor=true`: the added lines, and failures that leave the Summary untouched."""
 
 import logging
 import threading
@@ -12,9 +12,8 @@ from scraper.cluster.snapshot import Snapshot
 from scraper.config import SourceConfig
 from scraper.kubelet.client import KubeletClient, ScrapeError
 from scraper.kubelet.deadline import Deadline
-from scraper.rounds import round as rounds
 from scraper.rounds.record import Outcome, Round
-from scraper.rounds.round import ScrapeRound
+from scraper.rounds.round import RoundRunner
 from simulator.faults import HEALTHY, Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
@@ -40,12 +39,12 @@ def cluster(world: FixedWorld) -> Iterator[SimulatedCluster]:
         yield running
 
 
-class Scrapes:
-    """Rounds over both nodes; their records by node."""
+class Rounds:
+    """Runs rounds over both nodes and keeps their records by node."""
 
     def __init__(self, cluster: SimulatedCluster, options: str = "&cadvisor=true") -> None:
         config = source(cluster.api_url, f"&kubeletPort={cluster.kubelet_port}{options}")
-        self._scraping = ScrapeRound(config, self._keep, lambda _: False, threading.Event())
+        self._runner = RoundRunner(config, self._keep, lambda _: False, threading.Event())
         self.records: dict[str, NodeScrape] = {}
 
     def _keep(self, scrape: NodeScrape, _: int) -> None:
@@ -54,24 +53,24 @@ class Scrapes:
     def run(self, within_s: float = 10) -> int:
         nodes = [node(address, None, name) for name, address in ADDRESSES.items()]
         this = Round(cluster="c", resolution_ns=60 * SECOND, window_end_ns=0, snapshot=Snapshot.of(nodes, [], []))
-        return self._scraping.run(this, dict.fromkeys(ADDRESSES, 0), Deadline(within_s))
+        return self._runner.run(this, dict.fromkeys(ADDRESSES, 0), Deadline(within_s))
 
 
 def count(outcome: str) -> float:
     return REGISTRY.get_sample_value("heapster_scraper_cadvisor_total", {"outcome": outcome}) or 0.0
 
 
-def test_the_lines_that_are_used_are_in_the_record(cluster: SimulatedCluster) -> None:
-    scrapes = Scrapes(cluster)
-    assert scrapes.run() == 2
-    found = scrapes.records["n1"]
+def test_a_record_holds_the_used_lines(cluster: SimulatedCluster) -> None:
+    rounds = Rounds(cluster)
+    assert rounds.run() == 2
+    found = rounds.records["n1"]
     assert (found.document, found.cadvisor, found.cadvisor_error) == (SUMMARY, USED, None)
 
 
-def test_cadvisor_is_not_asked_unless_wanted(cluster: SimulatedCluster) -> None:
-    scrapes = Scrapes(cluster, "")
-    scrapes.run()
-    assert (scrapes.records["n1"].cadvisor, scrapes.records["n1"].cadvisor_error) == (None, None)
+def test_cadvisor_metrics_are_not_requested_by_default(cluster: SimulatedCluster) -> None:
+    rounds = Rounds(cluster, "")
+    rounds.run()
+    assert (rounds.records["n1"].cadvisor, rounds.records["n1"].cadvisor_error) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -79,68 +78,68 @@ def test_cadvisor_is_not_asked_unless_wanted(cluster: SimulatedCluster) -> None:
     [
         pytest.param(
             Fault(cadvisor_status=403),
-            "HTTP 403: the scraper is not let in, it needs the right to get nodes/metrics",
+            "HTTP 403: access denied, the scraper needs the RBAC verb get on nodes/metrics",
             id="403",
         ),
         pytest.param(Fault(cadvisor_status=500), "HTTP 500: kubelet of n2: HTTP 500", id="500"),
-        pytest.param(Fault(cadvisor_hang=True), "no complete answer within", id="it hangs"),
+        pytest.param(Fault(cadvisor_hang=True), "no complete answer within", id="hang"),
     ],
 )
-def test_without_cadvisor_the_summary_flows_all_the_same(cluster: SimulatedCluster, fault: Fault, reason: str) -> None:
+def test_a_cadvisor_failure_keeps_the_summary(cluster: SimulatedCluster, fault: Fault, reason: str) -> None:
     cluster.kubelets["n2"].fault = fault
-    scrapes = Scrapes(cluster)
+    rounds = Rounds(cluster)
     answered, failed = count("answered"), count("failed")
-    assert scrapes.run(within_s=0.7) == 2
-    found = scrapes.records["n2"]
+    assert rounds.run(within_s=0.7) == 2
+    found = rounds.records["n2"]
     assert (found.document, found.error, found.cadvisor) == (SUMMARY, None, None)
     assert found.cadvisor_error is not None
-    where = cluster.endpoints["n2"]
-    assert found.cadvisor_error.startswith(f"http://{where.address}:{where.port}/metrics/cadvisor: {reason}")
-    assert scrapes.records["n1"].cadvisor == USED
+    endpoint = cluster.endpoints["n2"]
+    assert found.cadvisor_error.startswith(f"http://{endpoint.address}:{endpoint.port}/metrics/cadvisor: {reason}")
+    assert rounds.records["n1"].cadvisor == USED
     assert (count("answered") - answered, count("failed") - failed) == (1, 1)
 
 
-def test_an_answer_that_is_no_metrics_is_a_failure(cluster: SimulatedCluster, world: FixedWorld) -> None:
+def test_a_response_in_another_format_is_a_failure(cluster: SimulatedCluster, world: FixedWorld) -> None:
     world.show(cadvisor={"n1": b"<html>login</html>", "n2": METRICS})
-    scrapes = Scrapes(cluster)
-    scrapes.run()
-    error = scrapes.records["n1"].cadvisor_error
+    rounds = Rounds(cluster)
+    rounds.run()
+    error = rounds.records["n1"].cadvisor_error
     assert error is not None
-    assert error.endswith("metrics in Prometheus' text format are expected: <html>login</html>")
+    assert error.endswith("invalid response: not in Prometheus' text format: <html>login</html>")
 
 
-def test_lines_that_have_no_room_beside_the_summary_are_left_out(cluster: SimulatedCluster) -> None:
+def test_lines_that_exceed_the_space_beside_the_summary_are_an_error(cluster: SimulatedCluster) -> None:
     config: SourceConfig = source(cluster.api_url, f"&kubeletPort={cluster.kubelet_port}")
     kubelets = KubeletClient(config.login, config.kubelets)
     n1 = node(ADDRESSES["n1"], None)
     assert kubelets.cadvisor(n1, Deadline(10), len(USED)) == USED
-    with pytest.raises(ScrapeError, match=f"{len(USED)} bytes of it are used, {len(USED) - 1} can be kept"):
+    with pytest.raises(ScrapeError, match=f"{len(USED)} bytes to keep, but the Summary leaves only {len(USED) - 1} "):
         kubelets.cadvisor(n1, Deadline(10), len(USED) - 1)
 
 
-def test_a_kubelet_that_does_not_answer_is_not_asked_twice(cluster: SimulatedCluster) -> None:
+def test_cadvisor_metrics_are_not_requested_after_a_failed_summary(cluster: SimulatedCluster) -> None:
     cluster.kubelets["n1"].fault = Fault(status=500)
-    scrapes = Scrapes(cluster)
-    assert scrapes.run() == 1
-    found = scrapes.records["n1"]
+    rounds = Rounds(cluster)
+    assert rounds.run() == 1
+    found = rounds.records["n1"]
     assert (found.cadvisor, found.cadvisor_error) == (None, None)
 
 
-def test_it_is_told_once(cluster: SimulatedCluster, caplog: pytest.LogCaptureFixture) -> None:
-    scrapes = Scrapes(cluster)
+def test_a_failure_is_logged_once(cluster: SimulatedCluster, caplog: pytest.LogCaptureFixture) -> None:
+    rounds = Rounds(cluster)
     with caplog.at_level(logging.INFO):
         for fault in (Fault(cadvisor_status=500), Fault(cadvisor_status=500), HEALTHY):
             cluster.kubelets["n1"].fault = fault
-            scrapes.run()
+            rounds.run()
     assert [(record.levelname, record.getMessage(), vars(record)["node"]) for record in caplog.records] == [
-        ("WARNING", "cadvisor's metrics are missing: no memory/cache, cpu/load and disk IO of this node", "n1"),
-        ("INFO", "cadvisor's metrics are there again", "n1"),
+        ("WARNING", "cAdvisor metrics are missing: no memory/cache, cpu/load and disk IO of this node", "n1"),
+        ("INFO", "cAdvisor metrics are available again", "n1"),
     ]
     assert "HTTP 500" in vars(caplog.records[0])["reason"]
 
 
-def test_lines_do_not_stay_until_the_round_ends(cluster: SimulatedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_are_freed_before_the_round_ends(cluster: SimulatedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[Outcome] = []
-    monkeypatch.setattr(rounds.telemetry, "note_round", lambda outcomes, _: held.extend(outcomes))
-    Scrapes(cluster).run()
+    monkeypatch.setattr(RoundRunner, "_report", lambda _, outcomes: held.extend(outcomes.values()))
+    Rounds(cluster).run()
     assert [outcome.cadvisor for outcome in held] == [None, None]

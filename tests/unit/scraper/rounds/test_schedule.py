@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.rounds.schedule import (
-    LONGEST_SPREAD_SHARE,
+    MAX_SPREAD_SHARE,
     SCRAPE_OFFSET_NS,
     Window,
+    default_spread_ns,
     first_window,
     floor_ns,
-    longest_round_ns,
+    limited_spread_ns,
+    max_round_ns,
     next_window,
-    place,
-    spread_in_time_ns,
-    usual_spread_ns,
+    spread_position,
     windows_behind,
 )
 
@@ -31,7 +31,7 @@ def at(time: str) -> int:
     ("now_s", "resolution_s", "expected_s"),
     [
         pytest.param(1502621457, 7, 1502621452, id="7 s: counted from year 1, not from 1970"),
-        pytest.param(1502621457, 60, 1502621457 // 60 * 60, id="a minute divides the day: the same as from 1970"),
+        pytest.param(1502621457, 60, 1502621457 // 60 * 60, id="60 s divide a day: the same as counted from 1970"),
         pytest.param(1502621452, 7, 1502621452, id="a boundary is its own floor"),
     ],
 )
@@ -40,26 +40,26 @@ def test_boundaries_are_counted_from_the_year_1(now_s: int, resolution_s: int, e
 
 
 @pytest.mark.parametrize(
-    ("now", "resolution_s", "end", "fires_at"),
+    ("now", "resolution_s", "end", "due_at"),
     [
         pytest.param("10:50:57", 60, "10:51:00", "10:51:05", id="60 s"),
-        pytest.param("10:51:05.01", 60, "10:52:00", "10:52:05", id="60 s, just after one has fired"),
+        pytest.param("10:51:05.01", 60, "10:52:00", "10:52:05", id="60 s, just after a round has started"),
         pytest.param("10:50:57", 30, "10:51:00", "10:51:05", id="30 s"),
         pytest.param("10:50:57", 5, "10:51:00", "10:51:05", id="5 s"),
     ],
 )
-def test_a_worker_begins_with_the_window_that_now_lies_in(now: str, resolution_s: int, end: str, fires_at: str) -> None:
+def test_a_worker_starts_with_the_current_window(now: str, resolution_s: int, end: str, due_at: str) -> None:
     window = first_window(at(now), resolution_s * SECOND)
-    assert (window.end_ns, window.fires_at_ns) == (at(end), at(fires_at))
+    assert (window.end_ns, window.due_at_ns) == (at(end), at(due_at))
 
 
 @pytest.mark.parametrize(
     ("now", "resolution_s", "expected"),
     [
         pytest.param("10:51:06", 60, "10:52:00", id="the next one"),
-        pytest.param("10:51:05.2", 5, "10:51:05", id="5 s: none is left out, as Heapster did"),
-        pytest.param("10:51:10", 5, "10:51:05", id="5 s: it is due at this moment"),
-        pytest.param("10:51:12", 5, "10:51:15", id="5 s: one that was missed is not made up"),
+        pytest.param("10:51:05.2", 5, "10:51:05", id="5 s: no window is skipped, unlike in Heapster"),
+        pytest.param("10:51:10", 5, "10:51:05", id="5 s: the next window is due now"),
+        pytest.param("10:51:12", 5, "10:51:15", id="5 s: a missed window is not scraped later"),
         pytest.param("10:54:00", 60, "10:55:00", id="60 s: several were missed"),
     ],
 )
@@ -68,7 +68,7 @@ def test_after_the_window_that_ended_at_10_51(now: str, resolution_s: int, expec
 
 
 @given(now_ns=TIMES, resolution_ns=RESOLUTIONS)
-def test_the_first_window_is_aligned_and_holds_now(now_ns: int, resolution_ns: int) -> None:
+def test_the_first_window_is_aligned_and_contains_now(now_ns: int, resolution_ns: int) -> None:
     end_ns = first_window(now_ns, resolution_ns).end_ns
     assert end_ns == floor_ns(end_ns, resolution_ns)
     assert end_ns - resolution_ns <= now_ns < end_ns
@@ -77,83 +77,83 @@ def test_the_first_window_is_aligned_and_holds_now(now_ns: int, resolution_ns: i
 @given(now_ns=TIMES, resolution_ns=RESOLUTIONS, took_ns=st.integers(0, 100 * SECOND))
 def test_the_next_window_is_later_aligned_and_not_overdue(now_ns: int, resolution_ns: int, took_ns: int) -> None:
     last = first_window(now_ns, resolution_ns)
-    over_ns = last.fires_at_ns + took_ns
+    over_ns = last.due_at_ns + took_ns
     following = next_window(last, over_ns, resolution_ns)
     assert following.end_ns > last.end_ns
     assert (following.end_ns - last.end_ns) % resolution_ns == 0
-    assert following.fires_at_ns >= over_ns
+    assert following.due_at_ns >= over_ns
 
 
 @given(resolution_ns=RESOLUTIONS)
-def test_a_round_is_over_before_the_next_one_and_after_20_s(resolution_ns: int) -> None:
-    assert longest_round_ns(resolution_ns) < resolution_ns
-    assert longest_round_ns(resolution_ns) <= 20 * SECOND
+def test_a_round_ends_within_20_s_and_before_the_next_round(resolution_ns: int) -> None:
+    assert max_round_ns(resolution_ns) < resolution_ns
+    assert max_round_ns(resolution_ns) <= 20 * SECOND
     assert SCRAPE_OFFSET_NS == 5 * SECOND
 
 
 @pytest.mark.parametrize(
     ("nodes", "resolution_s", "expected_ms"),
     [
-        pytest.param(3, 60, 36, id="12 ms a node"),
-        pytest.param(500, 60, 6000, id="500 nodes: Heapster stopped at 4 s"),
-        pytest.param(5000, 60, 12_000, id="a round's last 8 s are for those asked last"),
-        pytest.param(5000, 600, 12_000, id="no more in a long window"),
-        pytest.param(5000, 5, 1000, id="never so long that a short window is missed"),
+        pytest.param(3, 60, 36, id="12 ms per node"),
+        pytest.param(500, 60, 6000, id="500 nodes: more than the 4 s of Heapster"),
+        pytest.param(5000, 60, 12_000, id="at most 12 s, which leaves 8 s for the last answers"),
+        pytest.param(5000, 600, 12_000, id="at most 12 s also in a long window"),
+        pytest.param(5000, 5, 1000, id="at most a fifth of a short window"),
         pytest.param(0, 60, 0, id="no nodes"),
     ],
 )
-def test_requests_are_spread_over(nodes: int, resolution_s: int, expected_ms: int) -> None:
-    assert usual_spread_ns(nodes, resolution_s * SECOND) == expected_ms * 1_000_000
+def test_the_default_spread(nodes: int, resolution_s: int, expected_ms: int) -> None:
+    assert default_spread_ns(nodes, resolution_s * SECOND) == expected_ms * 1_000_000
 
 
 @pytest.mark.parametrize(
     ("spread_s", "resolution_s", "expected_s"),
     [
-        pytest.param(0, 60, 20, id="as Heapster"),
-        pytest.param(12, 60, 20, id="the last ones asked have 8 s"),
-        pytest.param(30, 60, 38, id="half a minute: the last ones have as long as ever"),
-        pytest.param(30, 30, 24, id="never into the next one"),
+        pytest.param(0, 60, 20, id="20 s as in Heapster"),
+        pytest.param(12, 60, 20, id="12 s, and 8 s for the last answers"),
+        pytest.param(30, 60, 38, id="30 s, and 8 s for the last answers"),
+        pytest.param(30, 30, 24, id="at most 80 percent of a window"),
     ],
 )
-def test_a_round_may_take(spread_s: int, resolution_s: int, expected_s: int) -> None:
-    assert longest_round_ns(resolution_s * SECOND, spread_s * SECOND) == expected_s * SECOND
+def test_the_maximum_duration_of_a_round(spread_s: int, resolution_s: int, expected_s: int) -> None:
+    assert max_round_ns(resolution_s * SECOND, spread_s * SECOND) == expected_s * SECOND
 
 
 @pytest.mark.parametrize(
     ("spread_s", "left_s", "expected_s"),
     [
-        pytest.param(12, 20, 12, id="a whole round: all of it"),
-        pytest.param(30, 38, 30, id="half of a minute's window"),
-        pytest.param(5, 8, 5, id="half of a 10 s window"),
-        pytest.param(12, 6, 3.75, id="nodes taken over, late in a round"),
+        pytest.param(12, 20, 12, id="a whole round"),
+        pytest.param(30, 38, 30, id="half of a window of 60 s"),
+        pytest.param(5, 8, 5, id="half of a window of 10 s"),
+        pytest.param(12, 6, 3.75, id="nodes taken over late in a round"),
         pytest.param(12, -1, 0, id="too late"),
     ],
 )
-def test_those_asked_last_have_time_to_answer(spread_s: int, left_s: float, expected_s: float) -> None:
-    assert spread_in_time_ns(spread_s * SECOND, int(left_s * SECOND)) == expected_s * SECOND
+def test_the_spread_leaves_time_for_the_last_answers(spread_s: int, left_s: float, expected_s: float) -> None:
+    assert limited_spread_ns(spread_s * SECOND, int(left_s * SECOND)) == expected_s * SECOND
 
 
-@given(resolution_ns=RESOLUTIONS, share=st.floats(0, LONGEST_SPREAD_SHARE))
-def test_whatever_spread_may_be_asked_for_fits_into_a_round(resolution_ns: int, share: float) -> None:
+@given(resolution_ns=RESOLUTIONS, share=st.floats(0, MAX_SPREAD_SHARE))
+def test_every_allowed_spread_fits_into_a_round(resolution_ns: int, share: float) -> None:
     spread_ns = int(resolution_ns * share)
-    assert spread_in_time_ns(spread_ns, longest_round_ns(resolution_ns, spread_ns)) == spread_ns
+    assert limited_spread_ns(spread_ns, max_round_ns(resolution_ns, spread_ns)) == spread_ns
 
 
-def test_nodes_have_places_of_their_own_all_over_the_spread() -> None:
-    places = sorted(place(f"node-{number:04d}") for number in range(1000))
-    assert place("n1") == pytest.approx(0.23619, abs=1e-5)  # in every process
-    assert all(abs(where - number / 1000) < 0.05 for number, where in enumerate(places))
+def test_nodes_are_distributed_evenly_over_the_spread() -> None:
+    positions = sorted(spread_position(f"node-{number:04d}") for number in range(1000))
+    assert spread_position("n1") == pytest.approx(0.23619, abs=1e-5)  # the same in every process
+    assert all(abs(position - number / 1000) < 0.05 for number, position in enumerate(positions))
 
 
 @pytest.mark.parametrize(
     ("seconds_later", "behind"),
     [
-        pytest.param(0, 0, id="it has just been scraped"),
-        pytest.param(64.9, 0, id="the next one has ended, and is not scraped before its offset"),
-        pytest.param(65, 1, id="the next one fires now"),
-        pytest.param(124.9, 1, id="it takes its time"),
-        pytest.param(125, 2, id="one has been missed"),
-        pytest.param(-60, 0, id="a clock that was set back"),
+        pytest.param(0, 0, id="just scraped"),
+        pytest.param(64.9, 0, id="the next window has ended but is not due"),
+        pytest.param(65, 1, id="the next window is due now"),
+        pytest.param(124.9, 1, id="the next round is running"),
+        pytest.param(125, 2, id="one window was missed"),
+        pytest.param(-60, 0, id="the clock was set back"),
     ],
 )
 def test_windows_behind(seconds_later: float, behind: int) -> None:

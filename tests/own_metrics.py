@@ -26,5 +26,5 @@ def rows(service: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     by_name = {name: row for service in SERVICES for name, row in rows(service).items()}
-    text = DOCUMENT.read_text()
-    DOCUMENT.write_text(re.sub(r"^\| `((?:heapster|http)_\w+)` \|.*$", lambda row: by_name[row[1]], text, flags=re.M))
+    row = re.compile(r"^\| `((?:heapster|http)_\w+)` \|.*$", re.MULTILINE)
+    DOCUMENT.write_text(row.sub(lambda found: by_name[found[1]], DOCUMENT.read_text()))

@@ -62,26 +62,26 @@ class Details:
     lines: list[Line]
 
 
-def details(census: Snapshot, key: str) -> Details | None:
+def details(snapshot: Snapshot, key: str) -> Details | None:
     """Those of the entity of that key, None if nothing is known of it."""
-    latest = census.store.latest(key)
+    latest = snapshot.store.latest(key)
     if latest is None:
         return None
-    current = census.moment.current(key)
+    current = snapshot.view.current(key)
     series = {
         (metric, labels): points
         for metric, labels in _charted(latest)
-        if (points := census.store.series(key, metric, labels, end_ns=census.now_ns + AHEAD_NS))
+        if (points := snapshot.store.series(key, metric, labels, end_ns=snapshot.now_ns + AHEAD_NS))
     }
     times = sorted({point.time_ns for points in series.values() for point in points})
     return Details(
         key=key,
         type=latest.entity.type,
         window_ms=None if current is None else current.window_end_ns // NS_PER_MS,
-        resolution_ms=census.state.resolution_ns // NS_PER_MS,
+        resolution_ms=snapshot.state.resolution_ns // NS_PER_MS,
         labels=latest.entity.labels,
         values=list(_values(current)) if current is not None else [],
-        scrapes=_scrapes(census, latest),
+        scrapes=_scrapes(snapshot, latest),
         times=[time_ns // NS_PER_MS for time_ns in times],
         lines=[Line(metric, dict(labels), _aligned(points, times)) for (metric, labels), points in series.items()],
     )
@@ -110,9 +110,11 @@ def unit_of(metric: str) -> str:
     return "" if metric.startswith(CUSTOM_PREFIX) else "count"
 
 
-def _scrapes(census: Snapshot, reading: Reading) -> list[tuple[int, bool]]:
-    windows = census.store.windows(reading.key) if reading.entity.type == NODE else ()
-    return [(end_ns // NS_PER_MS, answered) for end_ns, answered in scrapes(windows, census.due_ns)] if windows else []
+def _scrapes(snapshot: Snapshot, reading: Reading) -> list[tuple[int, bool]]:
+    windows = snapshot.store.windows(reading.key) if reading.entity.type == NODE else ()
+    return (
+        [(end_ns // NS_PER_MS, answered) for end_ns, answered in scrapes(windows, snapshot.due_ns)] if windows else []
+    )
 
 
 def _aligned(points: Iterable[Point], times: Iterable[int]) -> list[Number | None]:

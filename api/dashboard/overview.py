@@ -40,17 +40,17 @@ class Overview:
     map: list[tuple[str, float | None, float | None]]  # each node: name, utilization of cpu and memory
 
 
-def overview(census: Snapshot) -> Overview:
+def overview(snapshot: Snapshot) -> Overview:
     """What there is."""
-    nodes, cluster = census.nodes, census.cluster
+    nodes, cluster = snapshot.nodes, snapshot.cluster
     return Overview(
         window_ms=None if cluster is None else cluster.window_end_ns // NS_PER_MS,
-        nodes=census.state.nodes,
+        nodes=snapshot.state.nodes,
         nodes_silent=sum(1 for node in nodes if node.reading is None),
-        nodes_counted=census.state.nodes_counted,
-        nodes_expected=census.state.nodes_expected,
-        namespaces=len(census.namespaces),
-        pods=len(census.pods),
+        nodes_counted=snapshot.state.nodes_counted,
+        nodes_expected=snapshot.state.nodes_expected,
+        namespaces=len(snapshot.namespaces),
+        pods=len(snapshot.pods),
         cpu=_amounts("cpu", cluster, nodes),
         memory=_amounts("memory", cluster, nodes),
         map=[(name_of(node.key), _utilization(node, "cpu"), _utilization(node, "memory")) for node in nodes],

@@ -49,16 +49,16 @@ class Answers:
 
     def __init__(self, store: Store, now_ns: Clock) -> None:
         """From that store, at that time."""
-        self._censuses = Snapshots(store)
+        self._snapshots = Snapshots(store)
         self._now_ns = now_ns
 
     def __call__(self, request: Request, ask: Callable[[Snapshot], object]) -> Response:
         """What `ask` finds in the census, as JSON."""
-        census = self._censuses.at(self._now_ns())
-        headers = {"ETag": f'W/"{census.edition}"', "Cache-Control": "no-store"}
+        snapshot = self._snapshots.at(self._now_ns())
+        headers = {"ETag": f'W/"{snapshot.edition}"', "Cache-Control": "no-store"}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        return Response(orjson.dumps(ask(census)), media_type="application/json", headers=headers)
+        return Response(orjson.dumps(ask(snapshot)), media_type="application/json", headers=headers)
 
 
 def page_routes(store: Store, now_ns: Clock) -> APIRouter:
@@ -73,11 +73,11 @@ def page_routes(store: Store, now_ns: Clock) -> APIRouter:
 
     @router.get("/entity")
     def entity(request: Request, key: str) -> Response:
-        return answer(request, lambda census: details(census, key))  # null: nothing is known of it
+        return answer(request, lambda snapshot: details(snapshot, key))  # null: nothing is known of it
 
     @router.get("/search")
     def search(request: Request, q: str = "") -> Response:
-        return answer(request, lambda census: find(census, q))
+        return answer(request, lambda snapshot: find(snapshot, q))
 
     return router
 
@@ -85,24 +85,32 @@ def page_routes(store: Store, now_ns: Clock) -> APIRouter:
 def _add_tables(router: APIRouter, answer: Answers) -> None:
     @router.get("/nodes")
     def nodes(request: Request, wanted: _Wanted) -> Response:
-        return answer(request, lambda census: _rows(census.nodes, NODE_COLUMNS, wanted, lambda node: name_of(node.key)))
+        return answer(
+            request, lambda snapshot: _rows(snapshot.nodes, NODE_COLUMNS, wanted, lambda node: name_of(node.key))
+        )
 
     @router.get("/namespaces")
     def namespaces(request: Request, wanted: _Wanted) -> Response:
         return answer(
             request,
-            lambda census: _rows(census.namespaces, NAMESPACE_COLUMNS, wanted, lambda each: name_of(each.reading.key)),
+            lambda snapshot: _rows(
+                snapshot.namespaces, NAMESPACE_COLUMNS, wanted, lambda each: name_of(each.reading.key)
+            ),
         )
 
     @router.get("/pods")
     def pods(request: Request, wanted: _Wanted, namespace: str = "", node: str = "") -> Response:
-        return answer(request, lambda census: _rows(pods_of(census, namespace, node), POD_COLUMNS, wanted, _pod_text))
+        return answer(
+            request, lambda snapshot: _rows(pods_of(snapshot, namespace, node), POD_COLUMNS, wanted, _pod_text)
+        )
 
     @router.get("/containers")
     def containers(request: Request, wanted: _Wanted, key: str) -> Response:
         return answer(
             request,
-            lambda census: _rows(containers_of(census, key), CONTAINER_COLUMNS, wanted, lambda each: name_of(each.key)),
+            lambda snapshot: _rows(
+                containers_of(snapshot, key), CONTAINER_COLUMNS, wanted, lambda each: name_of(each.key)
+            ),
         )
 
 

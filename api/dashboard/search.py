@@ -21,21 +21,21 @@ class Hit:
     namespace: str = ""
 
 
-def find(census: Snapshot, text: str) -> list[Hit]:
+def find(snapshot: Snapshot, text: str) -> list[Hit]:
     """The best ones: whole names first, then beginnings, then what contains the text; short names first."""
     part = text.strip().casefold()
     if not part:
         return []
-    hits = (hit for hit in _all(census) if part in _text(hit))
+    hits = (hit for hit in _all(snapshot) if part in _text(hit))
     return nsmallest(_MOST, hits, key=lambda hit: (_rank(hit, part), len(hit.name), hit.name, hit.namespace))
 
 
-def _all(census: Snapshot) -> Iterator[Hit]:
-    for node in census.nodes:
+def _all(snapshot: Snapshot) -> Iterator[Hit]:
+    for node in snapshot.nodes:
         yield Hit(NODE, name_of(node.key))
-    for namespace in census.namespaces:
+    for namespace in snapshot.namespaces:
         yield Hit(NAMESPACE, name_of(namespace.reading.key))
-    for pod in census.pods:
+    for pod in snapshot.pods:
         yield Hit(POD, name_of(pod.key), pod.entity.label("namespace_name"))
 
 

@@ -1,4 +1,4 @@
-"""Follow: `derived-metrics` from fifteen minutes back, every partition, without a consumer group."""
+"""Follows `derived-metrics` from fifteen minutes back: every partition, without a consumer group."""
 
 import logging
 import threading
@@ -22,8 +22,8 @@ from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
 
-QUEUE_KBYTES: Final = 4 * 1024  # fetched ahead, all partitions together
-FETCH_BYTES: Final = 1024 * 1024  # one answer of a broker, compressed; a greater record still passes
+QUEUE_KBYTES: Final = 4 * 1024  # prefetch limit of all partitions together
+FETCH_BYTES: Final = 1024 * 1024  # one response of a broker, compressed; a larger record is still fetched
 PARTITION_FETCH_BYTES: Final = 256 * 1024
 _TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.5
@@ -37,7 +37,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowConfig:
-    """What is followed."""
+    """Which topic and cluster to follow."""
 
     kafka: KafkaSettings
     cluster: str
@@ -45,10 +45,10 @@ class FollowConfig:
 
 
 class Follower:
-    """Reads, decodes, packs and delivers; tells how far it is about once a second."""
+    """Reads, decodes, packs and delivers batches; reports its progress about once a second."""
 
     def __init__(self, config: FollowConfig, deliver: Deliver, stopped: threading.Event) -> None:
-        """Nothing is read before `run`."""
+        """Read nothing before `run`."""
         self._config = config
         self._deliver = deliver
         self._stopped = stopped
@@ -60,7 +60,7 @@ class Follower:
         self._looked_s = self._asked_s = float("-inf")
 
     def run(self) -> None:
-        """Until told to stop. Kafka may come and go."""
+        """Follow until stopped; reconnects when Kafka is unavailable."""
         consumer = Consumer(_settings(self._config), logger=client_log)
         try:
             while not self._stopped.is_set():
@@ -73,7 +73,7 @@ class Follower:
             consumer.close()
 
     def _look(self, consumer: Consumer) -> None:
-        """Find partitions, learn where they end, and tell; seldom, for what is asked of Kafka waits behind a fetch."""
+        """Find partitions and their ends, and report; rarely, as a request to Kafka waits behind a fetch."""
         if time.monotonic() - self._looked_s < _LOOK_EVERY_S:
             return
         if time.monotonic() - self._asked_s >= _ASK_EVERY_S or not self._partitions:
@@ -102,14 +102,14 @@ class Follower:
         )
 
     def _find_partitions(self, consumer: Consumer) -> None:
-        """Begin to read those that are new: all at first."""
+        """Start reading partitions that are new; at first, all."""
         found = _asked(lambda: consumer.list_topics(self._config.topic.name, timeout=_TIMEOUT_S))
         described = found.topics[self._config.topic.name]
         if described.error is not None:
-            raise UnavailableError(f"the topic {self._config.topic.name}: {described.error.str()}")
+            raise UnavailableError(f"cannot read topic {self._config.topic.name}: {described.error.str()}")
         leaderless = sorted(each for each, found in described.partitions.items() if found.leader < 0)
         if leaderless:
-            raise UnavailableError(f"no broker has these partitions of {self._config.topic.name}: {leaderless}")
+            raise UnavailableError(f"partitions of {self._config.topic.name} without a leader: {leaderless}")
         new = sorted(set(described.partitions) - self._partitions)
         if not new:
             return
@@ -125,7 +125,7 @@ class Follower:
         log.info("following", extra={"topic": self._config.topic.name, "partitions": new})
 
     def _ends(self, consumer: Consumer) -> dict[int, int]:
-        """Where partitions end, as the answers to fetches tell: nothing is asked for it."""
+        """Return the end offsets of partitions, known from fetch responses without a request."""
         ends = {}
         for partition in self._partitions:
             known = consumer.get_watermark_offsets(TopicPartition(self._config.topic.name, partition), cached=True)
@@ -144,7 +144,7 @@ class Follower:
         self._backlog.read(message.partition() or 0, message.offset() or 0)
         try:
             batch = decode_batch(message.value())
-        except UndecodableError as error:  # the writer puts it among the dead letters
+        except UndecodableError as error:  # the writer sends it to the dead-letter topic
             self._rejected += 1
             log.warning(
                 "not read", extra={"partition": message.partition(), "offset": message.offset(), "error": str(error)}
@@ -158,7 +158,7 @@ class Follower:
 
 def _settings(config: FollowConfig) -> dict[str, str | int | float | bool]:
     return client_settings(config.kafka, "heapster-stream-api") | {
-        "group.id": config.kafka.named("heapster-stream-api"),  # librdkafka wants one; it is never joined
+        "group.id": config.kafka.named("heapster-stream-api"),  # librdkafka requires one; the group is never joined
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
@@ -169,7 +169,7 @@ def _settings(config: FollowConfig) -> dict[str, str | int | float | bool]:
 
 
 def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
-    """First offset that is kept, and the end."""
+    """Return the first kept offset and the end."""
     return _asked(lambda: consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S))
 
 

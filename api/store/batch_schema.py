@@ -1,4 +1,4 @@
-"""Shape: what the series of one batch are, kept once as long as nothing but their numbers changes."""
+"""The schema of a batch: its series, stored once for all windows in which only the numbers change."""
 
 import sys
 from array import array
@@ -17,7 +17,7 @@ from schemas.catalogue import POD, EntityType
 from schemas.keys import pod_name
 
 _AFTER_SLASH: Final = "0"  # the character after `/`: the end of a range of keys
-_KEPT: Final = 4096  # lists of names and labels that entities have, many times over
+_KEPT: Final = 4096  # cached tuples of metric names and labels, which many entities share
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 _LabelsRecord: TypeAlias = list[list[str]]
@@ -25,37 +25,37 @@ _LabelsRecord: TypeAlias = list[list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Numbers of one entity with the same labels of their own, as resource_id; none for most."""
+    """Numbers of one entity with the same labels, such as resource_id; most have no labels."""
 
     labels: Labels
     metrics: tuple[str, ...]
-    types: str  # a letter a number
-    at: Mapping[str, int] = field(compare=False, repr=False)  # by metric: its place among these
+    types: str  # one type letter per number
+    at: Mapping[str, int] = field(compare=False, repr=False)  # metric name to its index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
-    """One entity as long as nothing but its numbers changes."""
+    """One entity without its numbers."""
 
     key: str
     type: EntityType
     label_names: tuple[str, ...]
     label_values: tuple[str, ...]
     collection_start_ns: int | None
-    object_labels: Labels  # of the Kubernetes object; of nodes and pods only
+    object_labels: Labels  # labels of the Kubernetes object; nodes and pods only
     groups: tuple[Group, ...]
 
     @property
     def labels(self) -> dict[str, str]:
-        """By name."""
+        """Return the labels by name."""
         return dict(zip(self.label_names, self.label_values, strict=True))
 
     def label(self, name: str) -> str:
-        """The value of one label, empty if there is none."""
+        """Return the value of one label, empty if it is missing."""
         return self.label_values[self.label_names.index(name)] if name in self.label_names else ""
 
     def find(self, metric: str, labels: Labels = ()) -> tuple[int, int] | None:
-        """Which of its groups has that metric with exactly those labels, and where; None if there is none."""
+        """Return the number of the group with exactly these labels and the metric's index in it, or None."""
         for number, group in enumerate(self.groups):
             if group.labels == labels and metric in group.at:
                 return number, group.at[metric]
@@ -63,12 +63,12 @@ class Entity:
 
 
 class BatchSchema:
-    """The entities of a batch in the order of their keys, and where each one's numbers are."""
+    """The entities of a batch in the order of their keys, and the positions of their numbers."""
 
     __slots__ = ("_groups", "digest", "entities", "keys", "layout", "pods")
 
     def __init__(self, digest: bytes, entities: Iterable[Entity]) -> None:
-        """Entities in the order of their keys."""
+        """Take the entities in the order of their keys."""
         self.digest = digest
         self.entities = tuple(entities)
         self.keys = tuple(entity.key for entity in self.entities)
@@ -79,17 +79,17 @@ class BatchSchema:
         self.pods = tuple(sorted(pods, key=lambda at: pod_name(self.keys[at])))  # by namespace and name
 
     def position(self, key: str) -> int | None:
-        """Where the entity of that key is."""
+        """Return the position of the entity with that key, None if there is none."""
         at = bisect_left(self.keys, key)
         return at if at < len(self.keys) and self.keys[at] == key else None
 
     def places(self, at: int) -> Iterator[tuple[Group, range]]:
-        """The groups of the entity at that position, and where each one's numbers are."""
+        """Yield the groups of the entity at that position, with the positions of their numbers."""
         for number, group in enumerate(self.entities[at].groups, self._groups[at]):
             yield group, self.layout.places(number, len(group.metrics))
 
     def place(self, at: int, metric: str, labels: Labels) -> tuple[int, str] | None:
-        """Where the number is of a metric of the entity at that position, and its type; None if there is none."""
+        """Return the position and type of the number of a metric of the entity at that position, or None."""
         found = self.entities[at].find(metric, labels)
         if found is None:
             return None
@@ -98,18 +98,18 @@ class BatchSchema:
         return self.layout.places(self._groups[at] + number, len(group.metrics))[index], group.types[index]
 
     def below(self, key: str) -> range:
-        """Where the entities are whose keys begin with `key` and a slash: what is in a node, namespace or pod."""
+        """Return the positions of the entities below `key`: the content of a node, namespace or pod."""
         return range(bisect_left(self.keys, key + "/"), bisect_left(self.keys, key + _AFTER_SLASH))
 
     def plain_metrics(self, key: str) -> tuple[str, ...]:
-        """The metrics of an entity that have no labels of their own."""
+        """Return the metrics of an entity that have no labels of their own."""
         at = self.position(key)
         groups = () if at is None else self.entities[at].groups
         return tuple(metric for group in groups if not group.labels for metric in group.metrics)
 
 
 def read_schema(digest: bytes, record: bytes, like: BatchSchema | None) -> BatchSchema:
-    """The shape in a record; what is equal in `like`, an earlier one of the same source, is used again."""
+    """Read a schema record; parts that equal those of `like`, an earlier schema of the same source, are shared."""
     known = {} if like is None else dict(zip(like.keys, like.entities, strict=True))
     entities = []
     for fields in orjson.loads(bytes(cramjam.lz4.decompress_block(record))):
@@ -163,5 +163,5 @@ def _places(metrics: tuple[str, ...]) -> Mapping[str, int]:
 
 
 def label_pairs(labels: Mapping[str, str]) -> Labels:
-    """Labels as columns have them: in the order of their names."""
+    """Return labels as sorted pairs."""
     return tuple(sorted(labels.items()))

@@ -1,10 +1,10 @@
-"""Moment: what may be shown as the state of now, one entity after the other.
+"""The current state: the newest metric set of each entity, where it is recent enough.
 
-*Current* is the newest window of a node or group, no older than `STALE_NS` and not left behind by the others (a node
-that has answered none of the last windows is not there any more).
+The *current* window of a node or group is its newest one, if it is not older than `STALE_NS` and not far behind the
+other sources. A node that did not answer in the last windows is no longer current.
 
-Which windows those are is settled when a list is begun; what is in them is read as the list goes on, and never all of
-it at once: thirty thousand pods are read a few at a time, between other answers.
+The current windows are chosen when a list starts. Their content is read step by step, a few entities at a time, so
+that a list of thirty thousand pods does not block other requests.
 """
 
 import heapq
@@ -22,44 +22,44 @@ from schemas.keys import namespace_of, pod_name
 from schemas.metric_batch import namespace_group
 
 STALE_NS: Final = 3 * 60 * NS_PER_S
-AHEAD_NS: Final = 60 * NS_PER_S  # clocks differ: a window that ends so soon is not the future
+AHEAD_NS: Final = 60 * NS_PER_S  # tolerated clock difference: a window that ends this soon is not in the future
 _LEAST_BEHIND_NS: Final = 30 * NS_PER_S
 _WINDOWS_BEHIND: Final = 2
 _NAMESPACE: Final = namespace_group("")
 
 Listed: TypeAlias = Iterator[Reading | None]
-"""Entities in order, and a None for whatever has been looked at in vain: each step takes a moment only."""
+"""Entities in order; None for each position without a current entity, so that every step is short."""
 
-_Order: TypeAlias = Callable[[str], tuple[str, ...]]  # of keys
+_Order: TypeAlias = Callable[[str], tuple[str, ...]]  # sort key of an entity key
 _Entry: TypeAlias = tuple[tuple[str, ...], Reading]
 
 
 class State(NamedTuple):
-    """How far the store is."""
+    """How current and how complete the store is."""
 
-    newest_ns: int | None  # the newest window that anything has come of
+    newest_ns: int | None  # end of the newest window, None if the store is empty
     resolution_ns: int
-    nodes: int  # that are current
-    nodes_counted: int  # in the cluster's sums of its current window
+    nodes: int  # current nodes
+    nodes_counted: int  # nodes in the cluster's sums of its current window
     nodes_expected: int
-    stale_after_ns: int  # so long after its end a window may be shown as current
-    stale: bool  # nothing is current: the newest window is too old, or there is none
+    stale_after_ns: int  # how long after its end a window counts as current
+    stale: bool  # nothing is current: the newest window is too old, or the store is empty
 
 
 class CurrentView:
-    """What is current in a store at `now_ns`."""
+    """The state of a store at `now_ns`."""
 
     def __init__(self, store: Store, now_ns: int) -> None:
-        """Nothing is looked up before it is asked for, but how far the store is."""
+        """Look up nothing yet, except the newest window."""
         self._store = store
         self._resolution_ns = store.resolution_ns
-        # long windows would be stale before the next one is there
+        # a long window would be stale before the next one arrives
         self._stale_after_ns = max(STALE_NS, _WINDOWS_BEHIND * self._resolution_ns)
         self._newest_ns = store.newest_ns(now_ns + AHEAD_NS)
         self._now_ns = now_ns
 
     def state(self) -> State:
-        """How far the store is, and how complete its newest window."""
+        """Return how current the store is, and how complete its newest window."""
         cluster = next(iter(self._rows((CLUSTER,))), None)
         return State(
             newest_ns=self._newest_ns,
@@ -72,39 +72,39 @@ class CurrentView:
         )
 
     def current(self, key: str) -> Reading | None:
-        """The newest metric set of an entity, None if it is not there now."""
+        """Return the current metric set of an entity, None if it has none."""
         found = (row.reading(key) for row in self._rows(self._store.sources_of(key)))
         return _newest(reading for reading in found if reading is not None)
 
     def below(self, key: str) -> Listed:
-        """What is in a node, namespace or pod, itself left out."""
+        """List the content of a node, namespace or pod, without itself."""
         everywhere = namespace_of(key) is not None
         sources = self._store.sources() if everywhere else self._store.sources_of(key)
-        return _in_order(self._rows(sources), lambda shape: shape.below(key))
+        return _in_order(self._rows(sources), lambda schema: schema.below(key))
 
     def nodes(self) -> Listed:
-        """All nodes."""
+        """List the nodes."""
         return self._sources(NODE)
 
     def namespaces(self) -> Listed:
-        """All namespaces."""
+        """List the namespaces."""
         return self._sources(_NAMESPACE)
 
     def pods(self) -> Listed:
-        """All pods, by namespace and name."""
-        return _in_order(self._rows(self._store.sources(NODE)), lambda shape: shape.pods, order=pod_name)
+        """List the pods by namespace and name."""
+        return _in_order(self._rows(self._store.sources(NODE)), lambda schema: schema.pods, order=pod_name)
 
     def pods_of(self, namespace: str) -> Listed:
-        """Those of one namespace, by name."""
+        """List the pods of one namespace by name."""
         below = self.below(namespace_group(namespace))
         return (reading if reading is not None and reading.entity.type == POD else None for reading in below)
 
     def all(self) -> Listed:
-        """Everything."""
-        return _in_order(self._rows(self._store.sources()), lambda shape: range(len(shape.entities)))
+        """List all entities."""
+        return _in_order(self._rows(self._store.sources()), lambda schema: range(len(schema.entities)))
 
     def _sources(self, prefix: str) -> Listed:
-        """What the sources are themselves, nodes or namespaces."""
+        """List the metric sets of the sources themselves: nodes or namespaces."""
         sources = sorted(self._store.sources(prefix))
         return (row.reading(source) for source, row in self._current(sources))
 
@@ -112,7 +112,7 @@ class CurrentView:
         return [row for _, row in self._current(sources)]
 
     def _current(self, sources: Iterable[str]) -> list[tuple[str, Row]]:
-        """The newest row of each source, if it may stand for now."""
+        """Return the newest row of each source, if it is current."""
         newest_ns = self._newest_ns
         if newest_ns is None:
             return []
@@ -135,10 +135,10 @@ def _by_key(key: str) -> tuple[str, ...]:
 def _in_order(
     rows: Iterable[Row], positions: Callable[[BatchSchema], Iterable[int]], order: _Order = _by_key
 ) -> Listed:
-    """What is at these positions of each row, merged; of an entity that is in several rows, the newest."""
+    """Merge the entities at these positions of each row; of an entity in several rows, take the newest."""
     begun = []
     for row in rows:
-        entries = _entries(row, positions(row.shape), order)
+        entries = _entries(row, positions(row.schema), order)
         begun += [chain((first,), entries) for first in islice(entries, 1)]
         yield None
     for _, same in groupby(heapq.merge(*begun, key=itemgetter(0)), key=itemgetter(0)):
@@ -150,5 +150,5 @@ def _entries(row: Row, positions: Iterable[int], order: _Order) -> Iterator[_Ent
 
 
 def _newest(readings: Iterable[Reading]) -> Reading | None:
-    """The first of the newest: where an entity is in several places, it has moved."""
+    """Return the newest reading: a pod that moved is in the rows of two nodes."""
     return max(readings, key=lambda reading: reading.window_end_ns, default=None)

@@ -1,7 +1,7 @@
-"""Layout: in which order a batch's numbers are kept: those of one metric of all like groups side by side.
+"""The order of a batch's numbers: values of the same metric of similar groups are stored side by side.
 
-The memory of all pods, then their CPU, and so on: neighbours are alike, which makes a block a third smaller than with
-the numbers of each pod together.
+First the memory of all pods, then their CPU, and so on: neighbouring values are similar, which makes a compressed
+block a third smaller than with the numbers of each pod together.
 """
 
 from array import array
@@ -12,19 +12,19 @@ from typing import Final, TypeAlias, TypeVar
 INT: Final = "q"
 FLOAT: Final = "d"
 Kind: TypeAlias = tuple[tuple[str, ...], str]
-"""What makes groups alike: their metrics, and the types of these, a letter a number."""
+"""Groups of one kind have the same metrics with the same types (one letter per number)."""
 
 _Item = TypeVar("_Item")
 _INDEX: Final = "I"
 
 
 class Layout:
-    """Places of the numbers of groups of these kinds, in the order in which entities have them."""
+    """Positions of the numbers of groups, in the order in which entities have the groups."""
 
     __slots__ = ("_firsts", "_strides", "numbers")
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
-        """Of as many groups as there are kinds."""
+        """Take the kind of each group."""
         each = list(kinds)
         counts = Counter(each)
         free: dict[Kind, int] = {}
@@ -39,12 +39,12 @@ class Layout:
             free[kind] += 1
 
     def places(self, group: int, count: int) -> range:
-        """Where the `count` numbers of a group are, in the order of its metrics."""
+        """Return the positions of the `count` numbers of a group, in the order of its metrics."""
         first, stride = self._firsts[group], self._strides[group]
         return range(first, first + stride * count, stride)
 
     def laid_out(self, groups: Iterable[Sequence[_Item]], blank: _Item) -> list[_Item]:
-        """What groups have for each of their numbers, in this order; no `blank` is left."""
+        """Return the numbers of all groups in this order; `blank` is only a placeholder."""
         found = [blank] * self.numbers
         for group, own in enumerate(groups):
             places = self.places(group, len(own))

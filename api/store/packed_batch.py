@@ -1,9 +1,8 @@
-"""Columns: one batch as a shape and a block of numbers, a tenth of what the same would take as objects.
+"""A batch as a schema and a block of numbers, in a tenth of the memory of objects.
 
-A node says the same series window after window; only the numbers change. So what the series are, the *shape*, is kept
-once, and a window is a *block*: 8 bytes a number, laid out so that neighbours are alike (layout.py), the first
-bytes of all numbers first, then the second ones, and so on; then LZ4. Reading one number takes one decompression of
-some microseconds.
+A node reports the same series in every window; only the numbers change. So the schema is stored once, and a window is
+a block: 8 bytes per number, in the order of layout.py, first byte planes first, then compressed with LZ4. Reading one
+number takes one decompression of some microseconds.
 """
 
 import struct
@@ -26,16 +25,16 @@ _READ: Final = {INT: struct.Struct("<q").unpack, FLOAT: struct.Struct("<d").unpa
 
 
 class PackedBatch(NamedTuple):
-    """A batch made small: what goes from the process that decodes to the one that answers."""
+    """A packed batch, as sent from the decoding process to the answering one."""
 
-    source: str  # key of the node, namespace or cluster that it is of
+    source: str  # key of the node, namespace or cluster
     window_end_ns: int
     resolution_ns: int
     version: Version
     nodes_counted: int
     nodes_expected: int
-    digest: bytes  # of the shape
-    shape: bytes
+    digest: bytes  # of the schema
+    schema: bytes
     block: bytes
 
 
@@ -44,27 +43,27 @@ class Numbers:
 
     __slots__ = ("_block", "_count", "_raw")
 
-    def __init__(self, shape: BatchSchema, block: bytes) -> None:
-        """Those in a block that was packed with that shape; unpacked when the first one is asked for."""
-        self._count = shape.layout.numbers
+    def __init__(self, schema: BatchSchema, block: bytes) -> None:
+        """Take a block packed with that schema; it is decompressed at the first access."""
+        self._count = schema.layout.numbers
         self._block = block
         self._raw = b""
 
     def at(self, place: int, type_: str) -> Number:
-        """One of them."""
+        """Return one number."""
         if not self._raw:
             self._raw = bytes(cramjam.lz4.decompress_block(self._block))
         return cast("Number", _READ[type_](self._raw[place :: self._count])[0])
 
 
 def pack(batch: MetricBatch) -> PackedBatch:
-    """The batch as shape and block."""
+    """Pack a batch."""
     sets = sorted(batch.sets, key=lambda metric_set: metric_set.key)
     groups = [[_Own.of(own) for own in (LabeledValues({}, each.values), *each.labeled)] for each in sets]
     records = [
         _entity_record(each, batch.object_labels.get(each.key, {}), own) for each, own in zip(sets, groups, strict=True)
     ]
-    shape = orjson.dumps(records)
+    schema = orjson.dumps(records)
     return PackedBatch(
         source=_source(batch),
         window_end_ns=batch.window_end_ns,
@@ -72,14 +71,14 @@ def pack(batch: MetricBatch) -> PackedBatch:
         version=batch.version,
         nodes_counted=batch.nodes_counted,
         nodes_expected=batch.nodes_expected,
-        digest=blake2b(shape, digest_size=16).digest(),
-        shape=bytes(cramjam.lz4.compress_block(shape)),
+        digest=blake2b(schema, digest_size=16).digest(),
+        schema=bytes(cramjam.lz4.compress_block(schema)),
         block=_block(list(chain.from_iterable(groups))),
     )
 
 
 class _Own(NamedTuple):
-    """A group as it comes: numbers of one entity with the same labels of their own."""
+    """Numbers of one entity with the same labels, before packing."""
 
     labels: Mapping[str, str]
     metrics: tuple[str, ...]
@@ -104,7 +103,7 @@ def _block(groups: list[_Own]) -> bytes:
 
 
 def _source(batch: MetricBatch) -> str:
-    """The key of what the batch is of: a group's is the batch's own name."""
+    """Return the key of the batch's source: the entity itself for a group, else the node."""
     return next((each.key for each in batch.sets if each.key == batch.entity), node_key(batch.entity))
 
 

@@ -1,4 +1,4 @@
-"""Census: what is there at one moment, found once and looked at by every question of that moment."""
+"""A snapshot of the store: one consistent view, computed once and shared by several requests."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,12 +21,12 @@ _KEPT_NS: Final = 15 * NS_PER_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """One node, also one that has fallen silent."""
+    """One node, also one that no longer answers."""
 
     key: str
-    reading: Reading | None  # None: nothing of it may stand for now
-    newest_ns: int  # end of its newest window
-    missing: int  # windows without an answer, since the first one kept
+    reading: Reading | None  # None: no current metrics
+    newest_ns: int  # end of the newest window
+    missing: int  # windows without an answer since the first kept one
     pods: int
 
 
@@ -39,51 +39,51 @@ class NamespaceState:
 
 
 class Snapshot:
-    """What a store had to say at `now_ns`."""
+    """The content of a store at `now_ns`."""
 
     def __init__(self, store: Store, now_ns: int) -> None:
-        """Nothing is looked up before it is asked for."""
+        """Compute nothing before it is needed."""
         self.store = store
-        self.moment = CurrentView(store, now_ns)
+        self.view = CurrentView(store, now_ns)
         self.now_ns = now_ns
         self.revision = store.revision
 
     @property
     def edition(self) -> str:
-        """Names this census among all others."""
+        """An identifier of this snapshot."""
         return f"{self.now_ns:x}"
 
     @cached_property
     def state(self) -> State:
-        """How far the store is."""
-        return self.moment.state()
+        """How current the store is."""
+        return self.view.state()
 
     @cached_property
     def cluster(self) -> Reading | None:
         """The sums over all nodes."""
-        return self.moment.current(CLUSTER)
+        return self.view.current(CLUSTER)
 
     @cached_property
     def pods(self) -> list[Reading]:
-        """All pods."""
-        return _found(self.moment.pods())
+        """All current pods."""
+        return _found(self.view.pods())
 
     @cached_property
     def namespaces(self) -> list[NamespaceState]:
-        """All namespaces."""
+        """All current namespaces."""
         pods = Counter(namespace_group(reading.entity.label("namespace_name")) for reading in self.pods)
-        return [NamespaceState(reading, pods[reading.key]) for reading in _found(self.moment.namespaces())]
+        return [NamespaceState(reading, pods[reading.key]) for reading in _found(self.view.namespaces())]
 
     @property
     def due_ns(self) -> int:
-        """End of the window that everybody should have been heard in; the newest may still be on its way."""
+        """The end of the window in which every node should have answered; the newest may still be incomplete."""
         newest_ns, resolution_ns = self.state.newest_ns or 0, self.state.resolution_ns
         return newest_ns if self.now_ns - newest_ns >= resolution_ns else newest_ns - resolution_ns
 
     @cached_property
     def nodes(self) -> list[NodeState]:
         """All nodes of the last fifteen minutes."""
-        readings = {reading.key: reading for reading in _found(self.moment.nodes())}
+        readings = {reading.key: reading for reading in _found(self.view.nodes())}
         pods = Counter(node_key(reading.entity.label("nodename")) for reading in self.pods)
         kept = ((key, self.store.windows(key)) for key in self.store.node_keys())
         return [
@@ -99,15 +99,15 @@ class Snapshot:
         ]
 
 
-def pods_of(census: Snapshot, namespace: str = "", node: str = "") -> list[Reading]:
-    """The pods of a namespace, on a node, of a namespace on a node; without either all."""
+def pods_of(snapshot: Snapshot, namespace: str = "", node: str = "") -> list[Reading]:
+    """Return the pods of a namespace, of a node, or of both; all pods without either."""
     wanted = [(name, value) for name, value in (("namespace_name", namespace), ("nodename", node)) if value]
-    return [pod for pod in census.pods if all(pod.entity.label(name) == value for name, value in wanted)]
+    return [pod for pod in snapshot.pods if all(pod.entity.label(name) == value for name, value in wanted)]
 
 
-def containers_of(census: Snapshot, key: str) -> list[Reading]:
-    """The containers of a pod, or the system containers of a node."""
-    below = _found(census.moment.below(key))
+def containers_of(snapshot: Snapshot, key: str) -> list[Reading]:
+    """Return the containers of a pod, or the system containers of a node."""
+    below = _found(snapshot.view.below(key))
     return [reading for reading in below if reading.entity.type in {POD_CONTAINER, SYS_CONTAINER}]
 
 
@@ -116,7 +116,7 @@ def _found(listed: Listed) -> list[Reading]:
 
 
 def scrapes(windows: Sequence[Window], due_ns: int) -> Iterator[tuple[int, bool]]:
-    """Windows from the first one that is kept to the one that ends at `due_ns`, and whether each was answered."""
+    """Yield each window from the first kept one to the one ending at `due_ns`, and whether it was answered."""
     for earlier, later in pairwise(windows):
         yield earlier.end_ns, earlier.answered
         resolution_ns = max(earlier.resolution_ns, later.resolution_ns)
@@ -129,15 +129,15 @@ def scrapes(windows: Sequence[Window], due_ns: int) -> Iterator[tuple[int, bool]
 
 
 class Snapshots:
-    """The census to answer from: the last one while nothing has changed, and for some seconds in any case."""
+    """Provides the snapshot for a request: reused while nothing has changed, and for some seconds in any case."""
 
     def __init__(self, store: Store) -> None:
-        """None has been taken."""
+        """Start without a snapshot."""
         self._store = store
         self._newest: Snapshot | None = None
 
     def at(self, now_ns: int) -> Snapshot:
-        """One that is good enough for now."""
+        """Return a snapshot that is recent enough at `now_ns`."""
         newest = self._newest
         if newest is not None:
             age_ns = now_ns - newest.now_ns

@@ -1,15 +1,14 @@
-"""Store: the newest fifteen minutes of every metric set, by node, namespace and cluster.
+"""The store: the newest fifteen minutes of all metric sets, by node, namespace and cluster.
 
-What the writers of answers use (a key is Heapster's, as `namespace:default/pod:web-1`; times are nanoseconds since the
-epoch):
+A key is Heapster's, such as `namespace:default/pod:web-1`; times are nanoseconds since the epoch.
 
     store.series(key, metric, labels, start_ns, end_ns)   the points of one series, in order
-    store.metric_names(key)                               what there is to ask of an entity
-    store.latest(key)                                     the newest metric set that is kept, current or not
-    store.node_keys(), store.windows(key)                 all nodes that are kept, and what has come of one
-    Moment(store, now_ns)                                 what may be shown as the state of now (current_view.py)
+    store.metric_names(key)                               the metrics of an entity
+    store.latest(key)                                     the newest kept metric set, current or not
+    store.node_keys(), store.windows(key)                 all kept nodes, and the windows of one of them
+    CurrentView(store, now_ns)                            the current state (current_view.py)
 
-One thread puts, any may read: a row is seen whole or not at all.
+One thread writes, any thread reads: a row is replaced as a whole.
 """
 
 from bisect import bisect_left
@@ -24,7 +23,7 @@ from api.store.times import NS_PER_S
 from schemas.keys import node_key
 
 SPAN_NS: Final = 15 * 60 * NS_PER_S
-NODE: Final = node_key("")  # what the sources that are nodes begin with
+NODE: Final = node_key("")  # prefix of the keys of nodes
 
 
 class Window(NamedTuple):
@@ -32,25 +31,25 @@ class Window(NamedTuple):
 
     end_ns: int
     resolution_ns: int
-    answered: bool  # there is more to it than that the scrape has failed
+    answered: bool  # it has metrics besides those of a failed scrape
 
 
 class Store:
-    """Rows by node, namespace and cluster, their *source*; see the module."""
+    """Rows by source (node, namespace or cluster); see the module's docstring."""
 
     def __init__(self, *, span_ns: int = SPAN_NS) -> None:
-        """Empty; windows are kept for `span_ns`."""
+        """Start empty; windows are kept for `span_ns`."""
         self.span_ns = span_ns
         self._rows: dict[str, tuple[Row, ...]] = {}  # by source, in order of time
-        self._sources: dict[str, tuple[str, ...]] = {}  # by key of an entity: where it is in
+        self._sources: dict[str, tuple[str, ...]] = {}  # entity key to the sources that contain it
         self._windows: Counter[int] = Counter()
         self.resolution_ns = 60 * NS_PER_S
-        self.revision = 0  # grows with whatever is put or forgotten
+        self.revision = 0  # changes with every write and expiry
 
     def put(self, packed: PackedBatch, now_ns: int) -> bool:
-        """Take a batch in, in whatever order they come.
+        """Store a batch; batches may arrive in any order.
 
-        False if it is not wanted: outside the span, or of a lower version than what is there of its window.
+        Return False if it is ignored: outside of the span, or of a lower version than the stored one of its window.
         """
         if not now_ns - self.span_ns < packed.window_end_ns <= now_ns + self.span_ns:
             return False
@@ -65,7 +64,7 @@ class Store:
             version=packed.version,
             nodes_counted=packed.nodes_counted,
             nodes_expected=packed.nodes_expected,
-            shape=_shape(packed, rows[at - 1 : at] + rows[at : at + 1] + rows[-1:]),
+            schema=_schema(packed, rows[at - 1 : at] + rows[at : at + 1] + rows[-1:]),
             block=packed.block,
         )
         self._replace(packed.source, (*rows[:at], row, *rows[at + len(replaced) :]))
@@ -74,17 +73,17 @@ class Store:
         return True
 
     def expire(self, now_ns: int) -> None:
-        """Forget windows past the span, and whoever has none left."""
+        """Drop windows older than the span, and sources without windows."""
         for source, rows in list(self._rows.items()):
             gone = [row for row in rows if row.window_end_ns <= now_ns - self.span_ns]  # rows are in order of time
             if gone:
                 self._replace(source, rows[len(gone) :])
-                self._windows -= Counter(row.window_end_ns for row in gone)  # those that come to zero go
+                self._windows -= Counter(row.window_end_ns for row in gone)  # Counter drops entries that reach zero
 
     def series(
         self, key: str, metric: str, labels: Labels = (), start_ns: int | None = None, end_ns: int | None = None
     ) -> list[Point]:
-        """The points from `start_ns` to `end_ns`, both included; none if there is no such entity or metric."""
+        """Return the points from `start_ns` to `end_ns`, both included; empty for an unknown entity or metric."""
         found: dict[int, Point] = {}
         for source in self.sources_of(key):
             for row in self.rows(source):
@@ -97,15 +96,15 @@ class Store:
         return [found[time_ns] for time_ns in sorted(found)]
 
     def metric_names(self, key: str) -> list[str]:
-        """Names of the metrics without labels that an entity has in any window kept."""
+        """Return the names of the metrics without labels that an entity has in any kept window."""
         names: set[str] = set()
         for source in self.sources_of(key):
-            for shape in {row.shape for row in self.rows(source)}:
-                names.update(shape.plain_metrics(key))
+            for schema in {row.schema for row in self.rows(source)}:
+                names.update(schema.plain_metrics(key))
         return sorted(names)
 
     def latest(self, key: str) -> Reading | None:
-        """The newest metric set of an entity that is kept, whether it is there now or not."""
+        """Return the newest kept metric set of an entity, current or not."""
         kept = (
             next((found for row in reversed(self.rows(source)) if (found := row.reading(key))), None)
             for source in self.sources_of(key)
@@ -113,34 +112,34 @@ class Store:
         return max((found for found in kept if found), key=lambda found: found.window_end_ns, default=None)
 
     def node_keys(self) -> list[str]:
-        """Keys of all nodes of which any window is kept, in order; current or not."""
+        """Return the keys of all nodes with a kept window, sorted; current or not."""
         return sorted(self.sources(NODE))
 
     def windows(self, key: str) -> tuple[Window, ...]:
-        """Those that are kept of a node, namespace or the cluster, in order of time."""
+        """Return the kept windows of a node, namespace or the cluster, in order of time."""
         return tuple(Window(row.window_end_ns, row.resolution_ns, row.answered(key)) for row in self.rows(key))
 
     def newest_ns(self, until_ns: int) -> int | None:
-        """The newest window that ends at `until_ns` or before."""
+        """Return the newest window end that is not after `until_ns`."""
         return max((window_ns for window_ns in list(self._windows) if window_ns <= until_ns), default=None)
 
     def sources(self, prefix: str = "") -> list[str]:
-        """Those whose keys begin so."""
+        """Return the sources whose keys start with the prefix."""
         return [source for source in list(self._rows) if source.startswith(prefix)]
 
     def sources_of(self, key: str) -> tuple[str, ...]:
-        """Those that an entity is or was in: one, or more if it has moved."""
+        """Return the sources that contain an entity: several if it has moved."""
         return self._sources.get(key, ())
 
     def rows(self, source: str) -> tuple[Row, ...]:
-        """All that is kept of a source, in order of time."""
+        """Return the kept rows of a source, in order of time."""
         return self._rows.get(source, ())
 
     def _replace(self, source: str, rows: tuple[Row, ...]) -> None:
-        """Other rows for a source, and the places of its entities' keys with them."""
+        """Replace the rows of a source and update the index of its entities."""
         self.revision += 1
-        before = {row.shape for row in self.rows(source)}
-        after = {row.shape for row in rows}
+        before = {row.schema for row in self.rows(source)}
+        after = {row.schema for row in rows}
         if rows:
             self._rows[source] = rows
         else:
@@ -159,15 +158,15 @@ class Store:
                 del self._sources[key]
 
 
-def _keys(shapes: Iterable[BatchSchema]) -> set[str]:
-    return {key for shape in shapes for key in shape.keys}
+def _keys(schemas: Iterable[BatchSchema]) -> set[str]:
+    return {key for schema in schemas for key in schema.keys}
 
 
-def _shape(packed: PackedBatch, rows: Iterable[Row]) -> BatchSchema:
-    """The shape of a batch: one of the rows' if it is the same."""
+def _schema(packed: PackedBatch, rows: Iterable[Row]) -> BatchSchema:
+    """Return the schema of a batch, shared with the source's other rows if equal."""
     like = None
     for row in rows:
-        like = row.shape
+        like = row.schema
         if like.digest == packed.digest:
             return like
-    return read_schema(packed.digest, packed.shape, like)
+    return read_schema(packed.digest, packed.schema, like)

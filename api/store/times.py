@@ -1,4 +1,4 @@
-"""Times in questions and answers: RFC 3339, read as Go reads it and refused in Go's words."""
+"""RFC 3339 times in requests and responses, parsed as Go parses them, with Go's error messages."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -32,14 +32,14 @@ _RANGES: Final = {"01": ("month", 1, 12), "15": ("hour", 0, 23), "04": ("minute"
 
 @lru_cache(maxsize=4096)
 def time_text(time_ns: int) -> str:
-    """As `2017-08-13T10:51:00Z`, with a fraction only if there is one."""
+    """Format as `2017-08-13T10:51:00Z`, with a fraction only if there is one."""
     seconds, fraction_ns = divmod(time_ns, NS_PER_S)
     text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{fraction_ns:09}".rstrip("0") + "Z" if fraction_ns else text + "Z"
 
 
 def parse_time_ns(text: str) -> int:
-    """Nanoseconds since the epoch. Raises ValueError: not such a time; the message is Go's."""
+    """Parse to nanoseconds since the epoch. Raises ValueError with Go's message."""
     found: dict[str, str] = {}
     rest = text
     for name, pattern in _PARTS:

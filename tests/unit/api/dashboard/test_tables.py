@@ -53,10 +53,10 @@ def test_a_row_of_each_table() -> None:
         ),
         batch(namespace("shop", cpu_usage_rate=40, memory_usage=10)),
     )
-    census = Snapshot(store, NOW_NS)
-    (one,) = rows_of(census.nodes, NODE_COLUMNS, Wanted(), text=lambda each: each.key).rows
-    (shop,) = rows_of(census.namespaces, NAMESPACE_COLUMNS, Wanted(), text=lambda each: each.reading.key).rows
-    (web,) = rows_of(census.pods, POD_COLUMNS, Wanted(), text=lambda each: each.key).rows
+    snapshot = Snapshot(store, NOW_NS)
+    (one,) = rows_of(snapshot.nodes, NODE_COLUMNS, Wanted(), text=lambda each: each.key).rows
+    (shop,) = rows_of(snapshot.namespaces, NAMESPACE_COLUMNS, Wanted(), text=lambda each: each.reading.key).rows
+    (web,) = rows_of(snapshot.pods, POD_COLUMNS, Wanted(), text=lambda each: each.key).rows
     assert {name: cell for name, cell in one.items() if cell is not None} == {
         "name": "n1",
         "cpu": 500,

@@ -74,31 +74,34 @@ def test_pods_are_counted_by_node_and_namespace() -> None:
         batch(namespace("shop")),
         batch(namespace("ml")),
     )
-    census = Snapshot(store, NOW_NS)
-    assert [each.pods for each in census.nodes] == [2, 1]
-    assert {each.reading.key: each.pods for each in census.namespaces} == {"namespace:shop": 2, "namespace:ml": 1}
-    assert [each.key for each in pods_of(census, namespace="shop")] == ["namespace:shop/pod:a", "namespace:shop/pod:c"]
-    assert [each.key for each in pods_of(census, node="n2")] == ["namespace:shop/pod:c"]
-    assert [each.key for each in pods_of(census, "ml", "n2")] == []
+    snapshot = Snapshot(store, NOW_NS)
+    assert [each.pods for each in snapshot.nodes] == [2, 1]
+    assert {each.reading.key: each.pods for each in snapshot.namespaces} == {"namespace:shop": 2, "namespace:ml": 1}
+    assert [each.key for each in pods_of(snapshot, namespace="shop")] == [
+        "namespace:shop/pod:a",
+        "namespace:shop/pod:c",
+    ]
+    assert [each.key for each in pods_of(snapshot, node="n2")] == ["namespace:shop/pod:c"]
+    assert [each.key for each in pods_of(snapshot, "ml", "n2")] == []
 
 
 def test_containers_of_a_pod_and_of_a_node() -> None:
     store = stored(
         batch(node("n1"), system_container("n1", "kubelet"), pod("n1", "s", "a"), container("n1", "s", "a", "c"))
     )
-    census = Snapshot(store, NOW_NS)
-    assert [each.key for each in containers_of(census, "namespace:s/pod:a")] == ["namespace:s/pod:a/container:c"]
-    assert [each.key for each in containers_of(census, "node:n1")] == ["node:n1/container:kubelet"]
+    snapshot = Snapshot(store, NOW_NS)
+    assert [each.key for each in containers_of(snapshot, "namespace:s/pod:a")] == ["namespace:s/pod:a/container:c"]
+    assert [each.key for each in containers_of(snapshot, "node:n1")] == ["node:n1/container:kubelet"]
 
 
 def test_a_census_is_taken_again_when_something_has_come_but_not_at_once() -> None:
     store = stored(batch(node("n1"), ago=1))
-    censuses = Snapshots(store)
-    first = censuses.at(NOW_NS)
-    assert censuses.at(NOW_NS + 14 * S) is first
+    snapshots = Snapshots(store)
+    first = snapshots.at(NOW_NS)
+    assert snapshots.at(NOW_NS + 14 * S) is first
     stored(batch(node("n1")), store=store)
-    assert censuses.at(NOW_NS + 1 * S) is first
-    second = censuses.at(NOW_NS + 2 * S)
+    assert snapshots.at(NOW_NS + 1 * S) is first
+    second = snapshots.at(NOW_NS + 2 * S)
     assert second.edition != first.edition
-    assert censuses.at(NOW_NS + 16 * S) is second
-    assert censuses.at(NOW_NS + 17 * S) is not second  # what was of now may be too old
+    assert snapshots.at(NOW_NS + 16 * S) is second
+    assert snapshots.at(NOW_NS + 17 * S) is not second  # what was of now may be too old

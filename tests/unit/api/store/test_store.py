@@ -124,13 +124,13 @@ def test_a_node_that_has_answered_none_of_the_last_windows_is_not_there() -> Non
 def test_nothing_is_current_once_it_is_older_than_three_minutes() -> None:
     store = filled(node(NOW), cluster(NOW, usage=1, nodes=1))
     later = NOW + 3 * MINUTE
-    moment = CurrentView(store, later + 1)
-    assert (CurrentView(store, later).state().stale, moment.state().stale) == (False, True)
+    view = CurrentView(store, later + 1)
+    assert (CurrentView(store, later).state().stale, view.state().stale) == (False, True)
     assert CurrentView(store, later).current(NODE) is not None
-    assert moment.current(NODE) is None
+    assert view.current(NODE) is None
     assert keys(store, later + 1) == []
-    assert not any((*moment.nodes(), *moment.below(NODE), *moment.pods()))
-    assert moment.state().newest_ns == NOW
+    assert not any((*view.nodes(), *view.below(NODE), *view.pods()))
+    assert view.state().newest_ns == NOW
 
 
 def test_long_windows_do_not_go_stale_before_the_next_one_can_be_there() -> None:
@@ -159,12 +159,12 @@ def test_what_is_past_the_span_is_forgotten_whole() -> None:
 
 def test_a_node_that_goes_on_as_it_was_keeps_one_shape() -> None:
     store = filled(*(node(NOW - ago * MINUTE, usage=ago) for ago in range(10)))
-    assert len({id(row.shape) for row in vars(store)["_rows"][NODE]}) == 1
+    assert len({id(row.schema) for row in vars(store)["_rows"][NODE]}) == 1
 
 
 def test_what_stays_the_same_in_a_changed_shape_is_kept_once() -> None:
     store = filled(node(NOW - MINUTE), node(NOW, pods=("web", "other")))
-    first, second = (row.shape for row in vars(store)["_rows"][NODE])
+    first, second = (row.schema for row in vars(store)["_rows"][NODE])
     assert first.entities[first.position(POD)] is second.entities[second.position(POD)]
 
 

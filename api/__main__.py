@@ -1,4 +1,4 @@
-"""`heapster-stream api`: Heapster's APIs, answered from derived-metrics."""
+"""`heapster-stream api`: serves Heapster's APIs and the web page from derived-metrics."""
 
 import logging
 import socket
@@ -34,30 +34,40 @@ from schemas.topics import topics
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S: Final = 5
-_SWITCH_S: Final = 0.001  # so long at most what is made in a thread, as for the web page, keeps a short answer waiting
+_SWITCH_S: Final = 0.001  # a thread yields to short requests after this time, also while it computes a page
 _FILE: Final = click.Path(path_type=Path)
 
 
 @click.command("api", context_settings=flags.CONTEXT)
 @flags.kafka_flags
-@flags.flag("--listen", metavar="IP:PORT", help="Where to serve; in the place of the next two.")
-@flags.flag("--listen-ip", help=f"Address to serve on; 0.0.0.0 is every one.  [default: {DEFAULT_IP}]")
+@flags.flag(
+    "--listen", metavar="IP:PORT", help="Address and port to serve on; replaces --listen-ip and --heapster-port."
+)
+@flags.flag("--listen-ip", help=f"Address to serve on; 0.0.0.0 for all addresses.  [default: {DEFAULT_IP}]")
 @flags.flag(
     "--heapster-port",
     type=flags.Whole(0, 65535),
-    help=f"Port to serve on; 0 is any free one.  [default: {DEFAULT_PORT}]",
+    help=f"Port to serve on; 0 for any free port.  [default: {DEFAULT_PORT}]",
 )
-@flags.flag("--tls-cert", type=_FILE, help="Certificate to serve with, and --tls-key: HTTPS.")
-@flags.flag("--tls-key", type=_FILE, help="Its key.")
-@flags.flag("--tls-client-ca", type=_FILE, help="Who signs the certificates of those who may ask.")
-@flags.flag("--allowed-users", default="", help="Their common names, with commas; without it all of them.")
-@flags.flag("--token-file", type=_FILE, help="File with a bearer token that those who ask must send.")
-@flags.flag("--cluster-name", default="default", help="The cluster that is answered for, as its scrapers name it.")
+@flags.flag("--tls-cert", type=_FILE, help="PEM file with the server certificate; with --tls-key the api serves HTTPS.")
+@flags.flag("--tls-key", type=_FILE, help="PEM file with the private key of --tls-cert, not encrypted.")
 @flags.flag(
-    FLAG, metavar="influxdb:URI", help="The writer's --sink that the historical API answers from; without it, none."
+    "--tls-client-ca", type=_FILE, help="PEM file with the CA of client certificates; clients need a certificate then."
 )
-@flags.flag("--disable-export", is_flag=True, help="Export nothing.")
-@flags.flag("--disable-metric-sink", is_flag=True, help="Keep nothing in memory: what needs it answers 503.")
+@flags.flag(
+    "--allowed-users",
+    default="",
+    help="Common names of allowed client certificates, separated by commas; without it, all.",
+)
+@flags.flag("--token-file", type=_FILE, help="File with the bearer token that clients must send.")
+@flags.flag("--cluster-name", default="default", help="Cluster to serve, as in --cluster-name of its scrapers.")
+@flags.flag(
+    FLAG,
+    metavar="influxdb:URI",
+    help="InfluxDB of the historical API, as in the writer's --sink; without it, no such API.",
+)
+@flags.flag("--disable-export", is_flag=True, help="Do not serve the metric export.")
+@flags.flag("--disable-metric-sink", is_flag=True, help="Keep no metrics in memory; routes that need them answer 503.")
 @flags.log_flags
 def api(  # noqa: PLR0913 - a flag each
     *,
@@ -76,9 +86,9 @@ def api(  # noqa: PLR0913 - a flag each
     disable_metric_sink: bool,
     logs: LogSettings,
 ) -> None:
-    """Answer what Heapster answered: the model API, the resource metrics API, the export.
+    """Serve Heapster's model API, resource metrics API, export and historical API, and a web page.
 
-    Start as many as you like: each reads all of derived-metrics.
+    Start any number of them: each reads all of derived-metrics.
     """
     logs.start()
     security = Security.parse(
@@ -101,10 +111,10 @@ def api(  # noqa: PLR0913 - a flag each
 
 
 class Server:
-    """Serves from memory, and takes in what is followed meanwhile."""
+    """Serves from memory, and stores what the follower process delivers."""
 
     def __init__(self, address: Address, security: Security, choices: Choices) -> None:
-        """Raises ConfigError: nothing can listen there."""
+        """Bind the address. Raises ConfigError if that fails."""
         self._listener = _listening(address)
         self._store, self._served = Store(), Served()
         self._failed = threading.Event()
@@ -124,12 +134,12 @@ class Server:
         url = address.url(self._listener.getsockname()[1], tls=tls is not None)
         log.info("serving", extra={"url": url})
         if security.access is None and not address.loopback:
-            log.warning("whoever reaches this address may ask: see --token-file and --tls-client-ca")
+            log.warning("anyone who reaches this address has access: set --token-file or --tls-client-ca")
 
     def run(self, followed: FollowConfig | None, logs: LogSettings) -> int:
-        """Until told to stop; the exit status."""
+        """Serve until stopped; return the exit status."""
         sys.setswitchinterval(_SWITCH_S)
-        stop_on_signals()  # uvicorn stops on them too, then hands them on to us: without this they would end us at once
+        stop_on_signals()  # uvicorn raises them again: without a handler the process would end
         intake = None if followed is None else FollowerProcess(followed, logs, self._take, self._fail)
         if intake is not None:
             intake.start()
@@ -144,7 +154,7 @@ class Server:
         now_ns = time.time_ns()
         if isinstance(news, Progress):
             if news.caught_up and not self._served.progress.caught_up:
-                spare_memory_work()  # what is kept now stays: the garbage collector need not look at it again
+                spare_memory_work()  # exclude the stored data from garbage collection
             self._served.progress = news
             self._store.expire(now_ns)
             telemetry.report(news, self._store.newest_ns(now_ns + AHEAD_NS))
@@ -161,7 +171,10 @@ def _history(source: str | None, cluster: str) -> History | None:
         return None
     config = HistoryConfig.parse(source, cluster)
     if config.ignored:
-        log.warning("ignored: unknown, or of no use here", extra={"flag": FLAG, "ignored": config.ignored})
+        log.warning(
+            "options ignored: unknown, or without effect for the historical API",
+            extra={"flag": FLAG, "ignored": config.ignored},
+        )
     return History(config)
 
 
@@ -170,7 +183,7 @@ def _listening(address: Address) -> socket.socket:
     try:
         return socket.create_server((address.ip, address.port), family=family)
     except OSError as error:
-        raise ConfigError(f"nothing can listen on {address.ip}, port {address.port}: {error.strerror}") from error
+        raise ConfigError(f"cannot listen on {address.ip}, port {address.port}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The application: its routes put together, with what stands in front of all of them."""
+"""The application: all routes, and the middleware in front of them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -41,15 +41,15 @@ _NO_METRIC_SINK: Final = "nothing is kept in memory: the api was started with --
 class Choices:
     """What is served, and to whom."""
 
-    access: Access | None = None  # None: to everybody
+    access: Access | None = None  # None: no access control
     export: bool = True
-    metric_sink: bool = True  # without it there is nothing in memory to answer from
+    metric_sink: bool = True  # False: no metrics are kept in memory
     history: History | None = None  # None: no historical API
 
 
 def application(store: Store, served: Served, now_ns: Clock, choices: Choices) -> FastAPI:
-    """All routes over one store."""
-    app = FastAPIOffline(  # its page of the routes brings its own scripts: a cluster may not reach the internet
+    """Build the application over one store."""
+    app = FastAPIOffline(  # its documentation page loads no script from other hosts
         redoc_url=None, title="heapster-stream", description=_DESCRIPTION, redirect_slashes=False
     )
     roots = [model.ROOT, *metrics_routes.ROOTS, *export_routes.ROOTS, page.ROOT]

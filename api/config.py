@@ -1,4 +1,4 @@
-"""What the api is told: where it serves, and who may ask (docs/configuration.md)."""
+"""Configuration of the api: the address to serve on, TLS and access (docs/configuration.md)."""
 
 import ipaddress
 import ssl
@@ -16,38 +16,38 @@ _MAX_PORT: Final = 65535
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where it serves; port 0 is any free one."""
+    """The address to serve on; port 0 is any free port."""
 
     ip: str = DEFAULT_IP
     port: int = DEFAULT_PORT
 
     @classmethod
     def parse(cls, listen: str | None, listen_ip: str | None, heapster_port: int | None) -> Self:
-        """From `--listen=IP:PORT`, or Heapster's two flags. Raises ConfigError: both ways at once, or no address."""
+        """Parse `--listen=IP:PORT` or Heapster's two flags. Raises ConfigError: both are given, or no valid address."""
         if listen is None:
             ip = DEFAULT_IP if listen_ip is None else listen_ip
             return cls(_ip(f"--listen-ip={ip}", ip), DEFAULT_PORT if heapster_port is None else heapster_port)
         if listen_ip is not None or heapster_port is not None:
-            raise ConfigError("--listen says the same as --listen-ip and --heapster-port: give the one or the others")
+            raise ConfigError("--listen cannot be combined with --listen-ip or --heapster-port: give one or the other")
         ip, colon, port = listen.rpartition(":")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
-            raise ConfigError(f"--listen={listen}: not IP:PORT, as 127.0.0.1:8082 or [::1]:8082")
+            raise ConfigError(f"--listen={listen}: not IP:PORT, such as 127.0.0.1:8082 or [::1]:8082")
         return cls(_ip(f"--listen={listen}", ip.removeprefix("[").removesuffix("]")), int(port))
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine gets there."""
+        """Whether only this machine can connect."""
         return ipaddress.ip_address(self.ip).is_loopback
 
     def url(self, port: int, *, tls: bool) -> str:
-        """Of the server there, at the port that it has got."""
+        """Return the server's URL with the port it listens on."""
         host = f"[{self.ip}]" if ":" in self.ip else self.ip
         return f"{'https' if tls else 'http'}://{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """TLS, and who may ask; both None: plain HTTP for everybody who gets there."""
+    """TLS and access control; both None: plain HTTP without access control."""
 
     tls: ssl.SSLContext | None
     access: Access | None
@@ -62,16 +62,16 @@ class Security:
         allowed_users: str,
         token_file: Path | None,
     ) -> Self:
-        """From the flags of these names. Raises ConfigError: one is missing, or a file is not what it should be."""
+        """Parse the flags of these names. Raises ConfigError: one is missing, or a file is not valid."""
         users = frozenset(filter(None, (user.strip() for user in allowed_users.split(","))))
         if (tls_cert is None) != (tls_key is None):
-            raise ConfigError("--tls-cert and --tls-key are needed both, or neither")
+            raise ConfigError("--tls-cert and --tls-key must be given together")
         if tls_client_ca is not None and tls_cert is None:
-            raise ConfigError("--tls-client-ca asks clients for certificates, which needs --tls-cert and --tls-key")
+            raise ConfigError("--tls-client-ca needs --tls-cert and --tls-key")
         if users and tls_client_ca is None:
-            raise ConfigError("--allowed-users are names in client certificates, which needs --tls-client-ca")
+            raise ConfigError("--allowed-users needs --tls-client-ca: they are names in client certificates")
         if token_file is not None and tls_client_ca is not None:
-            raise ConfigError("--token-file and --tls-client-ca are two ways to be let in: give one of them")
+            raise ConfigError("--token-file and --tls-client-ca cannot be combined: give one of them")
         tls = None if tls_cert is None or tls_key is None else _tls(tls_cert, tls_key, tls_client_ca)
         if token_file is not None:
             return cls(tls=tls, access=ByToken(token_file))
@@ -80,7 +80,7 @@ class Security:
 
 def _ip(flag: str, text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text or "0.0.0.0"))  # noqa: S104 - empty is every one, as in Heapster
+        return str(ipaddress.ip_address(text or "0.0.0.0"))  # noqa: S104 - empty means all addresses, as in Heapster
     except ValueError:
         raise ConfigError(f"{flag}: {text!r} is not an IP address") from None
 
@@ -97,12 +97,12 @@ def _tls(cert: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:
             context.load_verify_locations(client_ca)
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"--tls-client-ca={client_ca}: no valid certificate in it: {_reason(error)}") from error
-        context.verify_mode = ssl.CERT_OPTIONAL  # who has none is told so, with a 401
+        context.verify_mode = ssl.CERT_OPTIONAL  # a client without certificate gets a 401 instead of a failed handshake
     return context
 
 
 def _no_password() -> str:
-    raise ConfigError("--tls-key is encrypted: it is to be given without a password")
+    raise ConfigError("--tls-key is encrypted: give a key without a password")
 
 
 def _reason(error: OSError) -> str:

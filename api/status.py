@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`, `/api/v1/status`: whether the answers are those of now."""
+"""`/healthz`, `/readyz`, `/metrics` and `/api/v1/status`: whether the answers are current."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Final
@@ -20,7 +20,7 @@ ROOTS: Final = ("/healthz", "/readyz", "/api/v1/status")
 
 @dataclass(slots=True)
 class Served:
-    """What the answering side knows of the reading side."""
+    """State shared by the serving and the reading side."""
 
     progress: Progress = field(default_factory=Progress)
 
@@ -29,7 +29,7 @@ class Status(BaseModel):
     """How current the answers are."""
 
     ready: bool
-    reasons: list[str]  # why not
+    reasons: list[str]  # why the api is not ready
     newest_window: str | None  # its end
     newest_window_age_seconds: float | None
     resolution_seconds: float
@@ -42,12 +42,12 @@ class Status(BaseModel):
 
 
 def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
-    """All of them."""
+    """Build the routes."""
     router = APIRouter(tags=["status"])
 
     @router.get("/healthz")
     async def healthz(verbose: Annotated[str | None, Query(description="List the checks")] = None) -> Response:
-        """`ok`, or 500 when the newest window is too old."""
+        """Answer `ok`, or 500 when the newest window is too old."""
         now = now_ns()
         if unhealthy(CurrentView(store, now).state(), now) is not None:
             return text_answer("[-]healthz failed: reason withheld\nhealthz check failed\n", 500)
@@ -55,26 +55,26 @@ def status_routes(store: Store, served: Served, now_ns: Clock) -> APIRouter:
 
     @router.get("/healthz/healthz")
     async def healthz_reason() -> Response:
-        """The same, with the reason."""
+        """Answer as `/healthz`, with the reason."""
         now = now_ns()
         reason = unhealthy(CurrentView(store, now).state(), now)
         return text_answer("ok") if reason is None else text_answer(f"internal server error: {reason}\n", 500)
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        """`ok`, or 503 with the reasons, a line each."""
+        """Answer `ok`, or 503 with one reason per line."""
         now = now_ns()
         reasons = not_ready(CurrentView(store, now).state(), served.progress, now)
         return text_answer("\n".join(reasons) + "\n", 503) if reasons else text_answer("ok")
 
     @router.get("/metrics")
     def metrics() -> Response:
-        """Figures about this process, for Prometheus."""
+        """Serve the metrics of this process to Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/api/v1/status")
     async def status() -> Status:
-        """How current the answers are, for people."""
+        """Report how current the answers are."""
         now = now_ns()
         state, progress = CurrentView(store, now).state(), served.progress
         reasons = not_ready(state, progress, now)

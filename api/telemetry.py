@@ -1,4 +1,4 @@
-"""Figures about the api itself; names that Heapster had are Heapster's."""
+"""Metrics of the api about itself; Heapster's metrics keep their names."""
 
 import time
 from typing import Final
@@ -11,23 +11,29 @@ from api.ingest.freshness import Progress
 SINK: Final = "Metric Sink"
 _OTHER: Final = "other"
 
-requests: Final = Counter("http_requests_total", "Requests that were answered.", ["handler", "method", "code"])
-duration: Final = Summary("http_request_duration_microseconds", "How long answers took.", ["handler"])
-request_bytes: Final = Summary("http_request_size_bytes", "Bytes of the questions, but for spaces.", ["handler"])
-response_bytes: Final = Summary("http_response_size_bytes", "Bytes of the answers, as sent.", ["handler"])
-taken_at: Final = Gauge("heapster_exporter_last_time_seconds", "When a batch was taken in last.", ["exporter"])
-taking: Final = Summary("heapster_exporter_duration_milliseconds", "How long taking one in took.", ["exporter"])
+requests: Final = Counter("http_requests_total", "HTTP requests by outcome.", ["handler", "method", "code"])
+duration: Final = Summary(
+    "http_request_duration_microseconds", "Duration of HTTP requests in microseconds.", ["handler"]
+)
+request_bytes: Final = Summary(
+    "http_request_size_bytes", "Size of HTTP requests in bytes, without white space.", ["handler"]
+)
+response_bytes: Final = Summary("http_response_size_bytes", "Size of HTTP responses in bytes, as sent.", ["handler"])
+taken_at: Final = Gauge("heapster_exporter_last_time_seconds", "Time of the last stored batch.", ["exporter"])
+taking: Final = Summary(
+    "heapster_exporter_duration_milliseconds", "Duration of storing one batch in milliseconds.", ["exporter"]
+)
 not_wanted: Final = Counter(
-    "heapster_api_batches_not_wanted_total", "Batches outside the fifteen minutes, or of a lower version."
+    "heapster_api_batches_not_wanted_total", "Batches ignored: outside of the fifteen minutes, or of a lower version."
 )
 newest_window: Final = Gauge("heapster_api_newest_window_seconds", "End of the newest window.")
-records_behind: Final = Gauge("heapster_api_records_behind", "Records of derived-metrics not read yet.")
-partitions_behind: Final = Gauge("heapster_api_partitions_behind", "Partitions that should have been read further.")
-unreadable: Final = Gauge("heapster_api_records_unreadable", "Records since the start that could not be read.")
+records_behind: Final = Gauge("heapster_api_records_behind", "Records of derived-metrics that are not read yet.")
+partitions_behind: Final = Gauge("heapster_api_partitions_behind", "Partitions with overdue records.")
+unreadable: Final = Gauge("heapster_api_records_unreadable", "Unreadable records since start-up.")
 
 
 def report(progress: Progress, newest_ns: int | None) -> None:
-    """How far the reader is, and the newest window."""
+    """Set the gauges: how far the reader is, and the newest window."""
     records_behind.set(progress.records_behind)
     partitions_behind.set(len(progress.behind))
     unreadable.set(progress.rejected)
@@ -36,7 +42,7 @@ def report(progress: Progress, newest_ns: int | None) -> None:
 
 
 def taken(now_ns: int, *, wanted: bool, took_ns: int) -> None:
-    """A batch has been taken in, or was not wanted."""
+    """Record that a batch was stored or ignored."""
     taken_at.labels(SINK).set(now_ns / 1e9)
     taking.labels(SINK).observe(took_ns / 1e6)
     if not wanted:
@@ -44,7 +50,7 @@ def taken(now_ns: int, *, wanted: bool, took_ns: int) -> None:
 
 
 def request_size(scope: Scope) -> int:
-    """Bytes of a request, as Heapster's library added them up: address, method, protocol, headers and body."""
+    """Return the size of a request as Heapster's library computes it: URL, method, protocol, headers and body."""
     length = len(scope["method"]) + len(f"HTTP/{scope['http_version']}") + len(scope["raw_path"])
     if scope["query_string"]:
         length += len("?") + len(scope["query_string"])
@@ -56,15 +62,15 @@ def request_size(scope: Scope) -> int:
 
 
 class Counted:
-    """Counts and times what passes, by the API that it is of."""
+    """Middleware that counts and times requests, by API."""
 
     def __init__(self, app: ASGIApp, handlers: dict[str, str]) -> None:
-        """In front of `app`; `handlers` are the names of APIs by what their paths begin with."""
+        """Wrap `app`; `handlers` maps path prefixes to names of APIs."""
         self._app = app
         self._handlers = tuple(handlers.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on, and take note."""
+        """Pass the request on and record its metrics."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,1 +1,4 @@
-"""api.dashboard."""
+"""The data of the web page.
+
+overview · tables (lists) · details (one entity) · search; page: their routes below `/page`
+"""

@@ -1,4 +1,4 @@
-"""Details: one entity, its newest values and the lines of its charts."""
+"""The page of one entity: its newest values and the lines of its charts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _PLAIN: Final = (
     "network/tx_rate",
 )
 _LABELED: Final = ("filesystem/usage", "filesystem/limit")
-_FILESYSTEMS: Final = 8  # shown at most; a pod may have any number of volumes
+_FILESYSTEMS: Final = 8  # shown at most: a pod may have any number of volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series, a value or None for each of the times."""
+    """One series: a value or None for each of the times."""
 
     metric: str
     labels: dict[str, str]
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """One entity. `window_ms` is None if nothing of it may stand for now; then its lines end in the past."""
+    """One entity. `window_ms` is None if it has no current metrics; its lines end in the past then."""
 
     key: str
     type: EntityType
@@ -57,13 +57,13 @@ class Details:
     resolution_ms: int
     labels: dict[str, str]
     values: list[Value]
-    scrapes: list[tuple[int, bool]]  # of a node: ends of its windows in ms, and whether it has answered
+    scrapes: list[tuple[int, bool]]  # of a node: ends of its windows in ms, and whether it answered
     times: list[int]  # ms
     lines: list[Line]
 
 
 def details(snapshot: Snapshot, key: str) -> Details | None:
-    """Those of the entity of that key, None if nothing is known of it."""
+    """Return the details of the entity with that key, None if it is unknown."""
     latest = snapshot.store.latest(key)
     if latest is None:
         return None
@@ -103,7 +103,7 @@ def _values(reading: Reading) -> Iterable[Value]:
 
 
 def unit_of(metric: str) -> str:
-    """The unit of a metric; none for those that users define."""
+    """Return the unit of a metric; empty for custom metrics."""
     known = BY_NAME.get(metric)
     if known is not None:
         return known.unit

@@ -1,4 +1,4 @@
-"""Overview: the cluster at a glance: what is used, asked for and there, and how busy each node is."""
+"""The overview of the cluster: usage, requests, allocatable, and the utilization of each node."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _RESOURCES: Final = {"cpu": "cpu/usage_rate", "memory": "memory/usage"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
-    """One resource of the cluster, in millicores or bytes: sums over the pods, and over the nodes that are there."""
+    """One resource of the cluster in millicores or bytes: sums over pods, and over current nodes."""
 
     usage: Number | None
     request: Number | None
@@ -26,22 +26,22 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The first thing to see."""
+    """The data of the overview page."""
 
-    window_ms: int | None  # end of the window that the sums are of; None: there are none for now
+    window_ms: int | None  # end of the window of the sums; None: no current sums
     nodes: int
-    nodes_silent: int  # seen in the last fifteen minutes, but not in the newest windows
+    nodes_silent: int  # seen in the last fifteen minutes, but not current
     nodes_counted: int  # in the sums
     nodes_expected: int
     namespaces: int
     pods: int
     cpu: Amounts
     memory: Amounts
-    map: list[tuple[str, float | None, float | None]]  # each node: name, utilization of cpu and memory
+    map: list[tuple[str, float | None, float | None]]  # each node: name, CPU utilization, memory utilization
 
 
 def overview(snapshot: Snapshot) -> Overview:
-    """What there is."""
+    """Compute the overview."""
     nodes, cluster = snapshot.nodes, snapshot.cluster
     return Overview(
         window_ms=None if cluster is None else cluster.window_end_ns // NS_PER_MS,

@@ -1,4 +1,4 @@
-"""`/page`: what the web page asks for: only what is on screen, and nothing if it has not changed."""
+"""`/page`: the data of the web page: only what is on screen, and only if it has changed."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Final, TypeAlias, TypeVar
@@ -45,15 +45,15 @@ _Wanted: TypeAlias = Annotated[Wanted, Depends(_asked_for)]
 
 
 class Answers:
-    """Answers from the census of now; 304 where it is the one that the page has seen."""
+    """Answers from the current snapshot; 304 if the page already has it."""
 
     def __init__(self, store: Store, now_ns: Clock) -> None:
-        """From that store, at that time."""
+        """Answer from that store, at that time."""
         self._snapshots = Snapshots(store)
         self._now_ns = now_ns
 
     def __call__(self, request: Request, ask: Callable[[Snapshot], object]) -> Response:
-        """What `ask` finds in the census, as JSON."""
+        """Return the result of `ask` on the snapshot as JSON."""
         snapshot = self._snapshots.at(self._now_ns())
         headers = {"ETag": f'W/"{snapshot.edition}"', "Cache-Control": "no-store"}
         if request.headers.get("if-none-match") == headers["ETag"]:
@@ -62,7 +62,7 @@ class Answers:
 
 
 def page_routes(store: Store, now_ns: Clock) -> APIRouter:
-    """All of them. They belong to the page, and may change with it."""
+    """Build the routes. They belong to the page and may change with it."""
     router = APIRouter(prefix=ROOT, include_in_schema=False)
     answer = Answers(store, now_ns)
     _add_tables(router, answer)
@@ -73,7 +73,7 @@ def page_routes(store: Store, now_ns: Clock) -> APIRouter:
 
     @router.get("/entity")
     def entity(request: Request, key: str) -> Response:
-        return answer(request, lambda snapshot: details(snapshot, key))  # null: nothing is known of it
+        return answer(request, lambda snapshot: details(snapshot, key))  # null: unknown
 
     @router.get("/search")
     def search(request: Request, q: str = "") -> Response:

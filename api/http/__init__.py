@@ -1,1 +1,1 @@
-"""api.http."""
+"""HTTP: access control, compression, path cleaning, client certificates, responses, list streaming, static files."""

@@ -1,4 +1,4 @@
-"""Access: who may ask, by a client certificate or a bearer token (docs/api.md, access)."""
+"""Access control by client certificate or bearer token (docs/api.md, access)."""
 
 import hmac
 import logging
@@ -16,16 +16,16 @@ from runtime.errors import ConfigError
 log = logging.getLogger(__name__)
 
 OPEN: Final = frozenset({"/healthz", "/healthz/healthz", "/readyz"})
-"""For probes, which have neither certificate nor token; they tell nothing about what runs in the cluster.
+"""Paths without access control, for probes: they tell nothing about the cluster.
 
-So is the page itself, which asks whoever looks at it for the token; what it shows is not.
+With a token, the web page's files are open too; the page asks the user for the token. The page's data is not open.
 """
 
 _SCHEME: Final = "bearer"
 
 
 class Refusal(NamedTuple):
-    """The answer to somebody who may not."""
+    """The response to a request without access."""
 
     status: int
     text: str
@@ -36,27 +36,27 @@ FORBIDDEN: Final = Refusal(403, "Forbidden")
 
 
 class Access(Protocol):
-    """A rule for who may ask."""
+    """A rule for access."""
 
     @property
     def site_is_public(self) -> bool:
-        """Whether anyone gets the web page's files, in which nothing of the cluster is."""
+        """Whether the web page's files, which contain no data of the cluster, need no access."""
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """None: this request may pass."""
+        """Return None if the request is allowed."""
 
 
 class ByCertificate:
-    """A certificate that the server has verified; of one of these users, or of anyone if none are named."""
+    """Requires a verified client certificate, of one of these users; of anyone if none are named."""
 
     site_is_public: Final = False
 
     def __init__(self, users: frozenset[str]) -> None:
-        """Users are common names."""
+        """Take the users' common names."""
         self._users = users
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """401 without a certificate, 403 with somebody else's."""
+        """Refuse with 401 without a certificate, with 403 for another user."""
         user = common_name(scope)
         if user is None:
             return UNAUTHORIZED
@@ -64,15 +64,15 @@ class ByCertificate:
 
 
 class ByToken:
-    """The token in a file, which may be renewed at any time. A file that cannot be read lets nobody in.
+    """Requires the token in a file, which may change at any time. An unreadable file refuses everyone.
 
-    A browser has no token when it asks for the web page: the page asks for it, and sends it with what it asks.
+    A browser has no token when it loads the web page: the page asks for it and sends it with its requests.
     """
 
     site_is_public: Final = True
 
     def __init__(self, path: Path) -> None:
-        """Raises ConfigError: the file cannot be read, or has no token."""
+        """Read the file. Raises ConfigError: unreadable or empty."""
         self._path = path
         self._seen: tuple[int, ...] | None = None
         self._token = b""
@@ -82,7 +82,7 @@ class ByToken:
             raise ConfigError(f"--token-file={path}: {_reason(error)}") from error
 
     def refusal(self, scope: Scope) -> Refusal | None:
-        """401 without the token, and with another."""
+        """Refuse with 401 without the token or with a wrong one."""
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() != _SCHEME or not given.strip():
             return UNAUTHORIZED
@@ -90,7 +90,7 @@ class ByToken:
             self._read()
         except (OSError, ValueError) as error:
             if self._token:
-                log.warning("the token file cannot be read: nobody gets in", extra={"error": _reason(error)})
+                log.warning("the token file cannot be read: every request is refused", extra={"error": _reason(error)})
             self._token, self._seen = b"", None
         if self._token and hmac.compare_digest(given.strip().encode("latin-1"), self._token):
             return None
@@ -108,15 +108,15 @@ class ByToken:
 
 
 class Guard:
-    """Lets through who may ask; what is open is open to all."""
+    """Middleware that refuses requests without access; open paths always pass."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        """In front of `app`."""
+        """Wrap `app`."""
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on, or refuse."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "http" and not self._is_open(scope["path"]):
             refusal = self._access.refusal(scope)
             if refusal is not None:

@@ -1,4 +1,4 @@
-"""Compression: answers as gzip or deflate, for who takes them."""
+"""Compression of responses with gzip or deflate."""
 
 import zlib
 from typing import Final
@@ -8,11 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _WINDOWS: Final = {"gzip": zlib.MAX_WBITS + 16, "deflate": zlib.MAX_WBITS}
 _FASTEST: Final = 1
-_SPOKEN_FOR: Final = frozenset({"content-encoding", "content-range"})  # compressed already; a part of what is not
+_SPOKEN_FOR: Final = frozenset({"content-encoding", "content-range"})  # compressed already, or a part of the content
 
 
 def encoding_for(accepted: str) -> str | None:
-    """The first encoding in an Accept-Encoding header that is ours; None: as it is."""
+    """Return the first supported encoding of an Accept-Encoding header, None for no compression."""
     for each in accepted.split(","):
         name, _, weight = each.partition(";")
         if name.strip().lower() in _WINDOWS and weight.replace(" ", "").rstrip("0.") not in {"q=", "q"}:
@@ -21,14 +21,14 @@ def encoding_for(accepted: str) -> str | None:
 
 
 class Compression:
-    """Compresses answers, those that come in pieces a piece at a time."""
+    """Middleware that compresses responses; streamed ones piece by piece."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """In front of `app`."""
+        """Wrap `app`."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Compress what is sent, if that is asked for."""
+        """Compress the response if the client accepts it."""
         encoding = None
         if scope["type"] == "http":
             encoding = encoding_for(",".join(Headers(scope=scope).getlist("accept-encoding")))
@@ -36,7 +36,7 @@ class Compression:
 
 
 class _Compressed:
-    """Sends one answer compressed, unless it is already, or a part, or empty."""
+    """Sends one response compressed, unless it is compressed already, partial or empty."""
 
     def __init__(self, send: Send, encoding: str) -> None:
         self._send = send
@@ -47,7 +47,7 @@ class _Compressed:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._start = message  # held back: what comes first decides on the headers
+            self._start = message  # held back: the first body message decides on the headers
             return
         body, more = message.get("body", b""), message.get("more_body", False)
         if self._start is not None:
@@ -70,6 +70,8 @@ class _Compressed:
     def _describe(self, headers: MutableHeaders, length: int | None) -> None:
         headers["Content-Encoding"] = self._encoding
         headers.add_vary_header("Accept-Encoding")
-        del headers["Content-Length"]  # of what is not compressed; that of what is can be told of short answers only
+        del headers[
+            "Content-Length"
+        ]  # the length before compression; after it, only a short response's length is known
         if length is not None:
             headers["Content-Length"] = str(length)

@@ -1,4 +1,4 @@
-"""Paths: cleaned before they are routed, as Go's server did."""
+"""Paths are cleaned before routing, as Go's HTTP server does."""
 
 import posixpath
 from typing import Final
@@ -11,14 +11,14 @@ _KEPT: Final = "/:,@!$&'()*+;=~"
 
 
 class CleanPaths:
-    """`//` and dots lead to the cleaned path (301); a slash at the end means nothing; `%2F` is a slash."""
+    """Redirects (301) `//` and dots to the cleaned path, ignores a trailing slash, and reads `%2F` as a slash."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """In front of `app`."""
+        """Wrap `app`."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Redirect, or hand on without the slash at the end."""
+        """Redirect, or pass the request on without the trailing slash."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -35,7 +35,7 @@ class CleanPaths:
 
 
 def cleaned_path(path: str) -> str:
-    """Without empty parts and dots; a slash at the end stays."""
+    """Remove empty segments and dots; keep a trailing slash."""
     if "//" not in path and "/." not in path and path.startswith("/"):
         return path
     cleaned = posixpath.normpath("/" + path.lstrip("/"))

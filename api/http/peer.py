@@ -1,4 +1,4 @@
-"""Peer: whose certificate a connection was made with, which uvicorn does not tell."""
+"""The client certificate of a connection, which uvicorn does not pass on."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ EXTENSION: Final = "heapster_stream.peer"
 
 
 class PeerProtocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it; every request knows its peer's certificate."""
+    """uvicorn's HTTP protocol; adds the client certificate's name to every request."""
 
     def on_message_begin(self) -> None:
-        """Put the certificate's common name where `common_name` finds it."""
+        """Store the certificate's common name in the request's scope."""
         super().on_message_begin()
         certificate = self.transport.get_extra_info("peercert") or {}
         names = [value for part in certificate.get("subject", ()) for name, value in part if name == "commonName"]
@@ -21,6 +21,6 @@ class PeerProtocol(HttpToolsProtocol):
 
 
 def common_name(scope: Scope) -> str | None:
-    """The common name in the peer's verified certificate, empty if it has none; None: there is no certificate."""
+    """Return the common name of the verified client certificate, empty if it has none; None without a certificate."""
     peer = (scope.get("extensions") or {}).get(EXTENSION)
     return None if peer is None else peer["common_name"]

@@ -1,13 +1,13 @@
-"""Pieces: long lists written a few entities at a time, so that they are never whole in memory and never in the way."""
+"""Long lists, produced a few entities at a time: never whole in memory, and without blocking other requests."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 
 def enclosed(items: Iterable[str | None], *, begin: str, comma: str, end: str, empty: str) -> Iterator[str]:
-    """A list of all items, a piece for each; `empty` if there are none.
+    """Yield a list of all items, one piece per item; `empty` if there are none.
 
-    None is one that is left out. Its piece is empty, so that who counts pieces knows how much has been looked at.
+    None is an item to leave out. Its piece is empty, so that the caller can count the work done.
     """
     before = begin
     for item in items:
@@ -20,7 +20,7 @@ def enclosed(items: Iterable[str | None], *, begin: str, comma: str, end: str, e
 
 
 def joined(pieces: Iterable[str], at_once: int) -> Iterator[str]:
-    """So many at once, the empty ones counted too."""
+    """Join that many pieces at once, empty ones included."""
     left = iter(pieces)
     while few := list(islice(left, at_once)):
         yield "".join(few)

@@ -1,4 +1,4 @@
-"""Answers: what every route answers with, and what it refuses."""
+"""Responses of all routes, and error responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -9,21 +9,21 @@ from starlette.responses import Response, StreamingResponse
 
 from api.http.pieces import joined
 
-AT_ONCE: Final = 16  # entities of a list: about a millisecond's work
+AT_ONCE: Final = 16  # entities of a list: about a millisecond of work
 _JSON_TYPE: Final = "application/json"
 _JSON: Final = frozenset({"*/*", "application/*", "application/json"})
 
 
 def json_answer(text: str | bytes, status: int = 200) -> Response:
-    """JSON that has been written already."""
+    """Return JSON that is already encoded."""
     return Response(text, status, media_type=_JSON_TYPE)
 
 
 async def list_answer(pieces: Iterable[str]) -> Response:
-    """JSON of any length, written on the event loop itself, a few pieces at a time: others are answered in between.
+    """Return JSON of any length, produced on the event loop a few pieces at a time: other requests run in between.
 
-    In a thread it would take the interpreter from them for a millisecond again and again, and in one piece for as long
-    as it takes. A short list is sent as a whole, with its length.
+    A thread would block other requests for a millisecond again and again, and producing it at once for the whole time.
+    A short list is sent at once, with its length.
     """
     parts = _making_way(joined(pieces, AT_ONCE))
     first, second = await anext(parts, ""), await anext(parts, None)
@@ -47,12 +47,12 @@ async def _in_turn(first: str, second: str, others: AsyncIterator[str]) -> Async
 
 
 def text_answer(text: str, status: int = 200) -> Response:
-    """Plain text, as errors are."""
+    """Return plain text, such as an error."""
     return Response(text, status, media_type="text/plain; charset=utf-8")
 
 
 def accepts_json(accept: str) -> bool:
-    """Whether an Accept header takes JSON; an empty one takes everything."""
+    """Tell whether an Accept header accepts JSON; an empty one accepts everything."""
     kinds = [kind.strip() for kind in accept.split(",")] if accept.strip() else ["*/*"]
     return any(kind.partition(";")[0].strip().lower() in _JSON and not _refused(kind) for kind in kinds)
 
@@ -68,12 +68,12 @@ async def _json_only(request: Request) -> None:
 
 
 JSON_ONLY: Final = Depends(_json_only)
-"""A route that has nothing but JSON to offer."""
+"""Dependency of routes that can only answer with JSON."""
 
 
 def refusal(path: str, status: int, detail: str, roots: Sequence[str]) -> Response:
-    """An error as Heapster words it: below one of the APIs, or anywhere else."""
-    if status == 404 and detail == "Not Found":  # the router's own  # noqa: PLR2004
+    """Return an error in Heapster's words, which differ below the APIs and elsewhere."""
+    if status == 404 and detail == "Not Found":  # the router's own  # raised by the router  # noqa: PLR2004
         known = any(path == root or path.startswith(f"{root}/") for root in roots)
         return text_answer("404: Page Not Found" if known else "404 page not found\n", status)
     if status == 405:  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""`/`: the web page itself, files that are the same for everybody."""
+"""`/`: the files of the web page, the same for everyone."""
 
 from hashlib import blake2b
 from pathlib import Path
@@ -20,12 +20,12 @@ _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".html": "text/ht
 
 
 def is_public(path: str) -> bool:
-    """Whether that is the page or one of its files: the same for everybody, nothing of the cluster in it."""
+    """Tell whether the path is the page or one of its files, which contain no data of the cluster."""
     return path == "/" or path.startswith(f"{PUBLIC}/")
 
 
 def site_routes() -> APIRouter:
-    """The page, and its files below `/web`; read once."""
+    """Serve the page, and its files below `/web`; they are read once."""
     router = APIRouter(include_in_schema=False)
     files = {path.relative_to(_FOLDER).as_posix(): path for path in _FOLDER.rglob("*") if path.suffix in _TYPES}
     served = {name: (path.read_bytes(), _TYPES[path.suffix]) for name, path in files.items()}

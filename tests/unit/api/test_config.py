@@ -32,8 +32,8 @@ def test_where_it_serves(listen: str | None, ip: str | None, port: int | None, e
 @pytest.mark.parametrize(
     ("listen", "ip", "port", "error"),
     [
-        ("127.0.0.1:1", "127.0.0.1", None, "--listen says the same"),
-        ("127.0.0.1:1", None, 0, "--listen says the same"),
+        ("127.0.0.1:1", "127.0.0.1", None, "--listen cannot be combined"),
+        ("127.0.0.1:1", None, 0, "--listen cannot be combined"),
         ("8082", None, None, "--listen=8082: not IP:PORT"),
         ("127.0.0.1:x", None, None, "not IP:PORT"),
         ("127.0.0.1:65536", None, None, "not IP:PORT"),
@@ -58,14 +58,14 @@ def test_by_default_there_is_neither_tls_nor_a_guard() -> None:
 @pytest.mark.parametrize(
     ("flags", "error"),
     [
-        ({"tls_cert": FILE}, "--tls-cert and --tls-key are needed both"),
-        ({"tls_key": FILE}, "--tls-cert and --tls-key are needed both"),
-        ({"tls_client_ca": FILE}, "--tls-client-ca asks clients for certificates, which needs --tls-cert"),
-        ({"allowed_users": "bob"}, "--allowed-users are names in client certificates, which needs --tls-client-ca"),
+        ({"tls_cert": FILE}, "--tls-cert and --tls-key must be given together"),
+        ({"tls_key": FILE}, "--tls-cert and --tls-key must be given together"),
+        ({"tls_client_ca": FILE}, "--tls-client-ca needs --tls-cert"),
+        ({"allowed_users": "bob"}, "--allowed-users needs --tls-client-ca"),
         ({"tls_cert": FILE, "tls_key": FILE}, f"--tls-cert={FILE} --tls-key={FILE}: No such file"),
         (
             {"tls_cert": FILE, "tls_key": FILE, "tls_client_ca": FILE, "token_file": FILE},
-            "--token-file and --tls-client-ca are two ways",
+            "--token-file and --tls-client-ca cannot be combined",
         ),
         ({"token_file": FILE}, f"--token-file={FILE}: No such file"),
     ],

@@ -27,7 +27,7 @@ COMPARED = re.compile(r"^[1-9]\d* points expected in \d+ measurements, 0 differe
 def test_chaos_changes_no_point_and_costs_a_window_in_a_takeover_at_most(
     workers: int, only: str, minutes: float, at_least: dict[str, int]
 ) -> None:
-    command = (sys.executable, "-m", "chaos", f"--minutes={minutes}", "--seed=11", f"--workers={workers}")
+    command = (sys.executable, "-m", "tools.chaos", f"--minutes={minutes}", "--seed=11", f"--workers={workers}")
     done = subprocess.run([*command, f"--only={only}"], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     faults = {what: len(re.findall(rf" s  \w+ \d+ {what}\b", done.stdout)) for what in at_least}

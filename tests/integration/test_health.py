@@ -78,7 +78,7 @@ def test_readiness_says_what_is_missing_and_liveness_does_not_care(
         processor, writer = Watched(service("processor", *known)), Watched(service("writer", *known, sink))
         scraper.says()
         processor.says()
-        writer.says("influxdb.*: takes no points since .* s: InfluxDB at .*: Connection refused")
+        writer.says("influxdb.*: unavailable for .* s: InfluxDB at .*: Connection refused")
         influxdb.start()
         writer.says()
         wait_until(lambda: writer.figure("heapster_writer_points_written_total") > 0, "points in InfluxDB")

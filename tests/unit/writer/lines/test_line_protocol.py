@@ -1,15 +1,14 @@
-"""Rendered lines read back with an independent parser, and both ways of rendering agree."""
+"""Rendered lines read back with an independent parser."""
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.catalogue import BY_NAME, EntityType, Number
+from schemas.catalogue import Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
-from writer.lines.render import PointSchema, render, render_sets
+from writer.lines.render import PointSchema, render
 
 
 class Point(NamedTuple):
@@ -104,40 +103,6 @@ def test_floats_read_back_to_the_bit_and_have_no_exponent(value: float) -> None:
     assert set(text) <= set("-.0123456789")
     assert math.copysign(1, float(text)) == math.copysign(1, value)
     assert float(text) == value
-
-
-KINDS: st.SearchStrategy[EntityType] = st.sampled_from(["node", "pod", "pod_container", "sys_container"])
-USUAL = st.text(alphabet="ab ,=%日", max_size=4)
-LABELS = st.dictionaries(
-    st.sampled_from(["type", "namespace_name", "pod_id", "resource_id", "cluster_name", "a %"]), USUAL
-) | st.dictionaries(TEXT, TEXT, max_size=3)
-VALUES = st.dictionaries(st.sampled_from([*BY_NAME, "custom/5 %d"]), INTS | FLOATS, max_size=8) | st.dictionaries(
-    TEXT, INTS | st.floats(), max_size=3
-)
-SETS = st.builds(
-    MetricSet,
-    key=USUAL,
-    type=KINDS,
-    labels=LABELS,
-    values=VALUES,
-    labeled=st.lists(st.builds(LabeledValues, LABELS, VALUES), max_size=2).map(tuple),
-    collection_start_ns=st.none(),
-    entity_create_ns=st.none() | INTS,
-    scrape_ns=st.none() | INTS,
-)
-SCHEMAS = st.builds(
-    PointSchema,
-    with_fields=st.booleans(),
-    counters_with_rates=st.booleans(),
-    tag_set=st.sampled_from(["1.3", "1.5"]),
-    cluster_name=st.sampled_from([None, "", "c 1", "a\\"]),
-)
-
-
-@given(st.lists(SETS, max_size=3).map(tuple), SCHEMAS)
-def test_lines_made_by_column_are_those_made_with_care(sets: tuple[MetricSet, ...], schema: PointSchema) -> None:
-    read = decode_batch(encode_batch(replace(batch({}, {}), sets=sets)))
-    assert render(read, schema) == render_sets(read, schema)
 
 
 def test_a_problem_that_only_splitting_the_name_causes_is_counted() -> None:

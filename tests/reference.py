@@ -12,7 +12,7 @@ import scraper.config
 import writer.sinks.registry
 from heapster_stream.__main__ import program
 from runtime.uri import Options
-from writer.sinks.registry import sink_of
+from writer.sinks.registry import create_sink
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "reference.md"
 OPENING: Final = """# Every flag
@@ -72,7 +72,7 @@ def sink_options(key: str) -> dict[str, Option]:
     Noted.seen.clear()
     with patch.object(writer.sinks.registry, "Options", Noted):
         for uri in SINKS[key]:
-            sink_of("--sink", uri)
+            create_sink("--sink", uri)
     return dict(Noted.seen)
 
 

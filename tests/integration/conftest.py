@@ -1,6 +1,7 @@
 """Real servers and real processes for the tests: the stack's Kafka and InfluxDB, services as a user starts them."""
 
 import os
+import socket
 import sys
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -11,6 +12,7 @@ from typing import Final, TypeVar
 
 import pytest
 
+from tests.integration.writer_pipeline import StartWriter, WriterPipeline, WriterProcess
 from tools.stack.influxdb import InfluxDB
 from tools.stack.kafka import Kafka
 from tools.stack.process import Process
@@ -112,3 +114,34 @@ def influx_database() -> str:
 def topic_suffix() -> str:
     """To end the names of topics and consumer groups with, where the Kafka is everybody's."""
     return f"-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def writer_pipeline(kafka: Kafka | GivenKafka) -> WriterPipeline:
+    """Topics of its own for a test of the writer."""
+    return WriterPipeline(kafka.bootstrap)
+
+
+@pytest.fixture
+def start_writer(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartWriter]:
+    """Starts writer processes, kills those still running at the end, and shows their logs if the test fails."""
+    writers: list[WriterProcess] = []
+
+    def start(*sinks: str, pipeline: WriterPipeline | None = None) -> WriterProcess:
+        topics = pipeline or request.getfixturevalue("writer_pipeline")
+        writers.append(WriterProcess(topics, sinks, tmp_path / f"writer-{len(writers)}.log"))
+        return writers[-1]
+
+    yield start
+    for writer in writers:
+        if writer.process.poll() is None:
+            writer.kill()
+    for log in sorted(tmp_path.glob("writer-*.log")):
+        request.node.add_report_section("teardown", str(log), log.read_text()[-8000:])
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """URL of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"

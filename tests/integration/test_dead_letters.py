@@ -1,4 +1,4 @@
-"""Dead letters looked at and sent again, as an operator does it."""
+"""The commands `dead-letters list` and `dead-letters requeue` against a real Kafka."""
 
 import subprocess
 import sys
@@ -16,8 +16,8 @@ from schemas.topics import Topic, topics
 from tools.stack.kafka import Kafka
 
 
-class Letters:
-    """The dead letters of a pipeline that runs nowhere: what writers would reject is put there by hand."""
+class DeadLetterTopics:
+    """The topics of a pipeline without services; the test produces the dead letters of its writers."""
 
     def __init__(self, bootstrap: str) -> None:
         self.kafka = KafkaSettings(bootstrap, prefix=f"{uuid.uuid4().hex[:8]}.", partitions=2)
@@ -25,21 +25,21 @@ class Letters:
         ensure_topics(self.kafka, self.topics.all)
 
     def reject(self, offset: int, *, sinks: Iterable[str]) -> None:
-        """The writer of each sink rejects the record at that offset of derived-metrics."""
+        """Produce a dead letter of each sink for the record at this offset of derived-metrics."""
         producer = Producer({"bootstrap.servers": self.kafka.brokers})
         for sink in sinks:
-            told = headers("no", topic=self.topics.derived_metrics.name, partition=1, offset=offset, by="writer")
-            letter = told | {SINK: sink.encode()}
+            values = headers("no", topic=self.topics.derived_metrics.name, partition=1, offset=offset, by="writer")
+            values |= {SINK: sink.encode()}
             topic = self.topics.derived_metrics_dead_letter.name
-            producer.produce(topic, key=b"k", value=b"bad", partition=0, headers=list(letter.items()))
+            producer.produce(topic, key=b"k", value=b"bad", partition=0, headers=list(values.items()))
         assert producer.flush(30) == 0
 
     def run(self, *arguments: str) -> tuple[list[str], str]:
-        """What a command says on standard output and at the end of standard error."""
-        known = (f"--kafka-brokers={self.kafka.brokers}", f"--topic-prefix={self.kafka.prefix}")
-        command = [sys.executable, "-m", "heapster_stream", "dead-letters", *arguments, *known]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-        return done.stdout.splitlines(), done.stderr.strip()
+        """Run a command; return the lines of standard output, and standard error."""
+        flags = (f"--kafka-brokers={self.kafka.brokers}", f"--topic-prefix={self.kafka.prefix}")
+        command = [sys.executable, "-m", "heapster_stream", "dead-letters", *arguments, *flags]
+        completed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+        return completed.stdout.splitlines(), completed.stderr.strip()
 
     def count(self, topic: Topic) -> int:
         with TopicReader(self.kafka, "test") as reader:
@@ -47,55 +47,55 @@ class Letters:
 
 
 @pytest.fixture
-def letters(kafka: Kafka) -> Letters:
-    return Letters(kafka.bootstrap)
+def dead_letters(kafka: Kafka) -> DeadLetterTopics:
+    return DeadLetterTopics(kafka.bootstrap)
 
 
-def test_a_record_that_two_sinks_reject_is_sent_again_once_however_often(letters: Letters) -> None:
-    letters.reject(7, sinks=("influxdb-a", "influxdb-b"))
-    assert letters.run("requeue", "--all") == (
+def test_a_record_rejected_by_two_sinks_is_sent_again_only_once(dead_letters: DeadLetterTopics) -> None:
+    dead_letters.reject(7, sinks=("influxdb-a", "influxdb-b"))
+    assert dead_letters.run("requeue", "--all") == (
         ["1 records sent again"],
         "1 letters left out: their records have been sent again already",
     )
-    assert letters.run("requeue", "--all")[0] == ["0 records sent again"]
-    named = letters.run("list")[0][0].split()[0]
-    assert letters.run("requeue", named)[0] == ["0 records sent again"]
-    assert letters.count(letters.topics.derived_metrics) == 1
+    assert dead_letters.run("requeue", "--all")[0] == ["0 records sent again"]
+    name = dead_letters.run("list")[0][0].split()[0]
+    assert dead_letters.run("requeue", name)[0] == ["0 records sent again"]
+    assert dead_letters.count(dead_letters.topics.derived_metrics) == 1
 
 
-def test_what_is_rejected_again_can_be_sent_again(letters: Letters) -> None:
-    letters.reject(7, sinks=("influxdb-a",))
-    letters.run("requeue", "--all")
-    letters.reject(8, sinks=("influxdb-a",))
-    assert letters.run("requeue", "--all")[0] == ["1 records sent again"]
-    assert letters.count(letters.topics.derived_metrics) == 2
+def test_a_record_rejected_again_can_be_sent_again(dead_letters: DeadLetterTopics) -> None:
+    dead_letters.reject(7, sinks=("influxdb-a",))
+    dead_letters.run("requeue", "--all")
+    dead_letters.reject(8, sinks=("influxdb-a",))
+    assert dead_letters.run("requeue", "--all")[0] == ["1 records sent again"]
+    assert dead_letters.count(dead_letters.topics.derived_metrics) == 2
 
 
-def test_the_list_says_which_sink_rejected_and_what_has_been_sent_again(letters: Letters) -> None:
-    letters.reject(7, sinks=("influxdb-a", "influxdb-b"))
-    letters.run("requeue", "--all")
-    letters.reject(8, sinks=("influxdb-a",))
-    listed, told = letters.run("list")
-    told_of = [(line.split("  ")[2], line.endswith("(sent again)")) for line in listed]
-    assert told_of == [("writer influxdb-a", True), ("writer influxdb-b", True), ("writer influxdb-a", False)]
-    assert told == "3 dead letters, 2 of them sent again"
+def test_the_list_shows_the_rejecting_sink_and_the_records_sent_again(dead_letters: DeadLetterTopics) -> None:
+    dead_letters.reject(7, sinks=("influxdb-a", "influxdb-b"))
+    dead_letters.run("requeue", "--all")
+    dead_letters.reject(8, sinks=("influxdb-a",))
+    listed, summary = dead_letters.run("list")
+    shown = [(line.split("  ")[2], line.endswith("(sent again)")) for line in listed]
+    assert shown == [("writer influxdb-a", True), ("writer influxdb-b", True), ("writer influxdb-a", False)]
+    assert summary == "3 dead letters, 2 of them sent again"
 
 
-def test_a_record_that_is_no_letter_is_left_out(letters: Letters) -> None:
-    producer = Producer({"bootstrap.servers": letters.kafka.brokers})
-    producer.produce(letters.topics.derived_metrics_dead_letter.name, b"somebody else's", partition=0)
+def test_a_record_that_is_not_a_dead_letter_is_skipped(dead_letters: DeadLetterTopics) -> None:
+    producer = Producer({"bootstrap.servers": dead_letters.kafka.brokers})
+    producer.produce(dead_letters.topics.derived_metrics_dead_letter.name, b"somebody else's", partition=0)
     assert producer.flush(30) == 0
-    letters.reject(7, sinks=("influxdb-a",))
-    sent, told = letters.run("requeue", "--all")
+    dead_letters.reject(7, sinks=("influxdb-a",))
+    sent, summary = dead_letters.run("requeue", "--all")
     assert sent == ["1 records sent again"]
-    assert told.endswith("/0/0 does not say which record it was: left out")
+    assert summary.endswith("/0/0 does not say which record it was: left out")
 
 
 @pytest.mark.parametrize("command", [("dead-letters", "list"), ("topics",)])
-def test_a_kafka_that_is_not_there_is_told_in_one_line(command: tuple[str, ...]) -> None:
+def test_an_unreachable_kafka_is_reported_in_one_line(command: tuple[str, ...]) -> None:
     arguments = [sys.executable, "-m", "heapster_stream", *command, "--kafka-brokers=127.0.0.1:1"]
-    done = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    completed = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=60)
+    assert completed.returncode == 1
+    (line,) = completed.stderr.splitlines()
     assert line.startswith("heapster-stream: Kafka at 127.0.0.1:1 does not answer: ")
     assert "Connection refused" in line

@@ -1,4 +1,4 @@
-"""The file of `--sink=file:`, written by processes."""
+"""The sink `file`, written to by several processes."""
 
 import subprocess
 import sys
@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-WRITE = "import sys; from writer.sinks import sink_of; sink_of('--sink', sys.argv[1]).write(b'a 1\\n' * 1000)"
+WRITE = """
+import sys
+from writer.sinks.registry import create_sink
+create_sink("--sink", sys.argv[1]).write(b"a 1\\n" * 1000)
+"""
 
 
-def test_processes_that_share_a_file_cut_no_lines(tmp_path: Path) -> None:
+def test_processes_that_share_a_file_write_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "points.lp"
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, f"file:{path}"]) for _ in range(3)]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
@@ -17,7 +21,7 @@ def test_processes_that_share_a_file_cut_no_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("regular", [True, False])
-def test_standard_output(tmp_path: Path, *, regular: bool) -> None:
+def test_lines_are_written_to_standard_output(tmp_path: Path, *, regular: bool) -> None:
     command = [sys.executable, "-c", WRITE, "file:-"]
     if regular:
         with (tmp_path / "out").open("wb") as out:

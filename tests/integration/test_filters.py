@@ -1,4 +1,4 @@
-"""What a sink is given of what was scraped, by its filters, and which labels become tags, as InfluxDB tells it."""
+"""Filters of a sink and the labels that become tags, checked with queries of InfluxDB."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tools.stack.influxdb import InfluxDB
 from tools.stack.kafka import Kafka
 from writer.__main__ import build
 
-END_S = 1_767_225_600  # then the simulated cluster has pods of many kinds
+END_S = 1_767_225_600  # at this time the simulated cluster has pods of every kind
 LABEL_FLAGS = (
     "--label-separator=;",
     "--store-label=tier,application=app",
@@ -35,7 +35,7 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Written:
-    """A database, asked for what is in it."""
+    """A database that a writer has written to."""
 
     database: Database
 
@@ -53,7 +53,7 @@ class Written:
 
     @property
     def applications(self) -> set[str]:
-        """Of whose pods there is anything."""
+        """Applications that have points of their pods."""
         return {name.split("-")[0] for name in self.values("pod_name")}
 
 
@@ -61,7 +61,7 @@ class Written:
 def written(
     kafka: Kafka, influxdb: InfluxDB, influx_database: str, topic_suffix: str, service: Start
 ) -> Iterator[dict[str, Written]]:
-    """By filter what one writer has written of three windows of two nodes."""
+    """Databases by filter, written by one writer from three windows of two nodes."""
     prefix = f"filters{topic_suffix}-"
     windows = recorded(3, nodes=2, pods=6, end_s=END_S)
     databases = {name: Database(influxdb, f"{influx_database}_{name}") for name in (*FILTERS, "expected")}
@@ -71,25 +71,25 @@ def written(
         for name, options in FILTERS.items()
     ]
     Recorder(kafka.bootstrap, keep_for_ever=True, prefix=prefix).send(chain.from_iterable(windows))
-    whose = (f"--kafka-brokers={kafka.bootstrap}", f"--topic-prefix={prefix}")
-    service("processor", *whose, *LABEL_FLAGS)
-    service("writer", *whose, *(f"--sink={sink}" for sink in sinks))
+    flags = (f"--kafka-brokers={kafka.bootstrap}", f"--topic-prefix={prefix}")
+    service("processor", *flags, *LABEL_FLAGS)
+    service("writer", *flags, *(f"--sink={sink}" for sink in sinks))
     points = databases["expected"].points()
-    wait_until(lambda: databases["everything"].points() == points, "all points where nothing is filtered")
+    wait_until(lambda: databases["everything"].points() == points, "all points in the database without a filter")
     for sink in build(tuple(sinks)):
-        wait_for_all(kafka, f"{prefix}derived-metrics", f"{prefix}heapster-writer-{sink.name}")
+        wait_until_committed(kafka, f"{prefix}derived-metrics", f"{prefix}heapster-writer-{sink.name}")
     yield {name: Written(databases[name]) for name in FILTERS}
     for database in databases.values():
         database.query(f'DROP DATABASE "{database.name}"')
 
 
-def wait_for_all(kafka: Kafka, topic: str, group: str) -> None:
+def wait_until_committed(kafka: Kafka, topic: str, group: str) -> None:
     with TopicReader(KafkaSettings(kafka.bootstrap), "test", group=group) as reader:
         ends = {partition: end for partition, (_, end) in reader.bounds(topic).items() if end}
-        wait_until(lambda: reached(reader.committed(topic), ends), f"{group} has done all")
+        wait_until(lambda: reached(reader.committed(topic), ends), f"{group} has committed all records")
 
 
-def test_what_is_in_influxdb_is_what_the_filters_let_pass_with_the_labels_that_were_asked_for(
+def test_influxdb_has_the_points_that_the_filters_accept_with_the_configured_labels(
     written: dict[str, Written],
 ) -> None:
     everything = written["everything"]
@@ -104,8 +104,8 @@ def test_what_is_in_influxdb_is_what_the_filters_let_pass_with_the_labels_that_w
 
     rates = {name for name in everything.metrics if name.startswith("cpu/") and name.endswith("_rate")}
     assert rates
-    of_cpu = {name for name in everything.metrics if name.startswith("cpu/")}
-    assert written["metrics"].metrics == of_cpu - rates | {"memory/usage"}
+    cpu_metrics = {name for name in everything.metrics if name.startswith("cpu/")}
+    assert written["metrics"].metrics == cpu_metrics - rates | {"memory/usage"}
     assert written["metrics"].values("type") == everything.values("type")
 
     assert written["types"].values("type") == {"pod"}
@@ -113,11 +113,13 @@ def test_what_is_in_influxdb_is_what_the_filters_let_pass_with_the_labels_that_w
 
     assert written["namespaces"].values("namespace_name") == {"shop"}
     assert written["namespaces"].applications == {"cart", "queue", "storefront"}
-    assert written["namespaces"].values("type") == everything.values("type"), "nodes and the cluster are in none"
+    assert written["namespaces"].values("type") == everything.values("type"), "nodes and the cluster have no namespace"
 
     assert written["labels"].applications == {"cart", "node", "storefront"}
-    assert written["labels"].values("type") == everything.values("type") - {"node"}, "no node has a tier"
-    assert written["labels"].values("namespace_name") == everything.values("namespace_name"), "their sums stay"
+    assert written["labels"].values("type") == everything.values("type") - {"node"}, "no node has the label tier"
+    assert written["labels"].values("namespace_name") == everything.values("namespace_name"), (
+        "namespace sums are not filtered by label"
+    )
 
     assert written["tags"].tags == everything.tags - {"labels", "tier"}
     assert written["tags"].metrics == everything.metrics

@@ -78,7 +78,7 @@ def test_an_outage_makes_services_unready_but_not_unhealthy(
         processor, writer = Monitored(service("processor", *common)), Monitored(service("writer", *common, sink))
         scraper.wait_for_readiness()
         processor.wait_for_readiness()
-        writer.wait_for_readiness("influxdb.*: takes no points since .* s: InfluxDB at .*: Connection refused")
+        writer.wait_for_readiness("influxdb.*: unavailable for .* s: InfluxDB at .*: Connection refused")
         influxdb.start()
         writer.wait_for_readiness()
         wait_until(lambda: writer.metric("heapster_writer_points_written_total") > 0, "points in InfluxDB")

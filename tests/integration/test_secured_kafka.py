@@ -34,7 +34,7 @@ from tools.chaos.contents import Database
 from tools.stack.influxdb import InfluxDB
 from tools.stack.kafka import Kafka, Secured
 from tools.stack.process import Process
-from writer.sinks.registry import sink_of
+from writer.sinks.registry import create_sink
 
 PREFIX: Final = "team-a."
 DEADLINE_S: Final = 180.0
@@ -200,13 +200,13 @@ def test_heapsters_messages_go_to_it(site: Site) -> None:
     ensure_topics(KafkaSettings(site.kafka.bootstrap), [topic], partitions=1)
     authority = site.config.with_name("ca.pem")
     known = f"kafka:?brokers={site.brokers}&user=bob&cacert={authority}"
-    sink = sink_of("--sink", f"{known}&password=bob-secret")
+    sink = create_sink("--sink", f"{known}&password=bob-secret")
     sink.prepare()
     sink.write(b"{}\n[]\n")
     unchecked = f"kafka:?brokers={site.brokers}&user=bob&password=bob-secret&insecuressl=true"
-    sink_of("--sink", unchecked).write(b"3\n")
+    create_sink("--sink", unchecked).write(b"3\n")
     with pytest.raises(UnavailableError, match=r"Kafka at .*Authentication failed") as refused:
-        sink_of("--sink", f"{known}&password=wrong").prepare()
+        create_sink("--sink", f"{known}&password=wrong").prepare()
     assert "wrong" not in str(refused.value)
     with TopicReader(KafkaSettings(site.kafka.bootstrap), "test") as reader:
         assert reader.bounds(topic.name) == {0: (0, 3)}

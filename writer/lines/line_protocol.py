@@ -1,4 +1,4 @@
-"""The line protocol's words: what is escaped, what cannot be written at all and is mended or left out, and counted."""
+"""Escaping and number formats of InfluxDB line protocol, and the problems that lines can have."""
 
 import math
 from collections import Counter
@@ -10,24 +10,24 @@ from schemas.catalogue import Number
 Problem: TypeAlias = Literal["not_finite", "series_key_too_long", "trailing_backslash", "line_break"]
 Problems: TypeAlias = Counter[Problem]
 
-NOT_FINITE: Final = "not_finite"  # NaN and infinity: the value is left out
-SERIES_KEY_TOO_LONG: Final = "series_key_too_long"  # the value is left out
-TRAILING_BACKSLASH: Final = "trailing_backslash"  # left out: it would swallow what ends the name or value
-LINE_BREAK: Final = "line_break"  # written as a space: it would end the line
+NOT_FINITE: Final = "not_finite"  # NaN and infinity: the value is omitted
+SERIES_KEY_TOO_LONG: Final = "series_key_too_long"  # the value is omitted
+TRAILING_BACKSLASH: Final = "trailing_backslash"  # removed: it would escape the delimiter after the name or value
+LINE_BREAK: Final = "line_break"  # replaced by a space: it would end the line
 
 MAX_SERIES_KEY_BYTES: Final = 65535
 
 
-def number(value: Number) -> str:
-    """As InfluxDB reads it back: `15i`, or the shortest decimal without exponent, whole ones without `.0`.
+def format_number(value: Number) -> str:
+    """Format a field value: `15i` for an int, the result of `format_float` for a float.
 
-    Raises ValueError: not a finite number.
+    Raises ValueError: the value is not finite.
     """
-    return f"{value}i" if isinstance(value, int) else real(value)
+    return f"{value}i" if isinstance(value, int) else format_float(value)
 
 
-def real(value: float) -> str:
-    """The shortest decimal without exponent, whole ones without `.0`. Raises ValueError: not a finite number."""
+def format_float(value: float) -> str:
+    """Format the shortest exact decimal, without exponent and without `.0`. Raises ValueError: not finite."""
     if not math.isfinite(value):
         raise ValueError(f"{value} is not a finite number")
     shortest = repr(value)
@@ -36,13 +36,13 @@ def real(value: float) -> str:
     return shortest.removesuffix(".0")
 
 
-def escaped(text: str) -> str:
-    """A tag's name or value, or a field's name but for its quotes."""
+def escape(text: str) -> str:
+    """Escape a tag key, a tag value or a field key (whose quotes need escaping too)."""
     return text.replace(",", r"\,").replace("=", r"\=").replace(" ", r"\ ")
 
 
-def cleaned(text: str, problems: Problems) -> str:
-    """Without what would end the line, or swallow what follows."""
+def sanitize(text: str, problems: Problems) -> str:
+    """Replace line breaks and remove trailing backslashes, which cannot be escaped; count both in `problems`."""
     if "\n" in text:
         problems[LINE_BREAK] += 1
         text = text.replace("\n", " ")

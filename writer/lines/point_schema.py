@@ -1,4 +1,4 @@
-"""Schema: which points are made of metric sets, and what has become of them."""
+"""Options of line protocol, and the result of rendering."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ TagSet: TypeAlias = Literal["1.3", "1.5"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointSchema:
-    """Which points are made of a metric set.
+    """Which points a metric set becomes.
 
-    `with_fields` has a measurement per group of metrics instead of one per metric. The tag set of 1.5 leaves the
-    four identifiers out; that of 1.3 has every label, and `pod_namespace`. `cluster_name` None is the record's own
-    cluster; an empty one leaves the tag out.
+    `with_fields` writes a measurement per group of metrics instead of one per metric. Tag set 1.5 omits the labels
+    namespace_id, pod_id, hostname and host_id; 1.3 has every label, and `pod_namespace`. `cluster_name` None means
+    the cluster of the record; an empty string omits the tag.
     """
 
     with_fields: bool = False
@@ -25,7 +25,7 @@ class PointSchema:
 
 
 class Rendered(NamedTuple):
-    """Lines, each with its end, how many they are, and how often which problem was met."""
+    """Lines with their line breaks, the number of points, and how often each problem occurred."""
 
     text: str
     points: int
@@ -33,5 +33,5 @@ class Rendered(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """One by one, without their ends."""
+        """The lines without their line breaks."""
         return self.text.split("\n")[:-1]

@@ -1,93 +1,94 @@
-"""By column: the lines of a batch made of its columns, with no metric sets in between.
+"""Fast path of line protocol: render the columns of a batch without building its metric sets.
 
-All texts of a batch are escaped at once and all floats written at once, and each row is put into the form of its
-layout. What would need care is left to whoever goes set by set.
+The texts of a batch are escaped in one call and its floats formatted in one call; then each row fills the template of
+its format. Rows that need more than escaping make the caller fall back to `render.render_sets`.
 """
 
 from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from schemas.rows import Columns, RowFormat
-from writer.lines.line_protocol import escaped, real
+from writer.lines.line_protocol import escape, format_float
 from writer.lines.point_schema import PointSchema, Rendered
-from writer.lines.row_template import TAGS, TIME, RowTemplate, row_template
+from writer.lines.row_template import TAGS_PLACEHOLDER, TIME_PLACEHOLDER, RowTemplate, row_template
 
-_BETWEEN: Final = "\0"  # stands between texts while they are escaped together
+_SEPARATOR: Final = "\0"  # between texts that are escaped in one call
 
 _Numbers: TypeAlias = tuple[int | str, ...]
 
 
 _Row: TypeAlias = tuple[RowFormat, RowFormat | None, tuple[str, ...], _Numbers]
-"""Layout of the set, that of values labeled on their own; texts of the set, own ones, the cluster's name; numbers."""
+"""Format of the set; format of its labeled values or None; texts of set, labeled values and cluster; numbers."""
 
 
 def render_columns(columns: Columns, time_ns: int, cluster: str, schema: PointSchema) -> Rendered | None:
-    """The lines of all rows; None if a name, a text or a number cannot be written as it is."""
-    texts, reals = _escaped_together((*columns.texts, cluster)), _written_together(columns.floats)
-    if texts is None or reals is None:
+    """Render all rows; None if a name, text or number needs more than escaping, or a series key may be too long."""
+    texts, floats = _escape_all((*columns.texts, cluster)), _format_floats(columns.floats)
+    if texts is None or floats is None:
         return None
-    forms: dict[tuple[RowFormat, RowFormat | None], RowTemplate] = {}
+    templates: dict[tuple[RowFormat, RowFormat | None], RowTemplate] = {}
     blocks: list[str] = []
     points = 0
-    for layout, labeled, words, numbers in _rows(columns, texts, reals):
-        form = forms.get((layout, labeled))
-        if form is None:
-            found = row_template(layout, labeled, schema)
-            if found is None:
+    for set_format, labeled_format, row_texts, numbers in _rows(columns, texts, floats):
+        template = templates.get((set_format, labeled_format))
+        if template is None:
+            cached = row_template(set_format, labeled_format, schema)
+            if cached is None:
                 return None
-            form = forms[layout, labeled] = found._replace(lines=found.lines.replace(TIME, str(time_ns)))
-        values = form.texts(words)
-        where = _tags_but_empty(form, values) if "" in values else form.tags % values
-        if len(where) > form.longest_tags:
+            template = cached._replace(lines=cached.lines.replace(TIME_PLACEHOLDER, str(time_ns)))
+            templates[set_format, labeled_format] = template
+        values = template.pick_texts(row_texts)
+        tags = _non_empty_tags(template, values) if "" in values else template.tags % values
+        if len(tags) > template.max_tags_characters:
             return None
-        # numbers first: that is slow in long texts, and tags are most of a line
-        blocks.append((form.lines % form.numbers(numbers)).replace(TAGS, where))
-        points += form.points
+        # numbers first: % is slow on long texts, and tags are most of a line
+        blocks.append((template.lines % template.pick_numbers(numbers)).replace(TAGS_PLACEHOLDER, tags))
+        points += template.points
     return Rendered("".join(blocks), points, {})
 
 
-def _rows(columns: Columns, texts: tuple[str, ...], reals: tuple[str, ...]) -> Iterator[_Row]:
-    """Each set's own values, then its labeled ones, which stand before it in the columns."""
+def _rows(columns: Columns, texts: tuple[str, ...], floats: tuple[str, ...]) -> Iterator[_Row]:
+    """Yield each set's own values, then its labeled values, which precede the set in the columns."""
     cluster = texts[-1:]
-    at_text = at_int = at_float = 0  # where the row begins
+    at_text = at_int = at_float = 0  # start of the row in each column
     labeled: list[tuple[RowFormat, tuple[str, ...], _Numbers]] = []
-    for layout in columns.rows:
-        of_texts, of_ints, of_floats = layout.lengths
-        words = texts[at_text : at_text + of_texts]
-        numbers = columns.ints[at_int : at_int + of_ints] + reals[at_float : at_float + of_floats]
-        at_text += of_texts
-        at_int += of_ints
-        at_float += of_floats
-        if layout.type is None:
-            labeled.append((layout, words, numbers))
+    for row_format in columns.rows:
+        text_count, int_count, float_count = row_format.lengths
+        row_texts = texts[at_text : at_text + text_count]
+        numbers = columns.ints[at_int : at_int + int_count] + floats[at_float : at_float + float_count]
+        at_text += text_count
+        at_int += int_count
+        at_float += float_count
+        if row_format.type is None:
+            labeled.append((row_format, row_texts, numbers))
             continue
-        yield layout, None, words + cluster, numbers
-        for each, own, values in labeled:
-            yield layout, each, words + own + cluster, values
+        yield row_format, None, row_texts + cluster, numbers
+        for labeled_format, own_texts, own_numbers in labeled:
+            yield row_format, labeled_format, row_texts + own_texts + cluster, own_numbers
         labeled.clear()
 
 
-def _tags_but_empty(form: RowTemplate, values: tuple[str, ...]) -> str:
-    return "".join(tag % value for tag, value in zip(form.each_tag, values, strict=True) if value)
+def _non_empty_tags(template: RowTemplate, values: tuple[str, ...]) -> str:
+    return "".join(tag % value for tag, value in zip(template.tag_templates, values, strict=True) if value)
 
 
-def _escaped_together(texts: tuple[str, ...]) -> tuple[str, ...] | None:
-    """None if one of them needs more than escaping."""
-    joined = _BETWEEN.join(texts)
-    if "\n" in joined or joined.count(_BETWEEN) != len(texts) - 1:
+def _escape_all(texts: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Escape all texts in one call; None if one of them needs more than escaping."""
+    joined = _SEPARATOR.join(texts)
+    if "\n" in joined or joined.count(_SEPARATOR) != len(texts) - 1:
         return None
-    if f"\\{_BETWEEN}" in joined or joined.endswith("\\"):
+    if f"\\{_SEPARATOR}" in joined or joined.endswith("\\"):
         return None
-    return tuple(escaped(joined).split(_BETWEEN))
+    return tuple(escape(joined).split(_SEPARATOR))
 
 
-def _written_together(floats: tuple[float, ...]) -> tuple[str, ...] | None:
-    """As `real` does each; None if one of them is not finite."""
+def _format_floats(floats: tuple[float, ...]) -> tuple[str, ...] | None:
+    """Format as `format_float` does, in one call; None if a value is not finite."""
     if not floats:
         return ()
     shortest = repr(list(floats))[1:-1] + ","
     if "n" in shortest:  # nan and inf
         return None
     if "e" in shortest:
-        return tuple(map(real, floats))
+        return tuple(map(format_float, floats))
     return tuple(shortest.replace(".0,", ",")[:-1].split(", "))

@@ -1,4 +1,4 @@
-"""JSON points: a message a point, as Heapster's own Kafka sink sent them. Source: docs/configuration.md, 3."""
+"""JSON of a metric batch: one message per point, as Heapster's Kafka sink wrote it (docs/configuration.md, 3)."""
 
 import json
 import math
@@ -8,14 +8,14 @@ from typing import Final
 
 from schemas.catalogue import Number
 from schemas.metric_batch import MetricBatch
-from writer.lines.line_protocol import NOT_FINITE, Problems, real
+from writer.lines.line_protocol import NOT_FINITE, Problems, format_float
 from writer.lines.render import Rendered
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def render_json(batch: MetricBatch) -> Rendered:
-    """The batch's points, one a line. Tags are all labels; a value that is not finite is left out, and counted."""
+    """Render one JSON object per line and point, tagged with all labels; values that are not finite are counted."""
     problems = Problems()
     time = _time(batch.window_end_ns)
     lines: list[str] = []
@@ -38,16 +38,16 @@ def _lines(labels: Mapping[str, str], values: Mapping[str, Number], time: str, p
 
 
 def _json(value: object) -> str:
-    """By name, as Go writes maps."""
+    """Encode with keys sorted, as Go encodes maps."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _number(value: Number) -> str:
-    return str(value) if isinstance(value, int) else real(value)
+    return str(value) if isinstance(value, int) else format_float(value)
 
 
 def _time(time_ns: int) -> str:
-    """RFC 3339, with a fraction only where there is one."""
+    """Format as RFC 3339, with a fraction only if it is not zero."""
     seconds, fraction_ns = divmod(time_ns, 1_000_000_000)
     fraction = f".{fraction_ns:09d}".rstrip("0") if fraction_ns else ""
     return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}{fraction}Z"

@@ -1,4 +1,4 @@
-"""Text: a batch as people read it, for the sink `log`. Source: Heapster's log sink (docs/configuration.md, 3)."""
+"""Text of a metric batch, as Heapster's log sink wrote it (docs/configuration.md, 3)."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,11 +8,11 @@ from schemas.catalogue import Number
 from schemas.metric_batch import MetricBatch, MetricSet
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NO_TIME: Final = "0001-01-01 00:00:00 +0000 UTC -6795364578871345152"  # Go's zero time, its nanoseconds overflown
+_NO_TIME: Final = "0001-01-01 00:00:00 +0000 UTC -6795364578871345152"  # Go's zero time, its nanoseconds overflowed
 
 
-def text(batch: MetricBatch) -> str:
-    """The batch, its metric sets by key, their labels and metrics by name."""
+def render_text(batch: MetricBatch) -> str:
+    """Render the metric sets sorted by key, their labels and metrics sorted by name."""
     return "\n".join(_lines(batch))
 
 

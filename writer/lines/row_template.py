@@ -1,4 +1,4 @@
-"""Forms: the lines of all rows of one layout, but for tags, numbers and time; made once, filled in many times."""
+"""Templates of the lines of all rows with one format: built once, then filled with tags, numbers and time."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -6,98 +6,100 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.rows import RowFormat
-from writer.lines.line_protocol import MAX_SERIES_KEY_BYTES, Problems, cleaned, escaped
-from writer.lines.measurement_names import by_line, is_wanted, name_of
+from writer.lines.line_protocol import MAX_SERIES_KEY_BYTES, Problems, escape, sanitize
+from writer.lines.measurement_names import group_by_line, is_written, measurement_name
 from writer.lines.point_schema import PointSchema
-from writer.lines.tags import CLUSTER_NAME, LEFT_OUT, NAMESPACE_NAME, POD_NAMESPACE, has_pod_namespace
+from writer.lines.tags import CLUSTER_NAME, NAMESPACE_NAME, OMITTED_LABELS, POD_NAMESPACE, has_pod_namespace
 
-TAGS: Final = "\0"  # stands where the tags are put in
-TIME: Final = "\1"
-_FORMS_KEPT: Final = 4096
-_MOST_BYTES: Final = 4  # of a character in UTF-8
+TAGS_PLACEHOLDER: Final = "\0"
+TIME_PLACEHOLDER: Final = "\1"
+_CACHE_SIZE: Final = 4096
+_MAX_UTF8_BYTES: Final = 4  # of one character
 
 Pick: TypeAlias = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 
 class RowTemplate(NamedTuple):
-    """Of a row with its set's texts, its own and the cluster's name; and with its times, ints and floats."""
+    """Template of a row with the texts of set, labeled values and cluster, and the numbers times, ints, floats."""
 
-    tags: str  # `,name=%s` of each
-    each_tag: tuple[str, ...]
-    texts: Pick  # for those places
-    lines: str  # with a place for each number, TAGS and TIME
-    numbers: Pick  # for those places
+    tags: str  # `,name=%s` per tag
+    tag_templates: tuple[str, ...]  # the same, tag by tag
+    pick_texts: Pick  # the texts for `tags`
+    lines: str  # with a % conversion per number and both placeholders
+    pick_numbers: Pick  # the numbers for `lines`
     points: int
-    longest_tags: int  # so many characters are in no series key too many
+    max_tags_characters: int  # tags up to this length cannot make a series key too long
 
 
-@lru_cache(maxsize=_FORMS_KEPT)
-def row_template(layout: RowFormat, labeled: RowFormat | None, schema: PointSchema) -> RowTemplate | None:
-    """The form of a set's own values, or of values labeled so; None if names have to be mended or stand in the way."""
-    texts = _tag_places(layout, labeled, schema)
-    numbers = _number_places(labeled or layout, schema)
-    names = {metric: name_of(metric, with_fields=schema.with_fields) for metric in numbers}
+@lru_cache(maxsize=_CACHE_SIZE)
+def row_template(set_format: RowFormat, labeled: RowFormat | None, schema: PointSchema) -> RowTemplate | None:
+    """Template of a set's own values, or of its labeled values; None if a name needs more than escaping."""
+    texts = _tag_indexes(set_format, labeled, schema)
+    numbers = _number_indexes(labeled or set_format, schema)
+    names = {metric: measurement_name(metric, with_fields=schema.with_fields) for metric in numbers}
     if not all(map(_is_plain, (*texts, *numbers))) or any(name.problems for name in names.values()):
         return None
-    floats = {at for at in numbers.values() if at >= _ints(labeled or layout)}
-    lines = by_line(numbers, with_fields=schema.with_fields)
-    longest = max((len(name.measurement.encode()) for name in names.values()), default=0)
-    in_order = sorted(texts)
-    each_tag = tuple(f",{_literally(escaped(name))}=%s" for name in in_order)
+    floats = {index for index in numbers.values() if index >= _int_count(labeled or set_format)}
+    lines = group_by_line(numbers, with_fields=schema.with_fields)
+    longest_name = max((len(name.measurement.encode()) for name in names.values()), default=0)
+    tag_names = sorted(texts)
+    tag_templates = tuple(f",{_escape_percent(escape(name))}=%s" for name in tag_names)
 
     def field(metric: str) -> str:
-        return f"{_literally(names[metric].field)}={'%s' if numbers[metric] in floats else '%di'}"
+        return f"{_escape_percent(names[metric].field)}={'%s' if numbers[metric] in floats else '%di'}"
+
+    def template(line: list[str]) -> str:
+        measurement = _escape_percent(names[line[0]].measurement)
+        return f"{measurement}{TAGS_PLACEHOLDER} {','.join(map(field, line))} {TIME_PLACEHOLDER}\n"
 
     return RowTemplate(
-        tags="".join(each_tag),
-        each_tag=each_tag,
-        texts=_pick([texts[name] for name in in_order]),
-        lines="".join(
-            f"{_literally(names[line[0]].measurement)}{TAGS} {','.join(map(field, line))} {TIME}\n" for line in lines
-        ),
-        numbers=_pick([numbers[metric] for line in lines for metric in line]),
+        tags="".join(tag_templates),
+        tag_templates=tag_templates,
+        pick_texts=_pick([texts[name] for name in tag_names]),
+        lines="".join(map(template, lines)),
+        pick_numbers=_pick([numbers[metric] for line in lines for metric in line]),
         points=len(lines),
-        longest_tags=(MAX_SERIES_KEY_BYTES - longest) // _MOST_BYTES,
+        max_tags_characters=(MAX_SERIES_KEY_BYTES - longest_name) // _MAX_UTF8_BYTES,
     )
 
 
-def _tag_places(layout: RowFormat, labeled: RowFormat | None, schema: PointSchema) -> dict[str, int]:
-    """Where the values of tags stand in a row's texts; own labels go before those of the entity."""
-    places = {name: at for at, name in enumerate(layout.labels, start=1)}  # behind the key
-    if has_pod_namespace(layout.type, schema.tag_set) and NAMESPACE_NAME in places:
-        places[POD_NAMESPACE] = places[NAMESPACE_NAME]
-    behind = layout.lengths[0]
+def _tag_indexes(set_format: RowFormat, labeled: RowFormat | None, schema: PointSchema) -> dict[str, int]:
+    """Index of each tag's value in the texts of a row; labels of labeled values override those of the entity."""
+    indexes = {name: index for index, name in enumerate(set_format.labels, start=1)}  # index 0 is the key
+    if has_pod_namespace(set_format.type, schema.tag_set) and NAMESPACE_NAME in indexes:
+        indexes[POD_NAMESPACE] = indexes[NAMESPACE_NAME]
+    end = set_format.lengths[0]
     if labeled is not None:
-        places.update({name: at for at, name in enumerate(labeled.labels, start=behind)})
-        behind += labeled.lengths[0]
-    places = {name: at for name, at in places.items() if name not in LEFT_OUT[schema.tag_set]}
-    return places | {CLUSTER_NAME: behind}
+        indexes.update({name: index for index, name in enumerate(labeled.labels, start=end)})
+        end += labeled.lengths[0]
+    indexes = {name: index for name, index in indexes.items() if name not in OMITTED_LABELS[schema.tag_set]}
+    return indexes | {CLUSTER_NAME: end}
 
 
-def _number_places(layout: RowFormat, schema: PointSchema) -> dict[str, int]:
-    """Where the values of wanted metrics stand in a row's numbers."""
-    names = (*layout.ints, *layout.floats)
+def _number_indexes(row_format: RowFormat, schema: PointSchema) -> dict[str, int]:
+    """Index of each written metric's value in the numbers of a row."""
+    names = (*row_format.ints, *row_format.floats)
     return {
-        name: at
-        for at, name in enumerate(names, start=len(layout.times))
-        if name is not None and is_wanted(name, counters_with_rates=schema.counters_with_rates)
+        name: index
+        for index, name in enumerate(names, start=len(row_format.times))
+        if name is not None and is_written(name, counters_with_rates=schema.counters_with_rates)
     }
 
 
-def _ints(layout: RowFormat) -> int:
-    return layout.lengths[1]
+def _int_count(row_format: RowFormat) -> int:
+    return row_format.lengths[1]
 
 
 def _is_plain(name: str) -> bool:
-    return bool(name) and cleaned(name, Problems()) == name and TAGS not in name and TIME not in name
+    return bool(name) and sanitize(name, Problems()) == name and not {TAGS_PLACEHOLDER, TIME_PLACEHOLDER} & set(name)
 
 
-def _literally(text: str) -> str:
+def _escape_percent(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _pick(places: list[int]) -> Pick:
-    """What stands in these places, always as a tuple."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda found: tuple([found[at] for at in places])
+def _pick(indexes: list[int]) -> Pick:
+    """Select these items of a sequence, as a tuple also when there are fewer than two."""
+    if len(indexes) > 1:
+        return itemgetter(*indexes)
+    return lambda items: tuple([items[index] for index in indexes])

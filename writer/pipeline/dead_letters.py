@@ -1,4 +1,4 @@
-"""Dead letters of the writer: records that cannot be read, and records of which InfluxDB refuses lines."""
+"""Dead letters of the writer: undecodable records, and records with lines that the sink refuses."""
 
 import logging
 import time
@@ -16,98 +16,99 @@ from writer.pipeline.write_batch import DeadLetter
 
 log = logging.getLogger(__name__)
 
-REFUSED_LINES: Final = "refused-lines"  # as many as fit, each with its end
+REFUSED_LINES: Final = "refused-lines"  # up to 64 KiB, each with its line break
 REFUSED_COUNT: Final = "refused-count"
 _LINES_BYTES: Final = 64 * 1024
 _HEADERS_BYTES: Final = _LINES_BYTES + 16 * 1024
-_AGAIN_AFTER_S: Final = 1.0
+_RETRY_AFTER_S: Final = 1.0
 
 
-class DeadLetters:
-    """Sends dead letters until Kafka has each; one hand's at a time."""
+class DeadLetterProducer:
+    """Sends dead letters to Kafka, retrying until each is acknowledged."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, sink: str) -> None:
-        """A producer of its own: few letters, that must not be lost."""
+        """Create the producer; `sink` is the name of the sink that refuses the records."""
         settings = producer_settings(kafka, f"heapster-writer-{sink}") | {
             "message.max.bytes": MAX_RECORD_BYTES + _HEADERS_BYTES
         }
         self._producer = Producer(settings, logger=client_log)
         self._topic = topic
         self._sink = sink
-        self._unsettled = 0
-        self._failed: list[tuple[DeadLetter, float]] = []  # and when it is to be tried again
+        self._unacknowledged = 0
+        self._failed: list[tuple[DeadLetter, float]] = []  # with the time of the next attempt
 
-    def send(self, letters: Iterable[DeadLetter]) -> None:
-        """Begin to send; `settled` tells when Kafka has them."""
-        for letter in letters:
-            self._unsettled += 1
-            self._produce(letter, letter.record.value)
-            telemetry.dead_letters.labels(self._sink, "refused" if letter.lines else "undecodable").inc()
-            log.warning("dead letter", extra=self._where(letter) | {"reason": letter.reason})
+    def send(self, dead_letters: Iterable[DeadLetter]) -> None:
+        """Start sending; call `all_acknowledged` to wait for Kafka."""
+        for dead_letter in dead_letters:
+            self._unacknowledged += 1
+            self._produce(dead_letter, dead_letter.record.value)
+            telemetry.dead_letters.labels(self._sink, "refused" if dead_letter.lines else "undecodable").inc()
+            log.warning("dead letter sent", extra=self._origin(dead_letter) | {"reason": dead_letter.reason})
 
-    def settled(self, timeout_s: float) -> bool:
-        """Whether Kafka has acknowledged all of them after waiting for so long at most."""
+    def all_acknowledged(self, timeout_s: float) -> bool:
+        """Wait up to the timeout; whether Kafka has acknowledged every dead letter."""
         ends_at = time.monotonic() + timeout_s
-        while self._unsettled and (left_s := ends_at - time.monotonic()) > 0:
+        while self._unacknowledged and (left_s := ends_at - time.monotonic()) > 0:
             self._producer.poll(left_s)
-            self._try_failed_again()
-        return not self._unsettled
+            self._retry_failed()
+        return not self._unacknowledged
 
-    def _produce(self, letter: DeadLetter, value: bytes | None) -> None:
-        record = letter.record
-        told = headers(
-            letter.reason, topic=record.topic, partition=record.partition, offset=record.offset, by="writer"
+    def _produce(self, dead_letter: DeadLetter, value: bytes | None) -> None:
+        record = dead_letter.record
+        values = headers(
+            dead_letter.reason, topic=record.topic, partition=record.partition, offset=record.offset, by="writer"
         ) | {SINK: self._sink.encode()}
-        if letter.lines:
-            told[REFUSED_COUNT] = str(len(letter.lines)).encode()
-            told[REFUSED_LINES] = _as_many_as_fit(letter.lines)
+        if dead_letter.lines:
+            values[REFUSED_COUNT] = str(len(dead_letter.lines)).encode()
+            values[REFUSED_LINES] = _first_lines(dead_letter.lines)
         if value is None and record.value is not None:
-            told |= left_out(len(record.value))
+            values |= left_out(len(record.value))
+        on_delivery = self._on_delivery(dead_letter)
         try:
             self._producer.produce(
-                self._topic, key=record.key, value=value, headers=list(told.items()), on_delivery=self._answer(letter)
+                self._topic, key=record.key, value=value, headers=list(values.items()), on_delivery=on_delivery
             )
         except KafkaException as error:
             if value is None or not _is_too_large(error.args[0]):
                 raise
-            self._produce(letter, None)
+            self._produce(dead_letter, None)
 
-    def _answer(self, letter: DeadLetter) -> Callable[[KafkaError | None, Message], None]:
-        def answered(error: KafkaError | None, _message: Message) -> None:
+    def _on_delivery(self, dead_letter: DeadLetter) -> Callable[[KafkaError | None, Message], None]:
+        def delivered(error: KafkaError | None, _message: Message) -> None:
             if error is None:
-                self._unsettled -= 1
+                self._unacknowledged -= 1
             elif _is_too_large(error):
-                self._produce(letter, None)
+                self._produce(dead_letter, None)
             else:
-                log.error("dead letter not taken, trying again", extra=self._where(letter) | {"error": error.str()})
-                self._failed.append((letter, time.monotonic() + _AGAIN_AFTER_S))
+                log.error("dead letter not sent; retrying", extra=self._origin(dead_letter) | {"error": error.str()})
+                self._failed.append((dead_letter, time.monotonic() + _RETRY_AFTER_S))
 
-        return answered
+        return delivered
 
-    def _try_failed_again(self) -> None:
+    def _retry_failed(self) -> None:
         now = time.monotonic()
-        due = [letter for letter, at in self._failed if at <= now]
-        self._failed = [(letter, at) for letter, at in self._failed if at > now]
-        for letter in due:
-            self._produce(letter, letter.record.value)
+        due = [dead_letter for dead_letter, at in self._failed if at <= now]
+        self._failed = [(dead_letter, at) for dead_letter, at in self._failed if at > now]
+        for dead_letter in due:
+            self._produce(dead_letter, dead_letter.record.value)
 
-    def _where(self, letter: DeadLetter) -> dict[str, object]:
-        record = letter.record
+    def _origin(self, dead_letter: DeadLetter) -> dict[str, object]:
+        record = dead_letter.record
         return {
             "sink": self._sink,
             "topic": record.topic,
             "partition": record.partition,
             "offset": record.offset,
-            "lines": len(letter.lines),
+            "lines": len(dead_letter.lines),
         }
 
 
 def _is_too_large(error: KafkaError) -> bool:
-    """Whether Kafka takes the letter without its value only; the record itself stays in its topic for a while."""
+    """Whether only a dead letter without its value fits; the record itself stays in its topic until retention."""
     return error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
 
-def _as_many_as_fit(lines: Iterable[str]) -> bytes:
+def _first_lines(lines: Iterable[str]) -> bytes:
     kept = bytearray()
     for line in lines:
         encoded = f"{line}\n".encode()

@@ -1,16 +1,24 @@
-"""Delivery: the requests of one hand, sent until each line is taken or refused."""
+"""Delivery of the requests of one write batch: sent until the sink has accepted or refused each line."""
 
 import random
 import threading
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from typing import Final, NamedTuple
+from typing import Final
 
 from runtime.backoff import pause_s
 from runtime.errors import UnavailableError
 from writer import telemetry
 from writer.pipeline.outage_log import OutageLog
-from writer.pipeline.write_requests import RecordLines, Request, body, expired, narrowed, size, without
+from writer.pipeline.write_requests import (
+    Refusal,
+    Request,
+    expired_points,
+    point_count,
+    request_body,
+    split_refused,
+    without_partitions,
+)
 from writer.sinks.sink import RefusedError, Sink
 
 FIRST_PAUSE_S: Final = 0.5
@@ -18,22 +26,16 @@ MAX_PAUSE_S: Final = 15.0
 _EXPIRED: Final = "beyond_retention"
 
 
-class Refusal(NamedTuple):
-    """Lines that the sink refuses for good, and what it said."""
-
-    piece: RecordLines
-    message: str
-
-
 def random_pause_s(failures: int, retry_after_s: float | None) -> float:
-    """How long to wait after so many failures in a row."""
-    return pause_s(failures, random.random(), retry_after_s, first_s=FIRST_PAUSE_S, max_s=MAX_PAUSE_S)  # noqa: S311 - no secret
+    """Return the seconds to wait after that many failures in a row."""
+    chance = random.random()  # noqa: S311 - spreads the load, no secret
+    return pause_s(failures, chance, retry_after_s, first_s=FIRST_PAUSE_S, max_s=MAX_PAUSE_S)
 
 
 class Delivery:
-    """Sends requests from threads of its own, so that whoever waits can go on serving Kafka.
+    """Sends requests from its own threads, so that the caller can keep polling Kafka.
 
-    The threads are daemons: a sink that hangs keeps no process from ending.
+    The threads are daemons: a sink that hangs does not keep the process from exiting.
     """
 
     def __init__(
@@ -45,46 +47,46 @@ class Delivery:
         may_send: Callable[[], bool] = lambda: True,
         pause_s: Callable[[int, float | None], float] = random_pause_s,
     ) -> None:
-        """Begin. `may_send` is asked before each try: False ends the delivery, nothing more is sent."""
-        self.points = 0
+        """Start sending. `may_send` is called before each attempt: False abandons the delivery."""
+        self.points = 0  # accepted by the sink
         self.refusals: list[Refusal] = []
-        self._waiting = list(requests)
+        self._queue = list(requests)
         self._sink = sink
         self._outage = outage
         self._may_send = may_send
         self._pause_s = pause_s
         self._change = threading.Condition()
-        self._dropped: frozenset[int] = frozenset()
+        self._dropped: frozenset[int] = frozenset()  # partitions
         self._sending: dict[int, Request] = {}  # by thread
         self._abandoned = threading.Event()
-        self._crash: BaseException | None = None
-        threads = min(sink.concurrency, len(self._waiting))
+        self._error: BaseException | None = None
+        threads = min(sink.concurrency, len(self._queue))
         self._running = threads
         for number in range(threads):
             threading.Thread(target=self._run, name=f"{sink.name}-{number}", daemon=True).start()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether everything has been answered. Raises what a thread has died of."""
+        """Wait up to the timeout; whether every line is accepted or refused. Raises an exception of a thread."""
         with self._change:
             done = self._change.wait_for(lambda: not self._running, timeout_s)
-            if self._crash is not None:
-                raise self._crash
+            if self._error is not None:
+                raise self._error
             return done and not self._abandoned.is_set()
 
     def abandon(self) -> None:
-        """Send nothing more; a request in flight is left to itself."""
+        """Start no further requests; those in flight are not interrupted."""
         self._abandoned.set()
 
     def drop(self, partitions: AbstractSet[int]) -> None:
-        """Send nothing more of these partitions' records."""
+        """Send no further lines of these partitions."""
         with self._change:
             self._dropped |= partitions
 
     def in_flight(self, partitions: AbstractSet[int], timeout_s: float) -> bool:
-        """Whether records of these partitions are still being sent after waiting for so long."""
+        """Wait up to the timeout; whether lines of these partitions are still in a request in flight."""
 
         def ended() -> bool:
-            return not any(piece.partition in partitions for request in self._sending.values() for piece in request)
+            return not any(record.partition in partitions for request in self._sending.values() for record in request)
 
         with self._change:
             return not self._change.wait_for(ended, timeout_s)
@@ -93,8 +95,8 @@ class Delivery:
         try:
             while (request := self._next()) is not None:
                 self._deliver(request)
-        except BaseException as error:  # noqa: BLE001 - a bug: raised again in the thread that waits
-            self._crash = error
+        except BaseException as error:  # noqa: BLE001 - a bug: raised again by `wait`
+            self._error = error
         finally:
             with self._change:
                 self._running -= 1
@@ -102,38 +104,39 @@ class Delivery:
 
     def _next(self) -> Request | None:
         with self._change:
-            return self._waiting.pop(0) if self._waiting and not self._abandoned.is_set() else None
+            return self._queue.pop(0) if self._queue and not self._abandoned.is_set() else None
 
     def _deliver(self, request: Request) -> None:
         parts = [request]
         while parts:
             part = parts.pop()
             try:
-                self._until_answered(part)
+                self._send(part)
             except RefusedError as refused:
                 parts.extend(self._after_refusal(part, refused))
 
-    def _until_answered(self, request: Request) -> None:
+    def _send(self, request: Request) -> None:
+        """Send a request until the sink accepts it. Raises RefusedError: the sink refuses it."""
         failures = 0
-        while (left := self._begin(request)) is not None:
+        while (remaining := self._begin(request)) is not None:
             try:
-                self._write(body(left))
+                self._write(request_body(remaining))
             except UnavailableError as error:
                 failures += 1
                 self._count("unavailable")
                 self._outage.failed(error)
                 telemetry.retries.labels(self._sink.name).inc()
-                asked_s = error.retry_after_s
+                retry_after_s = error.retry_after_s
             except RefusedError:
                 self._count("refused")
-                self._outage.over()
+                self._outage.succeeded()
                 raise
             else:
-                self._written(size(left))
+                self._accepted(point_count(remaining))
                 return
             finally:
                 self._end()
-            self._abandoned.wait(self._pause_s(failures, asked_s))
+            self._abandoned.wait(self._pause_s(failures, retry_after_s))
 
     def _write(self, lines: bytes) -> None:
         telemetry.request_bytes.labels(self._sink.name).inc(len(lines))
@@ -141,39 +144,40 @@ class Delivery:
             self._sink.write(lines)
 
     def _begin(self, request: Request) -> Request | None:
+        """Mark the request as in flight, without dropped partitions; None if nothing may or need be sent."""
         with self._change:
             if not self._may_send():
                 self._abandoned.set()
-            left = without(request, self._dropped)
-            if self._abandoned.is_set() or not left:
+            remaining = without_partitions(request, self._dropped)
+            if self._abandoned.is_set() or not remaining:
                 return None
-            self._sending[threading.get_ident()] = left
-            return left
+            self._sending[threading.get_ident()] = remaining
+            return remaining
 
     def _end(self) -> None:
         with self._change:
             del self._sending[threading.get_ident()]
             self._change.notify_all()
 
-    def _written(self, points: int) -> None:
+    def _accepted(self, points: int) -> None:
         self._count("written")
-        self._outage.over()
+        self._outage.succeeded()
         telemetry.points_written.labels(self._sink.name).inc(points)
         with self._change:
             self.points += points
 
     def _after_refusal(self, request: Request, refused: RefusedError) -> tuple[Request, ...]:
-        """Smaller requests to try; none when all has been decided."""
+        """Smaller requests to send; none if every line is accepted or refused by now."""
         message = str(refused)
-        too_old = expired(message)
-        if too_old is not None:  # the others are written, these are what retention would remove
-            telemetry.points_left_out.labels(self._sink.name, _EXPIRED).inc(too_old)
-            self._written(max(0, size(request) - too_old))
+        expired = expired_points(message)
+        if expired is not None:  # InfluxDB has written the other points
+            telemetry.points_left_out.labels(self._sink.name, _EXPIRED).inc(expired)
+            self._accepted(max(0, point_count(request) - expired))
             return ()
-        parts = narrowed(request, message, by_field=refused.by_field)
+        parts = split_refused(request, message, by_field=refused.by_field)
         if not parts:
             with self._change:
-                self.refusals.extend(Refusal(piece, message) for piece in request)
+                self.refusals.extend(Refusal(record_lines, message) for record_lines in request)
         return parts
 
     def _count(self, outcome: str) -> None:

@@ -1,15 +1,15 @@
-"""Batches: the lines of many records as write requests, and a refused request narrowed down to its bad lines."""
+"""Write requests made of the lines of many records, and the search for the bad lines of a refused request; pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple, TypeAlias
 
-MAX_POINTS: Final = 10_000  # of one request, as Heapster's
-MAX_CHARACTERS: Final = 4 * 1024 * 1024  # of one request; InfluxDB takes 25 MB by default
+MAX_POINTS: Final = 10_000  # per request, Heapster's limit
+MAX_CHARACTERS: Final = 4 * 1024 * 1024  # per request; InfluxDB accepts 25 MB by default
 
 _MEASUREMENT: Final = re.compile(r'on measurement "(?P<name>(?:[^"\\]|\\.)*)"')
-_FIELDS: Final = re.compile(r"(.*?)(?<!\\) (.*) (.*)")  # a backslash before a space makes it part of a name
+_FIELDS: Final = re.compile(r"(.*?)(?<!\\) (.*) (.*)")  # a space after a backslash is part of a name
 _COMMA: Final = re.compile(r"(?<!\\),")
 _DROPPED: Final = re.compile(r"\bdropped=(?P<points>\d+)")
 _EXPIRED: Final = re.compile(
@@ -19,16 +19,16 @@ _EXPIRED: Final = re.compile(
 
 
 class RecordLines(NamedTuple):
-    """Consecutive lines of one record, which they remember."""
+    """Consecutive lines of one record, with the record's partition and offset."""
 
     partition: int
     offset: int
-    text: str  # every line with its end
-    points: int  # how many lines
+    text: str  # the lines with their line breaks
+    points: int  # number of lines
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """One by one, without their ends."""
+        """The lines without their line breaks."""
         return tuple(self.text.split("\n")[:-1])
 
     def with_lines(self, lines: Sequence[str]) -> "RecordLines":
@@ -36,68 +36,75 @@ class RecordLines(NamedTuple):
         return self._replace(text="".join(f"{line}\n" for line in lines), points=len(lines))
 
 
+class Refusal(NamedTuple):
+    """Lines that the sink refuses permanently, and its error message."""
+
+    record_lines: RecordLines
+    message: str
+
+
 Request: TypeAlias = tuple[RecordLines, ...]
 
 
 def requests(
-    pieces: Iterable[RecordLines], *, points: int = MAX_POINTS, characters: int = MAX_CHARACTERS
+    records: Iterable[RecordLines], *, points: int = MAX_POINTS, characters: int = MAX_CHARACTERS
 ) -> list[Request]:
-    """All lines in their order, in as few requests as the limits allow; a longer line has one of its own."""
-    made: list[Request] = []
-    begun: list[RecordLines] = []
-    begun_points = begun_characters = 0
-    for piece in filter(lambda each: each.points, pieces):
-        for part in _bounded(piece, points, characters):
+    """Combine all lines, in order, into few requests within the limits; a line over the limit gets its own request."""
+    finished: list[Request] = []
+    current: list[RecordLines] = []
+    current_points = current_characters = 0
+    for record in filter(lambda each: each.points, records):
+        for part in _within_limits(record, points, characters):
             length = len(part.text)
-            if begun and (begun_points + part.points > points or begun_characters + length > characters):
-                made.append(tuple(begun))
-                begun, begun_points, begun_characters = [], 0, 0
-            begun.append(part)
-            begun_points += part.points
-            begun_characters += length
-    if begun:
-        made.append(tuple(begun))
-    return made
+            if current and (current_points + part.points > points or current_characters + length > characters):
+                finished.append(tuple(current))
+                current, current_points, current_characters = [], 0, 0
+            current.append(part)
+            current_points += part.points
+            current_characters += length
+    if current:
+        finished.append(tuple(current))
+    return finished
 
 
-def body(request: Request) -> bytes:
-    """What is sent: every line with its end."""
-    return "".join(piece.text for piece in request).encode()
+def request_body(request: Request) -> bytes:
+    """The lines of a request, each with its line break."""
+    return "".join(record.text for record in request).encode()
 
 
-def size(request: Request) -> int:
-    """How many lines it has."""
-    return sum(piece.points for piece in request)
+def point_count(request: Request) -> int:
+    """Number of lines in a request."""
+    return sum(record.points for record in request)
 
 
-def without(request: Request, partitions: AbstractSet[int]) -> Request:
-    """What is left when the records of some partitions are somebody else's."""
+def without_partitions(request: Request, partitions: AbstractSet[int]) -> Request:
+    """The request without the lines of these partitions."""
     if not partitions:
         return request
-    return tuple(piece for piece in request if piece.partition not in partitions)
+    return tuple(record for record in request if record.partition not in partitions)
 
 
-def expired(message: str) -> int | None:
-    """How many points InfluxDB left out because retention would remove them at once; None if it says otherwise."""
+def expired_points(message: str) -> int | None:
+    """Number of points that InfluxDB dropped as older than the retention; None if the message is about other errors."""
     found = _EXPIRED.search(message)
     return None if found is None else int(found["in_1_x"] or found["in_2_x"] or 0)
 
 
-def narrowed(request: Request, message: str, *, by_field: bool = True) -> tuple[Request, ...]:
-    """Smaller requests to try one by one; none if every line of it is refused.
+def split_refused(request: Request, message: str, *, by_field: bool = True) -> tuple[Request, ...]:
+    """Split a refused request into smaller ones to try; empty if every line of it is refused.
 
-    InfluxDB 1.x names the measurement of a conflict and says how many points it dropped. Where that does not help,
-    halves. A line is refused for one of its fields: the others are tried without it, unless `by_field` is False.
+    InfluxDB 1.x names the measurement of a conflict and the number of points dropped; without them, split in halves.
+    InfluxDB refuses a line for one of its fields: unless `by_field` is False, each field is tried as its own line.
     """
-    total = size(request)
+    total = point_count(request)
     dropped = _DROPPED.search(message)
     if total <= 1 and not by_field:
         return ()
     if total <= 1 or (dropped and int(dropped["points"]) == total):
-        apart = tuple(
-            piece.with_lines([field for line in piece.lines for field in _by_field(line)]) for piece in request
+        by_fields = tuple(
+            record.with_lines([part for line in record.lines for part in _line_per_field(line)]) for record in request
         )
-        return (apart,) if size(apart) > total else ()
+        return (by_fields,) if point_count(by_fields) > total else ()
     measurement = _MEASUREMENT.search(message)
     if measurement:
         parts = _by_measurement(request, measurement["name"])
@@ -106,20 +113,20 @@ def narrowed(request: Request, message: str, *, by_field: bool = True) -> tuple[
     return _halves(request, total)
 
 
-def _bounded(piece: RecordLines, points: int, characters: int) -> Iterator[RecordLines]:
-    """The piece, or consecutive parts of it where it exceeds the limits."""
-    fits = piece.points <= points and len(piece.text) <= characters
-    if fits or piece.points == 1:
-        yield piece
+def _within_limits(record: RecordLines, points: int, characters: int) -> Iterator[RecordLines]:
+    """Yield the lines of a record, split into consecutive parts where they exceed the limits."""
+    fits = record.points <= points and len(record.text) <= characters
+    if fits or record.points == 1:
+        yield record
         return
-    lines = piece.lines
-    middle = points if piece.points > points else piece.points // 2
+    lines = record.lines
+    middle = points if record.points > points else record.points // 2
     for part in (lines[:middle], lines[middle:]):
-        yield from _bounded(piece.with_lines(part), points, characters)
+        yield from _within_limits(record.with_lines(part), points, characters)
 
 
-def _by_field(line: str) -> list[str]:
-    """A line for each of its fields."""
+def _line_per_field(line: str) -> list[str]:
+    """Split a line into one line per field; a line that is not line protocol stays whole."""
     parts = _FIELDS.fullmatch(line)
     if parts is None:
         return [line]
@@ -128,28 +135,28 @@ def _by_field(line: str) -> list[str]:
 
 
 def _by_measurement(request: Request, measurement: str) -> tuple[Request, ...]:
-    """Those of the measurement, then the others, without an empty one."""
-    begin = measurement.replace(",", r"\,").replace(" ", r"\ ")
-    begins = (f"{begin},", f"{begin} ")
-    named = _chosen(request, lambda line: line.startswith(begins))
-    others = _chosen(request, lambda line: not line.startswith(begins))
-    return tuple(part for part in (named, others) if part)
+    """Lines of the measurement and other lines as two requests, without an empty one."""
+    escaped = measurement.replace(",", r"\,").replace(" ", r"\ ")
+    prefixes = (f"{escaped},", f"{escaped} ")
+    matching = _filtered(request, lambda line: line.startswith(prefixes))
+    others = _filtered(request, lambda line: not line.startswith(prefixes))
+    return tuple(part for part in (matching, others) if part)
 
 
-def _chosen(request: Request, wanted: Callable[[str], bool]) -> Request:
-    chosen = (piece.with_lines(list(filter(wanted, piece.lines))) for piece in request)
-    return tuple(piece for piece in chosen if piece.points)
+def _filtered(request: Request, predicate: Callable[[str], bool]) -> Request:
+    filtered = (record.with_lines(list(filter(predicate, record.lines))) for record in request)
+    return tuple(record for record in filtered if record.points)
 
 
 def _halves(request: Request, total: int) -> tuple[Request, Request]:
     first: list[RecordLines] = []
     second: list[RecordLines] = []
-    room = total // 2
-    for piece in request:
-        taken, left = piece.lines[:room], piece.lines[room:]
-        room -= len(taken)
-        if taken:
-            first.append(piece.with_lines(taken))
-        if left:
-            second.append(piece.with_lines(left))
+    missing = total // 2  # lines still to go into the first half
+    for record in request:
+        head, tail = record.lines[:missing], record.lines[missing:]
+        missing -= len(head)
+        if head:
+            first.append(record.with_lines(head))
+        if tail:
+            second.append(record.with_lines(tail))
     return tuple(first), tuple(second)

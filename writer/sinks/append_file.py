@@ -1,6 +1,6 @@
-"""Appending: lines at the end of a file, whole or not at all, kept on the disk when it returns.
+"""Durable appends of whole lines to a file that several processes may share.
 
-Several processes may add to one file. A line that a crash or a full disk has cut is taken away before more is added.
+A partial line left by a crash or a full disk is removed before the next append.
 """
 
 import fcntl
@@ -15,17 +15,17 @@ _MODE: Final = 0o644
 _LOOK_BACK_BYTES: Final = 64 * 1024
 
 
-def opened(path: Path) -> int:
-    """A descriptor of the file, which is made where it is missing. Raises OSError."""
+def open_for_append(path: Path) -> int:
+    """Open the file, creating it if it is missing; return its descriptor. Raises OSError."""
     existed = path.exists()
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
     if not existed:
-        _keep_name(path.parent)
+        _sync_directory(path.parent)
     return file
 
 
 def is_at(file: int, path: Path) -> bool:
-    """Whether it still is what the path names: not moved away, nor deleted."""
+    """Whether the path still names the open file: it was neither moved nor deleted."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
@@ -33,17 +33,17 @@ def is_at(file: int, path: Path) -> bool:
 
 
 def append(file: int, lines: bytes) -> None:
-    """Add lines, each with its end. What is no regular file, as a pipe, is just written to. Raises OSError."""
+    """Append lines and sync them to disk, all or none; a pipe or device is only written to. Raises OSError."""
     if not stat.S_ISREG(os.fstat(file).st_mode):
         _write(file, lines)
         return
     with _locked(file):
-        end = _end_of_lines(file)
+        end = _remove_partial_line(file)
         try:
             _write(file, lines)
             os.fsync(file)
         except OSError:
-            with suppress(OSError):  # what is cut is taken away the next time then
+            with suppress(OSError):  # the next append removes the partial line
                 os.ftruncate(file, end)
             raise
 
@@ -57,11 +57,11 @@ def _locked(file: int) -> Iterator[None]:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def _end_of_lines(file: int) -> int:
-    """Where the last whole line ends, and the file too from now on."""
+def _remove_partial_line(file: int) -> int:
+    """Truncate the file after its last whole line; return its size."""
     size = os.lseek(file, 0, os.SEEK_END)
     if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDWR:
-        return size  # standard output: not ours to read
+        return size  # opened for writing only, as standard output is
     end = size
     while end:
         begin = max(0, end - _LOOK_BACK_BYTES)
@@ -76,14 +76,14 @@ def _end_of_lines(file: int) -> int:
 
 
 def _write(file: int, lines: bytes) -> None:
-    left = memoryview(lines)
-    while left:
-        left = left[os.write(file, left) :]
+    remaining = memoryview(lines)
+    while remaining:
+        remaining = remaining[os.write(file, remaining) :]
 
 
-def _keep_name(folder: Path) -> None:
-    """A new file is only safe when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync_directory(directory: Path) -> None:
+    """Sync a directory: without this a crash may lose a new file in it."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

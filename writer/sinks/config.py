@@ -1,4 +1,4 @@
-"""What a sink is told: where points go, and which; options and defaults are Heapster's (docs/configuration.md, 3)."""
+"""Options of the sinks `influxdb` and `file`; names and defaults are Heapster's (docs/configuration.md, 3)."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from runtime.duration import NS_PER_S, influx_duration_ns
 from runtime.errors import ConfigError
 from runtime.influxdb import INFLUXDB, InfluxServer, Version1, Version2
 from runtime.uri import KeyedUri, Options
-from writer.lines.filters import EVERYTHING, Filter
+from writer.lines.filters import NO_FILTER, Filter
 from writer.lines.point_schema import TagSet
 from writer.lines.render import PointSchema
 from writer.sinks.filter_options import parse_filter
@@ -18,7 +18,7 @@ from writer.sinks.filter_options import parse_filter
 LOG: Final = "log"
 FILE: Final = "file"
 
-_MIN_RETENTION_NS: Final = 3600 * NS_PER_S  # InfluxDB refuses a shorter one
+_MIN_RETENTION_NS: Final = 3600 * NS_PER_S  # the shortest that InfluxDB accepts
 _MAX_RETENTION_NS: Final = 2**63 - 1
 _MAX_CONCURRENCY: Final = 64
 _TAG_SETS: Final[dict[str, TagSet]] = {"1.3": "1.3", "1.5": "1.5"}
@@ -26,32 +26,32 @@ _TAG_SETS: Final[dict[str, TagSet]] = {"1.3": "1.3", "1.5": "1.5"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfluxConfig:
-    """One InfluxDB: how it is reached, what is written to it, how long it is kept."""
+    """Connection, schema, filter and retention of one InfluxDB."""
 
     url: str
     target: Version1 | Version2
     verify_certificate: bool
     schema: PointSchema
-    retention_ns: int | None  # 0 keeps for ever; None too, but leaves what exists as it is
+    retention_ns: int | None  # 0 keeps for ever; None too, but does not change an existing retention
     concurrency: int  # write requests in flight, 1 or more
-    chosen: Filter = EVERYTHING
+    sink_filter: Filter = NO_FILTER
 
     @property
     def identity(self) -> str:
-        """What stays the same as long as the points go to the same place: part of the consumer group's name.
+        """Identity of the sink, part of the consumer group's name: address, database or bucket, and schema.
 
-        The filter is no part of it: a changed one goes on where the old one was, and does not read everything again.
+        Without the filter, so that a changed filter continues at the committed offsets.
         """
-        where = self.url.partition("://")[2]
-        into = (self.target.database,) if isinstance(self.target, Version1) else (self.target.org, self.target.bucket)
-        return f"{INFLUXDB}-{where}-{'/'.join(quote(name, safe='') for name in into)}-{_layout(self.schema)}"
+        address = self.url.partition("://")[2]
+        target = (self.target.database,) if isinstance(self.target, Version1) else (self.target.org, self.target.bucket)
+        return f"{INFLUXDB}-{address}-{'/'.join(quote(name, safe='') for name in target)}-{_schema_name(self.schema)}"
 
     @classmethod
     def parse(cls, keyed: KeyedUri, option: Options) -> Self:
-        """From `influxdb:http://host:8086?db=k8s&withfields=true`.
+        """Parse `influxdb:http://host:8086?db=k8s&withfields=true`.
 
         Raises:
-            ConfigError: option and value that cannot be used.
+            ConfigError: an option has an invalid value.
         """
         server = InfluxServer.parse(keyed, option)
         return cls(
@@ -61,51 +61,51 @@ class InfluxConfig:
             schema=_schema(option),
             retention_ns=_retention_ns(option),
             concurrency=option.integer("concurrency", 1, at_least=1, at_most=_MAX_CONCURRENCY),
-            chosen=parse_filter(option, with_tags=True),
+            sink_filter=parse_filter(option, with_tags=True),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileConfig:
-    """A file that line protocol is added to, or standard output."""
+    """Path, schema and filter of a file, or of standard output."""
 
     path: Path | None  # None is standard output
     schema: PointSchema
-    chosen: Filter = EVERYTHING
+    sink_filter: Filter = NO_FILTER
 
     @property
     def identity(self) -> str:
-        """As that of an InfluxDB."""
-        return f"{FILE}-{self.path or '-'}-{_layout(self.schema)}"
+        """Identity of the sink, part of the consumer group's name: path and schema."""
+        return f"{FILE}-{self.path or '-'}-{_schema_name(self.schema)}"
 
     @classmethod
     def parse(cls, keyed: KeyedUri, option: Options) -> Self:
-        """From `file:/var/lib/points.lp?withfields=true`, or `file:-`.
+        """Parse `file:/var/lib/points.lp?withfields=true`, or `file:-`.
 
         Raises:
-            ConfigError: no file, or one that cannot be written; option and value that cannot be used.
+            ConfigError: the path is missing or not writable, or an option has an invalid value.
         """
         path = unquote(keyed.uri.path) if keyed.uri and not keyed.uri.netloc else ""
         if not path:
-            raise ConfigError(f"{option.flag}: names no file: expected {FILE}:/PATH, or {FILE}:- for standard output")
+            raise ConfigError(f"{option.flag}: path missing: expected {FILE}:/PATH, or {FILE}:- for standard output")
         return cls(
-            path=None if path == "-" else _writable(option.flag, Path(path).absolute()),
+            path=None if path == "-" else _writable_path(option.flag, Path(path).absolute()),
             schema=_schema(option),
-            chosen=parse_filter(option, with_tags=True),
+            sink_filter=parse_filter(option, with_tags=True),
         )
 
 
-def _writable(flag: str, path: Path) -> Path:
+def _writable_path(flag: str, path: Path) -> Path:
     if path.is_dir():
-        raise ConfigError(f"{flag}: {path} is a folder: name a file in it")
+        raise ConfigError(f"{flag}: {path} is a directory: give the path of a file")
     if not path.parent.is_dir():
-        raise ConfigError(f"{flag}: there is no folder {path.parent}")
+        raise ConfigError(f"{flag}: the directory {path.parent} does not exist: create it, or give another path")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ConfigError(f"{flag}: {path} may not be written by this user")
+        raise ConfigError(f"{flag}: {path} is not writable by this user: change its permissions, or give another path")
     return path
 
 
-def _layout(schema: PointSchema) -> str:
+def _schema_name(schema: PointSchema) -> str:
     return "fields" if schema.with_fields else "values"
 
 
@@ -113,8 +113,8 @@ def _schema(option: Options) -> PointSchema:
     tag_set = option.text("tags", "1.5")
     if tag_set not in _TAG_SETS:
         raise ConfigError(
-            f"{option.flag}: `tags` {tag_set!r} is neither 1.5 (without namespace_id, pod_id, hostname, host_id)"
-            " nor 1.3 (every label)"
+            f"{option.flag}: `tags` is {tag_set!r}: expected 1.5 (without namespace_id, pod_id, hostname, host_id)"
+            " or 1.3 (every label)"
         )
     return PointSchema(
         with_fields=option.boolean("withfields", default=False),
@@ -133,7 +133,7 @@ def _retention_ns(option: Options) -> int | None:
     except ValueError as error:
         raise ConfigError(f"{option.flag}: `retention` {error}") from error
     if 0 < retention_ns < _MIN_RETENTION_NS:
-        raise ConfigError(f"{option.flag}: `retention` {text!r} is less than 1h, the shortest InfluxDB keeps")
+        raise ConfigError(f"{option.flag}: `retention` {text!r} is too short: InfluxDB accepts 1h or more")
     if retention_ns > _MAX_RETENTION_NS:
-        raise ConfigError(f"{option.flag}: `retention` {text!r} is longer than 292 years: 0 keeps for ever")
+        raise ConfigError(f"{option.flag}: `retention` {text!r} is over 292 years: give 0 to keep points for ever")
     return retention_ns

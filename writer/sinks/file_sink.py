@@ -1,4 +1,4 @@
-"""The sink `file`: line protocol at the end of a file, or on standard output."""
+"""The sink `file`: line protocol appended to a file, or written to standard output."""
 
 import logging
 import os
@@ -11,9 +11,9 @@ from typing import Final
 
 from runtime.errors import UnavailableError
 from schemas.metric_batch import MetricBatch
-from writer.lines.filters import filtered
+from writer.lines.filters import filter_batch
 from writer.lines.render import Rendered, render
-from writer.sinks.append_file import append, is_at, opened
+from writer.sinks.append_file import append, is_at, open_for_append
 from writer.sinks.config import FileConfig
 from writer.sinks.sink import Sink
 
@@ -21,62 +21,62 @@ log = logging.getLogger(__name__)
 
 
 class FileSink:
-    """A file as a sink: on the disk before anything is committed. A full disk is an outage, not an end."""
+    """Appends to a file and syncs it before offsets are committed. A full disk is an outage, which is retried."""
 
     concurrency: Final = 1
 
     def __init__(self, config: FileConfig) -> None:
-        """Nothing is opened yet."""
+        """Open nothing yet."""
         self.name = config.identity
         self._config = config
         self._file: int | None = None if config.path else sys.stdout.fileno()
-        self._is_to_be_reopened = False
+        self._reopen_requested = False
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Open the file. Raises UnavailableError: it cannot be now."""
+        """Open the file. Raises UnavailableError: the operating system refuses."""
         with self._lock:
             try:
-                self._opened()
+                self._current_file()
             except OSError as error:
                 raise self._unavailable(error) from error
 
     def render(self, batch: MetricBatch) -> Rendered:
-        """The batch's points in line protocol."""
-        return render(filtered(batch, self._config.chosen), self._config.schema)
+        """Render the accepted points of a batch as line protocol."""
+        return render(filter_batch(batch, self._config.sink_filter), self._config.schema)
 
     def reopen(self) -> None:
-        """Open the file anew before the next lines are written."""
-        self._is_to_be_reopened = True
+        """Reopen the file before the next write."""
+        self._reopen_requested = True
 
     def write(self, body: bytes) -> None:
-        """Add lines, all or none.
+        """Append lines, all or none.
 
         Raises:
-            UnavailableError: the disk is full, or fails.
-            SystemExit: nobody reads standard output any more.
+            UnavailableError: the disk is full or fails.
+            SystemExit: the reader of standard output has closed it.
         """
         with self._lock:
             try:
-                append(self._opened(), body)
+                append(self._current_file(), body)
             except BrokenPipeError:
-                log.error("standard output is closed")  # noqa: TRY400 - a reader that has gone is no bug
+                log.error("standard output is closed; exiting")  # noqa: TRY400 - not a bug, so no traceback
                 raise SystemExit(1) from None
             except OSError as error:
                 raise self._unavailable(error) from error
 
-    def _opened(self) -> int:
+    def _current_file(self) -> int:
         path, file = self._config.path, self._file
         if path is None:
             return sys.stdout.fileno()
-        if file is not None and not self._is_to_be_reopened and is_at(file, path):
+        if file is not None and not self._reopen_requested and is_at(file, path):
             return file
-        self._is_to_be_reopened = False
+        self._reopen_requested = False
         if file is not None:
             self._file = None
             os.close(file)
-            log.info("file opened again", extra={"sink": self.name})
-        self._file = opened(path)
+            log.info("file reopened", extra={"sink": self.name})
+        self._file = open_for_append(path)
         return self._file
 
     def _unavailable(self, error: OSError) -> UnavailableError:
@@ -84,7 +84,7 @@ class FileSink:
 
 
 def reopen_on_hangup(sinks: Iterable[Sink]) -> None:
-    """Have SIGHUP reopen the files among them: who rotates a file says so after moving it."""
+    """Make SIGHUP reopen the file sinks, for log rotation; without a file sink SIGHUP keeps its default action."""
     files = [sink for sink in sinks if isinstance(sink, FileSink)]
 
     def reopen(_signal: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""A sink's filter, as its options say it (docs/configuration.md, 3)."""
+"""Filter options of a sink (docs/configuration.md, 3)."""
 
 from collections.abc import Iterable
 from typing import Final, get_args
@@ -6,7 +6,7 @@ from typing import Final, get_args
 from runtime.errors import ConfigError
 from runtime.uri import Options, meant
 from schemas.catalogue import EntityType
-from writer.lines.filters import DISTINGUISHING, Choice, Filter
+from writer.lines.filters import IDENTIFYING_LABELS, Filter, NameFilter
 
 FILTER_OPTIONS: Final = (
     *("metrics", "exclude_metrics", "types", "exclude_types", "namespaces", "exclude_namespaces"),
@@ -16,53 +16,53 @@ _TYPES: Final[tuple[str, ...]] = get_args(EntityType)
 
 
 def parse_filter(option: Options, *, with_tags: bool) -> Filter:
-    """From `metrics=cpu/*,memory/*&exclude_namespaces=kube-*`; `with_tags` if the sink has tags to leave out.
+    """Parse `metrics=cpu/*,memory/*&exclude_namespaces=kube-*`; `with_tags` if the sink has the option `exclude_tags`.
 
     Raises:
-        ConfigError: a list without a name, a type that there is not, a tag that series cannot be told apart without.
+        ConfigError: an option is empty, names an unknown entity type, or excludes an identifying label.
     """
     return Filter(
-        metrics=_choice(option, "metrics"),
+        metrics=_name_filter(option, "metrics"),
         types=_types(option),
-        namespaces=_choice(option, "namespaces"),
-        labels=Choice.of(_pairs(_listed(option, "labels")), _pairs(_listed(option, "exclude_labels"))),
-        tags=Choice.of(unwanted=_tags(option)) if with_tags else Choice(),
+        namespaces=_name_filter(option, "namespaces"),
+        labels=NameFilter.of(_label_globs(_names(option, "labels")), _label_globs(_names(option, "exclude_labels"))),
+        tags=NameFilter.of(exclude=_excluded_tags(option)) if with_tags else NameFilter(),
     )
 
 
-def _choice(option: Options, name: str) -> Choice:
-    return Choice.of(_listed(option, name), _listed(option, f"exclude_{name}"))
+def _name_filter(option: Options, name: str) -> NameFilter:
+    return NameFilter.of(_names(option, name), _names(option, f"exclude_{name}"))
 
 
-def _listed(option: Options, name: str) -> list[str]:
-    """A list by commas: the first of a repeated option counts, as for every option."""
+def _names(option: Options, name: str) -> list[str]:
+    """Split at commas. Of a repeated option the first counts, as for every option."""
     text = option.text(name, "")
-    found = [each.strip() for each in text.split(",") if each.strip()]
-    if name in option.values and not found:
-        raise ConfigError(f"{option.flag}: the option `{name}` names nothing: leave it out, or list names by commas")
-    return found
+    names = [each.strip() for each in text.split(",") if each.strip()]
+    if name in option.values and not names:
+        raise ConfigError(f"{option.flag}: the option `{name}` is empty: remove it, or give names separated by commas")
+    return names
 
 
-def _types(option: Options) -> Choice:
+def _types(option: Options) -> NameFilter:
     for name in ("types", "exclude_types"):
-        for kind in _listed(option, name):
+        for kind in _names(option, name):
             if kind not in _TYPES:
-                raise ConfigError(f"{option.flag}: the option `{name}`: no entity is a {kind!r}: {meant(kind, _TYPES)}")
-    return _choice(option, "types")
+                raise ConfigError(f"{option.flag}: the option `{name}`: unknown type {kind!r}: {meant(kind, _TYPES)}")
+    return _name_filter(option, "types")
 
 
-def _pairs(labels: Iterable[str]) -> list[str]:
-    """`team` stands for any team."""
+def _label_globs(labels: Iterable[str]) -> list[str]:
+    """Globs for `name=value`; a name alone matches every value."""
     return [each if "=" in each else f"{each}=*" for each in labels]
 
 
-def _tags(option: Options) -> list[str]:
-    globs = _listed(option, "exclude_tags")
+def _excluded_tags(option: Options) -> list[str]:
+    globs = _names(option, "exclude_tags")
     for glob in globs:
-        needed = [name for name in DISTINGUISHING if not Choice.of(unwanted=[glob]).accepts(name)]
+        needed = [name for name in IDENTIFYING_LABELS if not NameFilter.of(exclude=[glob]).accepts(name)]
         if needed:
             raise ConfigError(
-                f"{option.flag}: the option `exclude_tags`: {glob!r} leaves out {', '.join(needed)}, without which"
-                " points of different series would overwrite each other"
+                f"{option.flag}: the option `exclude_tags`: {glob!r} excludes {', '.join(needed)}: without it points"
+                " of different series overwrite each other; give other tags"
             )
     return globs

@@ -1,4 +1,4 @@
-"""InfluxDB 1.8 and 2.x over `influxdb_client`: one attempt a call, no retries of its own, gzip, timeouts."""
+"""The sink `influxdb`: InfluxDB 1.8 and 2.x over `influxdb_client`, with gzip and timeouts, without retries."""
 
 import logging
 import threading
@@ -19,50 +19,50 @@ from runtime.error_reason import os_reason
 from runtime.errors import ConfigError, UnavailableError
 from runtime.influxdb import Version1, Version2, read_token
 from schemas.metric_batch import MetricBatch
-from writer.lines.filters import filtered
+from writer.lines.filters import filter_batch
 from writer.lines.render import Rendered, render
 from writer.sinks.config import InfluxConfig
-from writer.sinks.influxdb_client import CONNECT_TIMEOUT_S, client
-from writer.sinks.influxdb_errors import ForbiddenError, MissingError, UnauthorizedError, failure
-from writer.sinks.influxdb_setup import Unmapped, prepare_bucket, prepare_database, rows_of
+from writer.sinks.influxdb_client import CONNECT_TIMEOUT_S, new_client
+from writer.sinks.influxdb_errors import ForbiddenError, MissingError, UnauthorizedError, error_of
+from writer.sinks.influxdb_setup import UnmappedBucket, prepare_bucket, prepare_database, rows_of
 from writer.sinks.sink import RefusedError
 
 log = logging.getLogger(__name__)
 
-ANSWER_TIMEOUT_S: Final = 30.0  # between two bytes
+ANSWER_TIMEOUT_S: Final = 30.0  # between two bytes of the response
 _GZIP: Final = isal_zlib.MAX_WBITS + 16
-_LEVEL: Final = 1  # lines repeat themselves: a thirtieth of their size; more would save little
+_LEVEL: Final = 1  # compresses lines to a thirtieth; higher levels save little more
 
-_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")  # OpenSSL's words for it
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")  # errors of OpenSSL
 
 _Result = TypeVar("_Result")
 
 
 class InfluxSink:
-    """One InfluxDB as a sink; may be called from several threads."""
+    """Writes to one InfluxDB; may be called from several threads."""
 
     def __init__(self, config: InfluxConfig, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
-        """Nothing is sent yet: an InfluxDB that is down at start is no error."""
+        """Send nothing yet, so that InfluxDB may be down at start-up."""
         self.name = config.identity
         self.concurrency = config.concurrency
         self._config = config
         self._answer_timeout_s = answer_timeout_s
         self._prepared = False
-        self._told = ""
-        self._unmapped: Unmapped | None = None
+        self._logged_error = ""
+        self._logged_bucket: UnmappedBucket | None = None
         self._preparing = threading.Lock()
-        self._client = client(config, answer_timeout_s)
+        self._client = new_client(config, answer_timeout_s)
         self._service = WriteService(self._client.api_client)
 
     def render(self, batch: MetricBatch) -> Rendered:
-        """The batch's points in line protocol."""
-        return render(filtered(batch, self._config.chosen), self._config.schema)
+        """Render the accepted points of a batch as line protocol."""
+        return render(filter_batch(batch, self._config.sink_filter), self._config.schema)
 
     def prepare(self) -> None:
-        """Have database and policy, or bucket, where points are to go; asked once.
+        """Create database and retention policy (1.x) or bucket (2.x) where missing; once, until one is dropped.
 
         Raises:
-            UnavailableError: InfluxDB does not answer, or refuses the credentials, the database or its retention.
+            UnavailableError: InfluxDB is unreachable, or refuses the credentials, the database or its retention.
         """
         with self._preparing:
             if self._prepared:
@@ -70,35 +70,35 @@ class InfluxSink:
             try:
                 self._prepare_target()
             except ForbiddenError as error:
-                # a user or token that may write and nothing else is good practice: writing tells whether all is there
-                if str(error) != self._told:
+                # credentials that may only write are good practice; if the database is missing, writes will fail
+                if str(error) != self._logged_error:
                     log.warning(
-                        "not allowed to create the database, or to see its retention or mapping: taken as it is",
+                        "no permission to create the database or read its settings: assuming that it exists",
                         extra={"sink": self.name, "error": str(error)},
                     )
-                self._told = str(error)
-            except RefusedError as error:  # of the database, its name for one: the lines are none the worse
+                self._logged_error = str(error)
+            except RefusedError as error:  # the database is refused, for example its name, not the lines
                 raise UnavailableError(f"InfluxDB at {self._config.url}: {error}") from error
             self._prepared = True
 
     def write(self, body: bytes) -> None:
-        """Write lines; database and policy, or bucket, are created first where they are missing.
+        """Write lines, after `prepare`.
 
         Raises:
             RefusedError: InfluxDB refuses at least one of the lines; 1.x has written the others.
-            UnavailableError: InfluxDB does not answer, is busy, or refuses the credentials.
+            UnavailableError: InfluxDB is unreachable or busy, or refuses the credentials.
         """
         self.prepare()
-        compressed = _gzipped(body)
+        compressed = _gzip(body)
         try:
             self._post(compressed)
-        except MissingError:  # dropped while we were running
+        except MissingError:  # dropped since `prepare`
             self._prepared = False
             self.prepare()
             self._post(compressed)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _post(self, compressed: bytes) -> None:
@@ -119,15 +119,15 @@ class InfluxSink:
             mappings = DBRPsService(self._client.api_client)
             buckets = self._client.buckets_api()
             unmapped = self._call(lambda: prepare_bucket(target, self._config.retention_ns, buckets, mappings))
-        except UnauthorizedError as error:  # 2.x says so of a good token too, where it is not allowed a thing
+        except UnauthorizedError as error:  # 2.x answers 401 also to a valid token without the permission
             raise ForbiddenError(str(error)) from error
-        if unmapped is not None and unmapped != self._unmapped:
+        if unmapped is not None and unmapped != self._logged_bucket:
             log.info(
-                "the bucket is not mapped: InfluxQL's SHOW, dashboards' variables and the historical API's lists find"
-                " nothing until somebody does it",
+                "the bucket is not mapped to the database: InfluxQL's SHOW, dashboard variables and the lists of the"
+                " historical API find nothing until you run the command",
                 extra={"sink": self.name, **asdict(unmapped)},
             )
-        self._unmapped = unmapped
+        self._logged_bucket = unmapped
 
     def _query(self, statement: str) -> Sequence[dict[str, Any]]:
         answer = self._call(
@@ -150,7 +150,7 @@ class InfluxSink:
             return request()
         except ApiException as error:
             raise self._failure(error) from error
-        except InfluxDBError as error:  # the client's own: it did not find the organisation, or may not see it
+        except InfluxDBError as error:  # raised by the client if the organisation is missing or not visible
             raise ForbiddenError(f"InfluxDB at {self._config.url}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError, UnicodeDecodeError) as error:
             raise UnavailableError(f"InfluxDB at {self._config.url}: {self._reason(error)}") from error
@@ -158,18 +158,18 @@ class InfluxSink:
     def _failure(self, error: ApiException) -> Exception:
         if not error.status:  # TLS
             reason = " ".join(str(error.reason).split())
-            if any(words in reason for words in _NO_TLS):
-                reason = "it speaks http, not https: give http://, or secure=false"
+            if any(code in reason for code in _NO_TLS):
+                reason = "the server speaks http, not https: give http://, or secure=false"
             return UnavailableError(f"InfluxDB at {self._config.url}: {reason}")
-        found = failure(error.status, dict(error.headers or {}), str(error.body or ""), datetime.now(UTC))
+        found = error_of(error.status, dict(error.headers or {}), str(error.body or ""), datetime.now(UTC))
         if isinstance(found, UnauthorizedError):
-            self._read_token_again()
+            self._reload_token()
         if isinstance(found, UnavailableError):
             found.args = (f"InfluxDB at {self._config.url}: {found}",)
         return found
 
-    def _read_token_again(self) -> None:
-        """A token in a file may have been renewed; what goes wrong with it, the next try will say."""
+    def _reload_token(self) -> None:
+        """Read a token file again, as it may have been renewed; errors show in the next attempt."""
         target = self._config.target
         if isinstance(target, Version2) and target.token_file is not None:
             with suppress(ConfigError):
@@ -189,5 +189,5 @@ class InfluxSink:
         return type(error).__name__
 
 
-def _gzipped(body: bytes) -> bytes:
+def _gzip(body: bytes) -> bytes:
     return isal_zlib.compress(body, _LEVEL, _GZIP)

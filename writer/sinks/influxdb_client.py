@@ -1,4 +1,4 @@
-"""The connection to an InfluxDB: credentials, timeouts, TLS."""
+"""HTTP client of one InfluxDB: credentials, timeouts, TLS."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -12,8 +12,8 @@ from writer.sinks.config import InfluxConfig
 CONNECT_TIMEOUT_S: Final = 5.0
 
 
-def client(config: InfluxConfig, answer_timeout_s: float) -> InfluxDBClient:
-    """As the sink names it; nothing is sent yet."""
+def new_client(config: InfluxConfig, answer_timeout_s: float) -> InfluxDBClient:
+    """Create a client from the options of the sink; sends nothing."""
     target = config.target
     if isinstance(target, Version1):
         token, basic = (f"{target.user}:{target.password}" if target.user else ""), bool(target.user)
@@ -21,7 +21,7 @@ def client(config: InfluxConfig, answer_timeout_s: float) -> InfluxDBClient:
         token, basic = target.token, False
     if not config.verify_certificate:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    made = InfluxDBClient(
+    client = InfluxDBClient(
         url=config.url,
         token=token,
         auth_basic=basic,
@@ -30,8 +30,8 @@ def client(config: InfluxConfig, answer_timeout_s: float) -> InfluxDBClient:
         verify_ssl=config.verify_certificate,
         connection_pool_maxsize=config.concurrency,
     )
-    made.api_client.user_agent = f"heapster-stream/{_version()}"
-    return made
+    client.api_client.user_agent = f"heapster-stream/{_version()}"
+    return client
 
 
 def _version() -> str:

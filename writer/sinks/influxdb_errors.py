@@ -1,4 +1,4 @@
-"""Answers: what InfluxDB's HTTP answers mean, 1.x and 2.x alike."""
+"""Meaning of InfluxDB's HTTP error responses, of 1.x and 2.x."""
 
 import json
 from collections.abc import Mapping
@@ -14,37 +14,37 @@ _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _TOO_LARGE: Final = 413
 _UNPROCESSABLE: Final = 422
-_LINES_REFUSED: Final = frozenset({400, _UNPROCESSABLE})  # 1.x and 2.x; 2.x has 422 for conflicting types
-_POLICY_MISSING: Final = "retention policy not found"  # 1.x says so with a 500
+_LINES_REFUSED: Final = frozenset({400, _UNPROCESSABLE})  # 400 in both, 422 in 2.x for a field type conflict
+_POLICY_MISSING: Final = "retention policy not found"  # 1.x, with status 500
 _VERSION_HEADER: Final = "x-influxdb-version"
 _ERROR_HEADERS: Final = ("x-influxdb-error", "x-influx-error")
 _LONGEST_MESSAGE: Final = 500
 
 
 class MissingError(UnavailableError):
-    """The database, policy or bucket is not there (any more)."""
+    """The database, retention policy or bucket does not exist."""
 
 
 class UnauthorizedError(UnavailableError):
-    """User, password or token are not accepted."""
+    """The user, password or token is not accepted."""
 
 
 class ForbiddenError(UnavailableError):
-    """The user may not do this."""
+    """The user or token lacks the permission."""
 
 
-def failure(status: int, headers: Mapping[str, str], body: str, now: datetime) -> RefusedError | UnavailableError:
-    """What an answer other than success asks for: smaller or other lines, or another try later.
+def error_of(status: int, headers: Mapping[str, str], body: str, now: datetime) -> RefusedError | UnavailableError:
+    """Error for an unsuccessful response: RefusedError if the lines are at fault, else UnavailableError to retry.
 
-    Only InfluxDB's own word counts as a refusal of lines, not a 400 of some proxy on the way.
+    A status 400 or 422 without an InfluxDB message comes from a proxy and is no refusal.
     """
-    own_words, message = _own_words(headers, body), told(status, headers, body)
-    if status == _TOO_LARGE or (status in _LINES_REFUSED and own_words is not None):
-        return RefusedError(own_words or message)
-    if own_words is not None and _POLICY_MISSING in own_words:
+    influxdb_message, message = _influxdb_message(headers, body), describe_response(status, headers, body)
+    if status == _TOO_LARGE or (status in _LINES_REFUSED and influxdb_message is not None):
+        return RefusedError(influxdb_message or message)
+    if influxdb_message is not None and _POLICY_MISSING in influxdb_message:
         return MissingError(message)
     if status == _NOT_FOUND:
-        known = _VERSION_HEADER in _lower(headers) or (own_words is not None and "not found" in own_words)
+        known = _VERSION_HEADER in _lower(headers) or (influxdb_message is not None and "not found" in influxdb_message)
         return MissingError(message if known else f"{message} (is this an InfluxDB?)")
     if status == _UNAUTHORIZED:
         return UnauthorizedError(f"{message} (check user and pw, or the token)")
@@ -53,18 +53,18 @@ def failure(status: int, headers: Mapping[str, str], body: str, now: datetime) -
     return UnavailableError(message, retry_after_s=retry_after_s(_lower(headers).get("retry-after"), now))
 
 
-def told(status: int, headers: Mapping[str, str], body: str) -> str:
-    """An answer other than success in a line."""
-    return f"HTTP {status}: {_own_words(headers, body) or _first_line(body) or 'no reason given'}"
+def describe_response(status: int, headers: Mapping[str, str], body: str) -> str:
+    """Status and message of an unsuccessful response, in one line."""
+    return f"HTTP {status}: {_influxdb_message(headers, body) or _first_line(body) or 'no reason given'}"
 
 
 def is_conflict(status: int, body: str) -> bool:
-    """Whether there is already what was to be created: 2.x has 422 for that too."""
+    """Whether the resource to create exists already; 2.x answers 422 then too."""
     return status == _UNPROCESSABLE and _document(body).get("code") == "conflict"
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, given as a number or as a date; None if it cannot be read."""
+    """Seconds of a Retry-After header, which is a number or a date; None if missing or invalid."""
     if value is None:
         return None
     text = value.strip()
@@ -79,18 +79,18 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     return max(0.0, (date - now).total_seconds())
 
 
-def _own_words(headers: Mapping[str, str], body: str) -> str | None:
-    """InfluxDB's message, None if the answer is not InfluxDB's."""
+def _influxdb_message(headers: Mapping[str, str], body: str) -> str | None:
+    """InfluxDB's error message, None if the response has none and so is not InfluxDB's."""
     document = _document(body)
     for name in ("error", "message"):
         if isinstance(document.get(name), str):
             return str(document[name])
-    given = _lower(headers)
-    return next((given[name] for name in _ERROR_HEADERS if name in given), None)
+    lowered = _lower(headers)
+    return next((lowered[name] for name in _ERROR_HEADERS if name in lowered), None)
 
 
 def _document(body: str) -> dict[str, object]:
-    """Empty if the answer is no JSON object."""
+    """Parse a JSON object; empty if the body is not one."""
     try:
         document = json.loads(body)
     except ValueError:

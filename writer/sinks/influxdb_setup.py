@@ -1,7 +1,6 @@
-"""Storage: the database and policy of an InfluxDB 1.x, the bucket of a 2.x, made where they are missing.
+"""Set-up of InfluxDB: database and retention policy of 1.x, bucket and its mapping of 2.x, created where missing.
 
-Source: docs/influxdb.md, database and retention. Heapster's retention never took effect; here the policy gets the
-duration it is to have.
+Source: docs/influxdb.md, database and retention. Heapster's option `retention` never took effect; here it does.
 """
 
 import shlex
@@ -20,34 +19,34 @@ from influxdb_client.service.dbr_ps_service import DBRPsService
 from runtime.duration import NS_PER_S, go_duration_ns
 from runtime.errors import UnavailableError
 from runtime.influxdb import POLICY, Version1, Version2
-from writer.sinks.influxdb_errors import is_conflict, told
+from writer.sinks.influxdb_errors import describe_response, is_conflict
 
 Query: TypeAlias = Callable[[str], Sequence[dict[str, Any]]]
-"""Runs a statement; its rows by column. Raises UnavailableError: it failed."""
+"""Runs an InfluxQL statement and returns its rows, by column. Raises UnavailableError: the statement failed."""
 
 _HOUR_NS: Final = 3600 * NS_PER_S
 _DAY_NS: Final = 24 * _HOUR_NS
-_GOES_WITHOUT: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
-"""It cannot be mapped under such a name, this InfluxDB knows no mappings, or another writer was faster."""
+_TOLERATED: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""Errors of mapping a bucket: invalid name, InfluxDB without mappings, or mapped by another writer meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unmapped:
-    """A bucket that InfluxQL does not find by its database alone: why, and the command that maps it."""
+class UnmappedBucket:
+    """A bucket that InfluxQL does not find by its database: InfluxDB's answer, and the command that maps it."""
 
     database: str
     answer: str
     command: str
 
 
-def quoted(name: str) -> str:
-    """A name as InfluxQL has it, whatever characters are in it."""
+def quote_identifier(name: str) -> str:
+    """Quote a name for InfluxQL."""
     escaped = name.replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'
 
 
 def shard_ns(retention_ns: int) -> int:
-    """How much time one group of shards covers, as InfluxDB chooses it: it may not exceed the retention."""
+    """InfluxDB's default shard group duration for a retention, which it may not exceed."""
     if 0 < retention_ns < 2 * _DAY_NS:
         return _HOUR_NS
     if 0 < retention_ns < 180 * _DAY_NS:
@@ -56,8 +55,8 @@ def shard_ns(retention_ns: int) -> int:
 
 
 def prepare_database(target: Version1, retention_ns: int | None, query: Query) -> None:
-    """Create the database and its policy `default`; give the policy the wanted retention if it has another."""
-    database = quoted(target.database)
+    """Create the database and its retention policy `default`, or set the policy's retention if it differs."""
+    database = quote_identifier(target.database)
     query(f"CREATE DATABASE {database}")
     policy = _policy(query(f"SHOW RETENTION POLICIES ON {database}"))
     if policy is None:
@@ -68,11 +67,11 @@ def prepare_database(target: Version1, retention_ns: int | None, query: Query) -
 
 def prepare_bucket(
     target: Version2, retention_ns: int | None, buckets: BucketsApi, mappings: DBRPsService
-) -> Unmapped | None:
-    """Create the bucket; give it the wanted retention if it has another; have InfluxQL find it, or tell why it cannot.
+) -> UnmappedBucket | None:
+    """Create the bucket, or set its retention if it differs, and map it for InfluxQL; return it if that fails.
 
     Raises:
-        UnavailableError: there is no such organisation.
+        UnavailableError: the organisation does not exist.
     """
     bucket = _bucket(target, buckets)
     if bucket is None:
@@ -82,14 +81,14 @@ def prepare_bucket(
     elif retention_ns is not None and _bucket_retention_s(bucket) != retention_ns // NS_PER_S:
         bucket.retention_rules = _rules(retention_ns)
         buckets.update_bucket(bucket)
-    return _map(target, bucket, mappings)
+    return _map_bucket(target, bucket, mappings)
 
 
-def _map(target: Version2, bucket: Bucket, mappings: DBRPsService) -> Unmapped | None:
-    """Make the bucket `k8s/default` what InfluxQL asks where it names the database `k8s` alone.
+def _map_bucket(target: Version2, bucket: Bucket, mappings: DBRPsService) -> UnmappedBucket | None:
+    """Make the bucket `k8s/default` the default retention policy of the InfluxQL database `k8s`.
 
-    A 2.x answers SELECT for its policy `default` by itself, but SHOW TAG VALUES, as dashboards ask, from the database's
-    default policy only. A bucket without a slash is that already.
+    Without the mapping 2.x answers SELECT, but not SHOW TAG VALUES, which dashboards use. A bucket without a slash
+    is the default policy already.
     """
     database, slash, policy = target.bucket.partition("/")
     if not slash:
@@ -101,14 +100,14 @@ def _map(target: Version2, bucket: Bucket, mappings: DBRPsService) -> Unmapped |
             DBRPCreate(org=target.org, bucket_id=bucket.id, database=database, retention_policy=policy, default=True)
         )
     except ApiException as error:
-        if error.status not in _GOES_WITHOUT:
+        if error.status not in _TOLERATED:
             raise
         answer = str(error.body or "")
-        if is_conflict(error.status, answer):  # another writer was faster
+        if is_conflict(error.status, answer):  # another writer has mapped it meanwhile
             return None
         names = ("--org", target.org, "--bucket-id", str(bucket.id), "--db", database, "--rp", policy)
         command = shlex.join(("influx", "v1", "dbrp", "create", "--default", *names))
-        return Unmapped(database, told(error.status, dict(error.headers or {}), answer), command)
+        return UnmappedBucket(database, describe_response(error.status, dict(error.headers or {}), answer), command)
     return None
 
 
@@ -116,7 +115,7 @@ def _bucket(target: Version2, buckets: BucketsApi) -> Bucket | None:
     try:
         found = buckets.find_buckets(name=target.bucket, org=target.org).buckets or []
     except ApiException as error:
-        if error.status == HTTPStatus.NOT_FOUND:  # the bucket; if it is the organisation, creating one will say so
+        if error.status == HTTPStatus.NOT_FOUND:  # bucket or organisation; creating the bucket reports the latter
             return None
         raise
     return next((each for each in found if each.name == target.bucket), None)
@@ -128,14 +127,14 @@ def _policy(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
             try:
                 return {"duration": go_duration_ns(str(row["duration"])), "default": bool(row["default"])}
             except (KeyError, ValueError) as error:
-                raise UnavailableError(f"a retention policy that cannot be read: {row}") from error
+                raise UnavailableError(f"InfluxDB returned an invalid retention policy: {row}") from error
     return None
 
 
 def _policy_statement(verb: str, database: str, retention_ns: int) -> str:
     duration = f"{retention_ns}ns" if retention_ns else "INF"
     return (
-        f"{verb} RETENTION POLICY {quoted(POLICY)} ON {database} DURATION {duration}"
+        f"{verb} RETENTION POLICY {quote_identifier(POLICY)} ON {database} DURATION {duration}"
         f" REPLICATION 1 SHARD DURATION {shard_ns(retention_ns)}ns DEFAULT"
     )
 
@@ -154,11 +153,11 @@ def _bucket_retention_s(bucket: Bucket) -> int:
     return next((int(rule.every_seconds or 0) for rule in bucket.retention_rules or []), 0)
 
 
-def rows_of(answer: object) -> Iterator[dict[str, Any]]:
-    """The rows of an answer to /query. Raises UnavailableError: it reports an error, or is not one."""
-    if not isinstance(answer, dict):
-        raise UnavailableError("an answer to /query that is not InfluxDB's")
-    for result in answer.get("results", []):
+def rows_of(response: object) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a response of /query. Raises UnavailableError: it reports an error, or is not InfluxDB's."""
+    if not isinstance(response, dict):
+        raise UnavailableError("the response to /query is not InfluxDB's")
+    for result in response.get("results", []):
         if "error" in result:
             raise UnavailableError(str(result["error"]))
         for series in result.get("series", []):

@@ -1,4 +1,4 @@
-"""Sinks by the key of their URI."""
+"""Creates a sink from the value of the flag --sink."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -26,22 +26,22 @@ _SINKS: Final[Mapping[str, Callable[[KeyedUri, Options], Sink]]] = {
 }
 
 
-def sink_of(flag: str, value: str) -> Sink:
-    """The sink that KEY:URI names. Raises ConfigError: there is none, or it cannot be used."""
+def create_sink(flag: str, value: str) -> Sink:
+    """Create the sink of `KEY:URI`. Raises ConfigError: the key is unknown or an option is invalid."""
     keyed = parse_keyed_uri(flag, value)
     if keyed.key not in _SINKS:
         *others, last = _SINKS
-        raise ConfigError(f"{flag}={keyed.key}: no such sink: there are {', '.join(others)} and {last}")
+        raise ConfigError(f"{flag}={keyed.key}: unknown sink: expected {', '.join(others)} or {last}")
     option = Options.of(keyed)
     sink = _SINKS[keyed.key](keyed, option)
-    of_no_effect = option.done(*(OF_1_X if keyed.key == INFLUXDB else ()))
-    told = {name: option.values[name] for name in FILTER_OPTIONS if name in option.values}
-    if told:
-        log.info("filtered: not everything goes to this sink", extra={"sink": sink.name, "filter": told})
+    without_effect = option.done(*(OF_1_X if keyed.key == INFLUXDB else ()))
+    filters = {name: option.values[name] for name in FILTER_OPTIONS if name in option.values}
+    if filters:
+        log.info("filter set: the sink gets only matching points", extra={"sink": sink.name, "filter": filters})
     ignored = (
-        *(f"the option {name}" for name in of_no_effect),
+        *(f"the option {name}" for name in without_effect),
         *(() if keyed.key == FILE else ignored_parts(keyed)),
     )
     if ignored:
-        log.warning("ignored: of no use for this sink", extra={"sink": sink.name, "ignored": ignored})
+        log.warning("options without effect on this sink are ignored", extra={"sink": sink.name, "ignored": ignored})
     return sink

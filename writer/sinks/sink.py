@@ -1,4 +1,4 @@
-"""What the writer asks of a place that points go to."""
+"""Protocol of a sink, and the error by which it refuses lines."""
 
 from typing import Protocol
 
@@ -7,38 +7,38 @@ from writer.lines.render import Rendered
 
 
 class RefusedError(Exception):
-    """The sink will never take this request as it is; the message is the sink's own.
+    """The sink permanently refuses at least one line of a request; the message is the sink's.
 
-    `by_field` if of a line that is refused single fields may be taken, as of InfluxDB's.
+    `by_field`: a sink may accept a refused line with fewer fields, as InfluxDB does.
     """
 
     def __init__(self, message: str, *, by_field: bool = True) -> None:
-        """What the sink says."""
+        """Keep the message and `by_field`."""
         super().__init__(message)
         self.by_field = by_field
 
 
 class Sink(Protocol):
-    """InfluxDB, a file, Kafka, or the log."""
+    """Destination of points: InfluxDB, a file, Kafka or the log."""
 
     @property
     def name(self) -> str:
-        """Unique and stable: part of the consumer group's name."""
+        """Unique and stable name; part of the consumer group's name."""
 
     @property
     def concurrency(self) -> int:
-        """How many requests may be in flight at once."""
+        """Maximum number of requests in flight."""
 
     def render(self, batch: MetricBatch) -> Rendered:
-        """What is to be written of a batch, line by line."""
+        """Render the accepted points of a batch, one line per point."""
 
     def prepare(self) -> None:
-        """Have what points are written to. Raises UnavailableError: to be tried again."""
+        """Create what the sink writes to where it is missing. Raises UnavailableError: retry."""
 
     def write(self, body: bytes) -> None:
-        """Write lines; returns when they are kept.
+        """Write lines; return when they are stored.
 
         Raises:
-            RefusedError: at least one line is not taken.
-            UnavailableError: to be tried again.
+            RefusedError: at least one line is refused permanently.
+            UnavailableError: retry.
         """

@@ -1,4 +1,4 @@
-"""A server that misbehaves as told, over real HTTP."""
+"""An InfluxDB server over real HTTP that answers with scripted errors."""
 
 import gzip
 import threading
@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else the body waits until the headers are acknowledged
+    disable_nagle_algorithm = True  # without this the body waits for the headers' acknowledgement
     server: "Server"
 
     def do_GET(self) -> None:
@@ -52,15 +52,17 @@ Answer: TypeAlias = tuple[int, str] | tuple[int, str, Mapping[str, str]] | Liter
 
 
 class Server(ThreadingHTTPServer):
-    """Answers writes with what its script says, then with 204; statements with an empty result."""
+    """Answers writes from `script`, then with 204; answers statements with an empty result."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[Request] = []
-        self.script: list[Answer] = []  # of writes, in their order
-        self.refuses: Callable[[list[str]], Answer | None] = lambda _: None  # asked for every write without a script
+        self.script: list[Answer] = []  # answers to writes, in order
+        self.refuses: Callable[[list[str]], Answer | None] = lambda _: (
+            None
+        )  # called for writes when the script is empty
         self.other: dict[tuple[str, str], Answer] = {  # by method and path
             ("GET", "/api/v2/dbrps"): (200, '{"content":[]}'),
             ("POST", "/api/v2/dbrps"): (422, '{"code":"conflict","message":"another DBRP mapping exists"}'),

@@ -9,7 +9,7 @@ from runtime.errors import ConfigError
 from writer.__main__ import build, writer
 
 
-def test_sinks_are_built_in_their_order() -> None:
+def test_sinks_are_created_in_the_order_given() -> None:
     sinks = build(("influxdb:http://h:8086?db=a", "log", "influxdb:http://h:8086?db=a&withfields=true"))
     assert [sink.name for sink in sinks] == ["influxdb-h:8086-a-values", "log", "influxdb-h:8086-a-fields"]
 
@@ -17,17 +17,17 @@ def test_sinks_are_built_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (("gcm",), "--sink=gcm: no such sink: there are influxdb, file, kafka and log"),
-        (("log", "Influxdb:http://h"), "--sink=Influxdb: no such sink: there are influxdb, file, kafka and log"),
+        (("gcm",), "--sink=gcm: unknown sink: expected influxdb, file, kafka or log"),
+        (("log", "Influxdb:http://h"), "--sink=Influxdb: unknown sink: expected influxdb, file, kafka or log"),
         (("",), "--sink: missing uri key in ''"),
         (("influxdb:http://h?secure=2",), "--sink=influxdb: the option `secure`: '2'"),
         (
             ("influxdb:http://h:8086?cluster_name=a", "influxdb:http://h:8086?cluster_name=b"),
-            "--sink: the same points would go to influxdb-h:8086-k8s-values twice: give each sink once",
+            "--sink: two sinks write to influxdb-h:8086-k8s-values: give each sink once",
         ),
     ],
 )
-def test_a_sink_that_cannot_be_used(values: tuple[str, ...], message: str) -> None:
+def test_an_invalid_sink_is_a_start_up_error(values: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         build(values)
     assert str(raised.value).startswith(message)
@@ -46,13 +46,13 @@ def test_a_sink_that_cannot_be_used(values: tuple[str, ...], message: str) -> No
         ("influxdb:ftp://h:1", "--sink=influxdb: ftp:// is not spoken: give http:// or https://"),
     ],
 )
-def test_a_misspelt_sink_is_told_with_what_was_meant(value: str, message: str) -> None:
+def test_a_misspelt_option_is_reported_with_the_closest_name(value: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         build((value,))
     assert str(raised.value).startswith(message)
 
 
-def test_what_is_ignored_is_told_without_its_value(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_ignored_options_are_logged_without_their_values(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t")
     with caplog.at_level(logging.WARNING):
         build(("influxdb:http://me@h:8086/x?db=d",))
@@ -66,7 +66,7 @@ def test_what_is_ignored_is_told_without_its_value(caplog: pytest.LogCaptureFixt
     ]
 
 
-def test_a_filter_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_filter_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     build(("influxdb:http://h:8086?pw=secret&metrics=cpu/*&exclude_tags=labels", "log"))
     (record,) = caplog.records
@@ -83,7 +83,7 @@ def test_a_filter_is_told(caplog: pytest.LogCaptureFixture) -> None:
         (["--sink=log", "--kafka-brokers=k:9092", "--sinc=log"], "No such option: --sinc"),
     ],
 )
-def test_bad_flags_end_with_status_2(arguments: list[str], message: str) -> None:
+def test_invalid_flags_exit_with_status_2(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(writer, arguments)
     assert result.exit_code == 2
     assert message in result.output
@@ -99,7 +99,7 @@ def test_help_names_every_option_of_the_sink() -> None:
 
 
 @pytest.fixture
-def _loggers_as_before() -> Iterator[None]:
+def _restored_loggers() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -107,8 +107,8 @@ def _loggers_as_before() -> Iterator[None]:
     root.setLevel(level)
 
 
-@pytest.mark.usefixtures("_loggers_as_before")
+@pytest.mark.usefixtures("_restored_loggers")
 def test_several_sinks_in_the_environment_are_separated_by_spaces() -> None:
     environment = {"HEAPSTER_SINK": "log gcm", "HEAPSTER_KAFKA_BROKERS": "127.0.0.1:9"}
     result = CliRunner().invoke(writer, [], env=environment)
-    assert str(result.exception) == "--sink=gcm: no such sink: there are influxdb, file, kafka and log"
+    assert str(result.exception) == "--sink=gcm: unknown sink: expected influxdb, file, kafka or log"

@@ -8,7 +8,7 @@ from runtime.errors import ConfigError
 from runtime.uri import Options, parse_keyed_uri
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
-from writer.lines.filters import Choice, Filter, filtered
+from writer.lines.filters import Filter, NameFilter, filter_batch
 from writer.sinks.filter_options import FILTER_OPTIONS, parse_filter
 
 CPU, MEMORY, DISK = "cpu/usage_rate", "memory/usage", "filesystem/usage"
@@ -57,101 +57,111 @@ NODE, SYSTEM, POD, CONTAINER, OTHER, NAMESPACE, CLUSTER = (each.key for each in 
     ("query", "keys"),
     [
         pytest.param("types=pod,node", [NODE, POD, OTHER], id="types"),
-        pytest.param("exclude_types=pod_container,sys_container,pod", [NODE, NAMESPACE, CLUSTER], id="but for types"),
-        pytest.param("namespaces=bl*", [NODE, SYSTEM, POD, CONTAINER, CLUSTER], id="a namespace, and what is in none"),
-        pytest.param("namespaces=red&types=pod,ns", [OTHER, NAMESPACE], id="a namespace only"),
-        pytest.param("exclude_namespaces=red", [NODE, SYSTEM, POD, CONTAINER, CLUSTER], id="but for a namespace"),
-        pytest.param("namespaces=*&exclude_namespaces=red,blue", [NODE, SYSTEM, CLUSTER], id="exclusion is stronger"),
+        pytest.param("exclude_types=pod_container,sys_container,pod", [NODE, NAMESPACE, CLUSTER], id="excluded types"),
         pytest.param(
-            "labels=team=a*", [SYSTEM, POD, CONTAINER, NAMESPACE, CLUSTER], id="a label, and what can have none"
+            "namespaces=bl*", [NODE, SYSTEM, POD, CONTAINER, CLUSTER], id="a namespace, and entities without one"
+        ),
+        pytest.param("namespaces=red&types=pod,ns", [OTHER, NAMESPACE], id="a namespace only"),
+        pytest.param("exclude_namespaces=red", [NODE, SYSTEM, POD, CONTAINER, CLUSTER], id="excluded namespace"),
+        pytest.param(
+            "namespaces=*&exclude_namespaces=red,blue", [NODE, SYSTEM, CLUSTER], id="exclude takes precedence"
+        ),
+        pytest.param(
+            "labels=team=a*",
+            [SYSTEM, POD, CONTAINER, NAMESPACE, CLUSTER],
+            id="a label, and entity types without labels",
         ),
         pytest.param("labels=team", [SYSTEM, POD, CONTAINER, NAMESPACE, CLUSTER], id="a label of any value"),
         pytest.param("labels=team=b,pool=batch", [NODE, SYSTEM, NAMESPACE, CLUSTER], id="one of several labels"),
-        pytest.param("exclude_labels=app=w?b", [NODE, SYSTEM, OTHER, NAMESPACE, CLUSTER], id="but for a label"),
-        pytest.param("labels=app=WEB&types=pod", [], id="letters count"),
+        pytest.param("exclude_labels=app=w?b", [NODE, SYSTEM, OTHER, NAMESPACE, CLUSTER], id="excluded label"),
+        pytest.param("labels=app=WEB&types=pod", [], id="case-sensitive"),
     ],
 )
-def test_metric_sets_that_are_left(query: str, keys: list[str]) -> None:
-    assert [each.key for each in filtered(BATCH, filter_of(query)).sets] == keys
+def test_metric_sets_that_a_filter_accepts(query: str, keys: list[str]) -> None:
+    assert [each.key for each in filter_batch(BATCH, filter_of(query)).sets] == keys
 
 
-def test_labels_of_a_record_that_has_them_as_text_only() -> None:
+def test_labels_of_a_record_that_has_them_only_as_text() -> None:
     old = MetricBatch(
         cluster="c", entity="n1", window_end_ns=1, resolution_ns=1, sets=BATCH.sets, version=Version(1, 0)
     )
-    assert [each.key for each in filtered(old, filter_of("labels=team=a&types=pod")).sets] == [POD]
+    assert [each.key for each in filter_batch(old, filter_of("labels=team=a&types=pod")).sets] == [POD]
 
 
 @pytest.mark.parametrize(
     ("query", "values", "labeled"),
     [
         pytest.param("metrics=cpu/*", {CPU: 1}, {}, id="a group"),
-        pytest.param("metrics=*usage", {MEMORY: 2}, {DISK: 7}, id="a star stands for slashes too"),
-        pytest.param("exclude_metrics=cpu/usage_rate,filesystem/*", {MEMORY: 2}, {}, id="but for some"),
-        pytest.param("metrics=cpu/*,memory/*&exclude_metrics=*_rate", {MEMORY: 2}, {}, id="some, but for some"),
+        pytest.param("metrics=*usage", {MEMORY: 2}, {DISK: 7}, id="a star matches slashes too"),
+        pytest.param("exclude_metrics=cpu/usage_rate,filesystem/*", {MEMORY: 2}, {}, id="excluded metrics"),
+        pytest.param(
+            "metrics=cpu/*,memory/*&exclude_metrics=*_rate", {MEMORY: 2}, {}, id="included and excluded metrics"
+        ),
         pytest.param("metrics=cpu/*&metrics=memory/*", {CPU: 1}, {}, id="the first of a repeated option counts"),
-        pytest.param("metrics=+cpu/*+,", {CPU: 1}, {}, id="spaces and empty names mean nothing"),
+        pytest.param("metrics=+cpu/*+,", {CPU: 1}, {}, id="spaces and empty names are ignored"),
     ],
 )
-def test_values_that_are_left(query: str, values: Mapping[str, Number], labeled: Mapping[str, Number]) -> None:
-    (node,) = filtered(BATCH, filter_of(f"types=node&{query}")).sets
+def test_values_that_a_filter_accepts(query: str, values: Mapping[str, Number], labeled: Mapping[str, Number]) -> None:
+    (node,) = filter_batch(BATCH, filter_of(f"types=node&{query}")).sets
     assert node.values == values
     assert {name: value for each in node.labeled for name, value in each.values.items()} == labeled
 
 
-def test_a_set_without_values_left_is_gone() -> None:
-    assert filtered(BATCH, filter_of("metrics=uptime")).sets == ()
+def test_a_metric_set_without_accepted_values_is_removed() -> None:
+    assert filter_batch(BATCH, filter_of("metrics=uptime")).sets == ()
 
 
-def test_tags_that_are_left() -> None:
-    (node,) = filtered(BATCH, filter_of("types=node&exclude_tags=labels,host*")).sets
+def test_excluded_tags_are_removed() -> None:
+    (node,) = filter_batch(BATCH, filter_of("types=node&exclude_tags=labels,host*")).sets
     assert node.labels == {"type": "node", "nodename": "n1"}
 
 
-def test_excluded_tags_can_still_be_asked_for() -> None:
-    (pod,) = filtered(BATCH, filter_of("types=pod&labels=team=a&exclude_tags=labels")).sets
+def test_excluded_tags_can_still_be_filtered_by() -> None:
+    (pod,) = filter_batch(BATCH, filter_of("types=pod&labels=team=a&exclude_tags=labels")).sets
     assert pod.key == POD
 
 
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("metrics=", "the option `metrics` names nothing: leave it out, or list names by commas"),
-        ("exclude_labels=,", "the option `exclude_labels` names nothing: leave it out, or list names by commas"),
-        ("types=nod", "the option `types`: no entity is a 'nod': is it `node`?"),
-        ("exclude_types=Pod", "the option `exclude_types`: no entity is a 'Pod': is it `pod`?"),
+        ("metrics=", "the option `metrics` is empty: remove it, or give names separated by commas"),
+        ("exclude_labels=,", "the option `exclude_labels` is empty: remove it, or give names separated by commas"),
+        ("types=nod", "the option `types`: unknown type 'nod': is it `node`?"),
+        ("exclude_types=Pod", "the option `exclude_types`: unknown type 'Pod': is it `pod`?"),
         (
             "exclude_tags=pod_*",
             (
-                "the option `exclude_tags`: 'pod_*' leaves out pod_name, without which points of different series"
-                " would overwrite each other"
+                "the option `exclude_tags`: 'pod_*' excludes pod_name: without it points of different series"
+                " overwrite each other; give other tags"
             ),
         ),
         ("metric=cpu/*", "there is no option `metric`: is it `metrics`?"),
     ],
 )
-def test_a_filter_that_cannot_be_meant(query: str, message: str) -> None:
+def test_an_invalid_filter_is_a_start_up_error(query: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         filter_of(query)
     assert str(raised.value) == f"--sink=influxdb: {message}"
 
 
-def test_without_a_filter_everything_is_left() -> None:
+def test_without_a_filter_everything_is_accepted() -> None:
     assert filter_of("") == Filter()
-    assert filtered(BATCH, Filter()) == BATCH
+    assert filter_batch(BATCH, Filter()) == BATCH
 
 
 names = st.text(st.sampled_from("ab/*"), max_size=4)
 
 
-@given(wanted=st.lists(names, min_size=1), unwanted=st.lists(names), name=st.text(st.sampled_from("ab/"), max_size=4))
-def test_a_filter_and_its_opposite_part_what_there_is(wanted: list[str], unwanted: list[str], name: str) -> None:
-    assert Choice.of(wanted).accepts(name) is not Choice.of(unwanted=wanted).accepts(name)
-    both = Choice.of(wanted, unwanted).accepts(name)
-    assert both is (Choice.of(wanted).accepts(name) and Choice.of(unwanted=unwanted).accepts(name))
+@given(include=st.lists(names, min_size=1), exclude=st.lists(names), name=st.text(st.sampled_from("ab/"), max_size=4))
+def test_including_and_excluding_the_same_globs_are_opposites(
+    include: list[str], exclude: list[str], name: str
+) -> None:
+    assert NameFilter.of(include).accepts(name) is not NameFilter.of(exclude=include).accepts(name)
+    both = NameFilter.of(include, exclude).accepts(name)
+    assert both is (NameFilter.of(include).accepts(name) and NameFilter.of(exclude=exclude).accepts(name))
 
 
-def test_every_option_is_one_that_is_told() -> None:
+def test_every_filter_option_is_logged() -> None:
     option = Options.of(parse_keyed_uri("--sink", "influxdb", {}))
     parse_filter(option, with_tags=True)
     assert option._read == set(FILTER_OPTIONS)

@@ -1,4 +1,4 @@
-"""Heapster's metric sets, rendered here, against the lines that Heapster itself wrote for them."""
+"""Heapster's recorded metric sets, rendered here, compared with the lines that Heapster wrote for them."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ from writer.lines.render import PointSchema, render
 HEAPSTER: Final = Path(__file__).parents[3] / "fixtures" / "golden" / "basic" / "heapster"
 FIRST_WINDOW: Final = 1704067200_000_000_000
 STEP: Final = 10_000_000_000
-ROUNDED: Final = 5.1e-7  # the metric sets were printed with six decimals, the lines were not
+ROUNDED: Final = 5.1e-7  # the metric sets were recorded with six decimals, the lines with all
 
 
 def typed(name: str, value: Number) -> Number:
@@ -49,7 +49,7 @@ def window(tick: int) -> MetricBatch:
 
 
 def points(lines: Iterable[str]) -> dict[str, str]:
-    """Values by series, field and time, however many fields share a line."""
+    """Values by series, field and time; Heapster writes a line per field."""
     found: dict[str, str] = {}
     for line in lines:
         series, fields, time = line.rsplit(" ", 2)
@@ -71,7 +71,7 @@ def points(lines: Iterable[str]) -> dict[str, str]:
         ),
     ],
 )
-def test_every_line_is_heapsters(file: str, schema: PointSchema) -> None:
+def test_every_line_equals_heapsters(file: str, schema: PointSchema) -> None:
     expected = points(gzip.decompress((HEAPSTER / "lines" / file).read_bytes()).decode().splitlines())
     found = points(line for tick in range(5) for line in render(window(tick), schema).lines)
     assert found.keys() == expected.keys()

@@ -1,15 +1,14 @@
-"""What is written reads back: by a reader of the line protocol that knows nothing of how it was written."""
+"""Rendered lines read back with an independent parser."""
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.catalogue import BY_NAME, EntityType, Number
+from schemas.catalogue import Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
-from writer.lines.render import PointSchema, render, render_sets
+from writer.lines.render import PointSchema, render
 
 
 class Point(NamedTuple):
@@ -21,7 +20,7 @@ class Point(NamedTuple):
 
 
 def cut(text: str, end: str) -> tuple[str, str]:
-    """What stands before the first of these characters that no backslash precedes, and the rest with it."""
+    """Split before the first unescaped character of `end`."""
     at = 0
     while at < len(text) and (text[at] not in end or (at > 0 and text[at - 1] == "\\")):
         at += 1
@@ -68,7 +67,7 @@ def batch(labels: dict[str, str], values: dict[str, Number]) -> MetricBatch:
 
 
 def written(text: str) -> str:
-    """What of a tag can be written at all."""
+    """The part of a tag that line protocol can express."""
     return text.replace("\n", " ").rstrip("\\") if text.endswith("\\") else text.replace("\n", " ")
 
 
@@ -91,7 +90,7 @@ def test_fields_read_back(group: str, field: str, value: int) -> None:
 
 
 @given(st.dictionaries(TEXT, TEXT, max_size=5), st.dictionaries(TEXT, INTS | st.floats(), max_size=5))
-def test_whatever_the_names_and_values_a_point_is_a_line(labels: dict[str, str], values: dict[str, Number]) -> None:
+def test_every_point_is_one_line_for_any_names_and_values(labels: dict[str, str], values: dict[str, Number]) -> None:
     rendered = render(batch(labels, values), PointSchema())
     assert len(rendered.lines) + rendered.problems.get("not_finite", 0) == len(values)
     assert not any("\n" in line for line in rendered.lines)
@@ -106,42 +105,8 @@ def test_floats_read_back_to_the_bit_and_have_no_exponent(value: float) -> None:
     assert float(text) == value
 
 
-KINDS: st.SearchStrategy[EntityType] = st.sampled_from(["node", "pod", "pod_container", "sys_container"])
-USUAL = st.text(alphabet="ab ,=%日", max_size=4)
-LABELS = st.dictionaries(
-    st.sampled_from(["type", "namespace_name", "pod_id", "resource_id", "cluster_name", "a %"]), USUAL
-) | st.dictionaries(TEXT, TEXT, max_size=3)
-VALUES = st.dictionaries(st.sampled_from([*BY_NAME, "custom/5 %d"]), INTS | FLOATS, max_size=8) | st.dictionaries(
-    TEXT, INTS | st.floats(), max_size=3
-)
-SETS = st.builds(
-    MetricSet,
-    key=USUAL,
-    type=KINDS,
-    labels=LABELS,
-    values=VALUES,
-    labeled=st.lists(st.builds(LabeledValues, LABELS, VALUES), max_size=2).map(tuple),
-    collection_start_ns=st.none(),
-    entity_create_ns=st.none() | INTS,
-    scrape_ns=st.none() | INTS,
-)
-SCHEMAS = st.builds(
-    PointSchema,
-    with_fields=st.booleans(),
-    counters_with_rates=st.booleans(),
-    tag_set=st.sampled_from(["1.3", "1.5"]),
-    cluster_name=st.sampled_from([None, "", "c 1", "a\\"]),
-)
-
-
-@given(st.lists(SETS, max_size=3).map(tuple), SCHEMAS)
-def test_lines_made_by_column_are_those_made_with_care(sets: tuple[MetricSet, ...], schema: PointSchema) -> None:
-    read = decode_batch(encode_batch(replace(batch({}, {}), sets=sets)))
-    assert render(read, schema) == render_sets(read, schema)
-
-
-def test_a_name_that_is_mended_only_where_it_is_cut_in_two_is_counted_too() -> None:
-    """`queue\\` is the measurement: its backslash would swallow what follows."""
+def test_a_problem_that_only_splitting_the_name_causes_is_counted() -> None:
+    """The measurement is `queue\\`: its backslash would escape the comma after it."""
     read = decode_batch(encode_batch(batch({}, {"queue\\/length": 1})))
     assert render(read, PointSchema(with_fields=True)).problems == {"trailing_backslash": 1}
     assert render(read, PointSchema()).problems == {}

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
-from writer.lines.render import PointSchema, Problem, number, render
+from writer.lines.render import PointSchema, Problem, format_number, render
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "writer"
 T = 1502621460000000000
@@ -73,13 +73,13 @@ def rendered(*sets: MetricSet) -> tuple[list[str], Mapping[Problem, int]]:
 
 
 def a_field_each(line: str) -> list[str]:
-    """Heapster's lines: it had a line for every field."""
+    """Split into a line per field, as Heapster writes them."""
     series, fields, time = line.rsplit(" ", 2)
     return [f"{series} {field} {time}" for field in fields.split(",")]
 
 
 def tags(line: str) -> str:
-    """What stands between measurement and field of a line without escaped spaces."""
+    """The tags of a line without escaped spaces."""
     return line.split(" ", maxsplit=1)[0].partition(",")[2]
 
 
@@ -87,11 +87,11 @@ def tag_names(line: str) -> list[str]:
     return [tag.partition("=")[0] for tag in re.split(r"(?<!\\),", tags(line))]
 
 
-def test_a_batch_becomes_heapsters_lines() -> None:
+def test_a_batch_renders_as_heapsters_lines() -> None:
     assert lines(SMALL_CLUSTER) == (FIXTURES / "default.lp").read_text().splitlines()
 
 
-def test_with_fields_a_batch_becomes_heapsters_lines() -> None:
+def test_a_batch_with_fields_renders_as_heapsters_lines() -> None:
     found = [line for line in lines(SMALL_CLUSTER, PointSchema(with_fields=True)) for line in a_field_each(line)]
     assert found == (FIXTURES / "withfields.lp").read_text().splitlines()
 
@@ -105,7 +105,7 @@ def test_fields_of_one_series_share_a_line() -> None:
     ]
 
 
-def test_two_metrics_that_become_one_field_stay_apart_and_the_later_one_counts() -> None:
+def test_two_metrics_with_one_field_key_get_two_lines_in_order() -> None:
     values = {"a/x ": 1, "a/y": 2, "a/x\n": 3}
     assert lines(batch(metric_set({"type": "cluster"}, values)), PointSchema(with_fields=True)) == [
         rf"a,cluster_name=default,type=cluster x\ =1i,y=2i {T}",
@@ -113,7 +113,7 @@ def test_two_metrics_that_become_one_field_stay_apart_and_the_later_one_counts()
     ]
 
 
-def test_what_is_odd_in_a_name_or_value_disturbs_no_other() -> None:
+def test_placeholder_characters_in_names_and_values_change_no_other_line() -> None:
     odd = {"type": "pod", "x": "100%s\0"}
     assert lines(batch(metric_set(odd, {"custom/5%d\0": 1, "m": 0.5}, ({"y": "\0"}, {"n": 2})))) == [
         f"custom/5%d\0,cluster_name=default,type=pod,x=100%s\0 value=1i {T}",
@@ -164,7 +164,7 @@ def test_what_is_odd_in_a_name_or_value_disturbs_no_other() -> None:
             {"type": "cluster"},
             {"pod_id": "x", "host_id": "y"},
             "cluster_name type",
-            id="left out whatever their source",
+            id="identifiers are omitted from labeled values too",
         ),
     ],
 )
@@ -192,7 +192,7 @@ def test_tag_set_of_1_5(labels: Mapping[str, str], own: Mapping[str, str], expec
             POD_LABELS | {"type": "pod_container", "container_name": "web", "host_id": "", "labels": ""},
             "cluster_name=default,container_name=web,hostname=h1,namespace_id=91ab,namespace_name=default,"
             "nodename=n1,pod_id=6c6e,pod_name=web-1,pod_namespace=default,type=pod_container",
-            id="pod_container, empty ones left out",
+            id="pod_container, empty labels omitted",
         ),
     ],
 )
@@ -204,9 +204,9 @@ def test_tag_set_of_1_3_has_every_label(labels: Mapping[str, str], expected: str
 @pytest.mark.parametrize(
     ("cluster_name", "expected"),
     [
-        pytest.param(None, ",cluster_name=default", id="the record's own unless the sink has one"),
-        pytest.param("prod", ",cluster_name=prod", id="the sink's"),
-        pytest.param("", "", id="no tag if the sink's is empty"),
+        pytest.param(None, ",cluster_name=default", id="from the record by default"),
+        pytest.param("prod", ",cluster_name=prod", id="from the sink"),
+        pytest.param("", "", id="no tag if empty in the sink"),
     ],
 )
 def test_cluster_name(cluster_name: str | None, expected: str) -> None:
@@ -215,7 +215,7 @@ def test_cluster_name(cluster_name: str | None, expected: str) -> None:
     assert line == f"m{expected},type=cluster value=1i {T}"
 
 
-def test_a_metrics_own_label_overrides_its_entitys() -> None:
+def test_a_label_of_labeled_values_overrides_the_entitys() -> None:
     (line,) = lines(batch(metric_set({"type": "node", "resource_id": "a"}, {}, ({"resource_id": "b"}, {"m": 1}))))
     assert line == f"m,cluster_name=default,resource_id=b,type=node value=1i {T}"
 
@@ -258,11 +258,11 @@ def test_measurement_and_field_of_a_metric(metric: str, value_line: str, field_l
     ],
 )
 def test_numbers_are_shortest_decimals_without_exponent(value: Number, expected: str) -> None:
-    assert number(value) == expected
+    assert format_number(value) == expected
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_no_number_is_left_out_and_counted(value: float) -> None:
+def test_values_that_are_not_finite_are_omitted_and_counted(value: float) -> None:
     assert rendered(metric_set({"type": "cluster"}, {"bad": value, "good": 1.0})) == (
         [f"good,cluster_name=default,type=cluster value=1 {T}"],
         {"not_finite": 1},
@@ -274,12 +274,12 @@ def test_what_is_no_number_is_left_out_and_counted(value: float) -> None:
     [
         pytest.param("a b,c=d", r",x=a\ b\,c\=d", {}, id="comma, space and equals sign"),
         pytest.param(r"C:\dir", r",x=C:\dir", {}, id="a backslash inside stays"),
-        pytest.param("C:\\dir\\", r",x=C:\dir", {"trailing_backslash": 1}, id="one at the end cannot be written"),
+        pytest.param("C:\\dir\\", r",x=C:\dir", {"trailing_backslash": 1}, id="a backslash at the end is removed"),
         pytest.param("\\\\", "", {"trailing_backslash": 1}, id="nothing but backslashes"),
-        pytest.param("a\nb", r",x=a\ b", {"line_break": 1}, id="a line break would end the line"),
+        pytest.param("a\nb", r",x=a\ b", {"line_break": 1}, id="a line break becomes a space"),
         pytest.param("a\\\n", r",x=a\\ ", {"line_break": 1}, id="a line break at the end"),
         pytest.param("日本 é", r",x=日本\ é", {}, id="any alphabet"),
-        pytest.param('"quoted"', ',x="quoted"', {}, id="quotes are as good as any"),
+        pytest.param('"quoted"', ',x="quoted"', {}, id="quotes are not escaped"),
     ],
 )
 def test_tag_values(value: str, expected: str, problems: Mapping[Problem, int]) -> None:
@@ -287,12 +287,12 @@ def test_tag_values(value: str, expected: str, problems: Mapping[Problem, int]) 
     assert found == ([f"m,cluster_name=default,type=pod{expected} value=1i {T}"], problems)
 
 
-def test_tag_names_are_mended_as_values_are() -> None:
+def test_tag_names_are_sanitized_as_values_are() -> None:
     found = rendered(metric_set({"type": "pod", "x y\\": "1", "": "nameless"}, {"m": 1}))
     assert found == ([f"m,cluster_name=default,type=pod,x\\ y=1 value=1i {T}"], {"trailing_backslash": 1})
 
 
-def test_counters_that_have_a_rate_can_be_left_out() -> None:
+def test_counters_with_a_rate_can_be_omitted() -> None:
     nine = {
         "cpu/usage": 1,
         "memory/page_faults": 1,
@@ -317,7 +317,7 @@ def test_counters_that_have_a_rate_can_be_left_out() -> None:
     ("padding", "expected"),
     [
         pytest.param(65535, 1, id="a series key of 65535 bytes"),
-        pytest.param(65536, 0, id="one more cannot be written"),
+        pytest.param(65536, 0, id="one byte more is omitted"),
     ],
 )
 def test_longest_series_key(padding: int, expected: int) -> None:

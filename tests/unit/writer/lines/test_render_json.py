@@ -28,7 +28,7 @@ def batch(
     )
 
 
-def test_a_point_is_heapsters_message() -> None:
+def test_a_point_renders_as_heapsters_message() -> None:
     labels = {"type": "node", "hostname": "h", "nodename": "n"}
     (line,) = render_json(batch({"cpu/usage_rate": 255}, labels=labels)).lines
     assert line == (
@@ -61,19 +61,19 @@ def test_numbers(value: Number, text: str) -> None:
     assert json.loads(line)["MetricsValue"]["value"] == value
 
 
-def test_a_value_that_is_not_finite_is_left_out_and_counted() -> None:
+def test_a_value_that_is_not_finite_is_omitted_and_counted() -> None:
     rendered = render_json(batch({"a": math.nan, "b": math.inf, "c": 1.0, "d": -math.inf}))
     assert [json.loads(line)["MetricsName"] for line in rendered.lines] == ["c"]
     assert (rendered.points, rendered.problems) == (1, {"not_finite": 3})
 
 
-def test_whatever_a_label_holds_is_one_line() -> None:
+def test_a_point_is_one_line_for_any_label() -> None:
     label = 'a "quote", a \\ and\na line\r\u2028 ä €'
     text = render_json(batch({"m": 1}, labels={"odd": label})).text
     assert text.count("\n") == 1
     assert json.loads(text)["MetricsTags"] == {"odd": label}
 
 
-def test_the_time_is_the_windows_end() -> None:
+def test_the_timestamp_is_the_window_end() -> None:
     (line,) = render_json(batch({"m": 1}, at_ns=AT_NS + 250_000_000)).lines
     assert json.loads(line)["MetricsTimestamp"] == "2017-08-13T10:51:00.25Z"

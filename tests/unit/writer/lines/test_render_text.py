@@ -1,7 +1,7 @@
 import pytest
 
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
-from writer.lines.render_text import text
+from writer.lines.render_text import render_text
 
 SECOND = 1_000_000_000
 POD = MetricSet(
@@ -40,11 +40,11 @@ def batch(*sets: MetricSet) -> MetricBatch:
     )
 
 
-def test_a_batch_reads_as_heapster_logged_it() -> None:
-    assert text(batch(POD)) == EXAMPLE
+def test_a_batch_renders_as_heapster_logged_it() -> None:
+    assert render_text(batch(POD)) == EXAMPLE
 
 
-def test_sets_are_sorted_by_key_labels_and_metrics_by_name() -> None:
+def test_sets_are_sorted_by_key_and_labels_and_metrics_by_name() -> None:
     node = MetricSet(
         key="a",
         type="node",
@@ -55,7 +55,7 @@ def test_sets_are_sorted_by_key_labels_and_metrics_by_name() -> None:
             LabeledValues({"resource_id": "/"}, {"filesystem/usage": 1}),
         ),
     )
-    lines = text(batch(POD, node)).splitlines()
+    lines = render_text(batch(POD, node)).splitlines()
     assert lines[2:19] == [
         "MetricSet: a",
         "   Scrape time: 0001-01-01 00:00:00 +0000 UTC -6795364578871345152",
@@ -84,6 +84,6 @@ def test_sets_are_sorted_by_key_labels_and_metrics_by_name() -> None:
         (1, "1970-01-01 00:00:00.000000001 +0000 UTC 1"),
     ],
 )
-def test_fractions_of_seconds_are_shown_where_there_are_any(scrape_ns: int, expected: str) -> None:
+def test_fractions_of_seconds_are_shown_if_not_zero(scrape_ns: int, expected: str) -> None:
     only = MetricSet(key="a", type="cluster", labels={}, scrape_ns=scrape_ns)
-    assert text(batch(only)).splitlines()[3] == f"   Scrape time: {expected}"
+    assert render_text(batch(only)).splitlines()[3] == f"   Scrape time: {expected}"

@@ -23,7 +23,7 @@ def batch(
     [
         pytest.param(batch((2, 10)), batch((1, 90)), True, id="fewer nodes"),
         pytest.param(batch((2, 10)), batch((2, 9)), True, id="as many nodes, lower offsets"),
-        pytest.param(batch((2, 10)), batch((2, 10)), False, id="the same once more: it may not have been written"),
+        pytest.param(batch((2, 10)), batch((2, 10)), False, id="the same version again: it may not have been written"),
         pytest.param(batch((2, 10)), batch((3, 1)), False, id="more nodes"),
         pytest.param(batch((2, 10)), batch((1, 1), window=120), False, id="another window"),
         pytest.param(batch((2, 10)), batch((1, 1), entity="namespace:a", kind="ns"), False, id="another group"),
@@ -31,13 +31,13 @@ def batch(
             batch((2, 10), entity="workload:a/Deployment/w", kind="workload"),
             batch((1, 90), entity="workload:a/Deployment/w", kind="workload"),
             True,
-            id="a workload's",
+            id="workload",
         ),
         pytest.param(
             batch((1, 10), entity="n1", kind="node"),
             batch((1, 9), entity="n1", kind="node"),
             False,
-            id="batches of nodes are all the same",
+            id="batches of nodes are never stale",
         ),
     ],
 )
@@ -49,7 +49,7 @@ def test_a_batch_is_stale_if_a_greater_version_was_seen(
     assert versions.is_stale(second) is stale
 
 
-def test_the_greatest_version_stays_the_one_to_beat() -> None:
+def test_a_stale_version_does_not_replace_the_greatest_one() -> None:
     versions = NewestVersions()
     assert [versions.is_stale(batch((nodes, 0))) for nodes in (1, 3, 2, 3, 2, 4, 3)] == [
         False,
@@ -62,7 +62,7 @@ def test_the_greatest_version_stays_the_one_to_beat() -> None:
     ]
 
 
-def test_the_oldest_windows_are_forgotten_first() -> None:
+def test_the_oldest_windows_are_evicted_first() -> None:
     versions = NewestVersions(limit=2)
     for window in (120, 60, 180):
         versions.is_stale(batch((5, 0), window=window))
@@ -70,7 +70,7 @@ def test_the_oldest_windows_are_forgotten_first() -> None:
     assert not versions.is_stale(batch((4, 0), window=60))
 
 
-def test_the_newest_window_is_remembered_whole() -> None:
+def test_the_newest_window_is_never_evicted() -> None:
     versions = NewestVersions(limit=1)
     groups = [f"namespace:{number}" for number in range(5)]
     for group in groups:

@@ -27,7 +27,7 @@ def test_defaults_are_heapsters() -> None:
     )
 
 
-def test_every_option_of_a_1_x() -> None:
+def test_every_option_of_influxdb_1_x() -> None:
     assert config(
         "influxdb:http://h:8086?user=me&pw=a%26b&db=zone-1&secure=true&insecuressl=true&withfields=true&retention=7d"
         "&cluster_name=prod&disable_counter_metrics=true&concurrency=4&tags=1.3"
@@ -46,15 +46,15 @@ def test_every_option_of_a_1_x() -> None:
     [
         pytest.param("influxdb", "http://localhost:8086", id="no URI"),
         pytest.param("influxdb:", "http://localhost:8086", id="empty URI"),
-        pytest.param("influxdb:?db=k8s", "http://localhost:8086", id="nothing but options"),
+        pytest.param("influxdb:?db=k8s", "http://localhost:8086", id="only options"),
         pytest.param("influxdb:http://monitoring-influxdb:8086", "http://monitoring-influxdb:8086", id="host and port"),
         pytest.param("influxdb:http://h", "http://h:80", id="no port"),
         pytest.param("influxdb:http://h?secure=true", "https://h:443", id="no port, TLS"),
         pytest.param("influxdb:https://h:8086", "https://h:8086", id="https means TLS"),
-        pytest.param("influxdb:https://h:8086?secure=false", "http://h:8086", id="unless secure says otherwise"),
+        pytest.param("influxdb:https://h:8086?secure=false", "http://h:8086", id="secure overrides the scheme"),
         pytest.param("influxdb:http://[::1]:8086", "http://[::1]:8086", id="IPv6"),
         pytest.param("influxdb:http://[::1]", "http://[::1]:80", id="IPv6 without port"),
-        pytest.param("influxdb:http://me:pw@h:8086/path", "http://h:8086", id="user and path are not read"),
+        pytest.param("influxdb:http://me:pw@h:8086/path", "http://h:8086", id="user and path are ignored"),
         pytest.param("influxdb://h:8086", "http://h:8086", id="no scheme"),
     ],
 )
@@ -69,7 +69,7 @@ def test_address(value: str, url: str) -> None:
         pytest.param(
             "org=o&token=t",
             Version2(org="o", bucket="k8s/default", token="t", token_file=None),
-            id="2.x: the bucket that 1.x names map to",
+            id="2.x: default bucket",
         ),
         pytest.param(
             "org=o&token=t&db=zone",
@@ -87,7 +87,7 @@ def test_target(query: str, target: Version1 | Version2) -> None:
     assert config(f"influxdb:http://h:8086?{query}").target == target
 
 
-def test_a_token_is_read_from_its_file_without_the_space_around_it(tmp_path: Path) -> None:
+def test_a_token_is_read_from_its_file_without_surrounding_space(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(" abc==\n")
     expected = Version2(org="o", bucket="k8s/default", token="abc==", token_file=file)
@@ -109,7 +109,7 @@ def test_retention(retention: str, expected_ns: int) -> None:
     assert config(f"influxdb:http://h:8086?retention={retention}").retention_ns == expected_ns
 
 
-def test_an_empty_cluster_name_is_not_the_same_as_none() -> None:
+def test_an_empty_cluster_name_differs_from_none() -> None:
     assert config("influxdb:http://h:8086?cluster_name=").schema.cluster_name == ""
     assert config("influxdb:http://h:8086").schema.cluster_name is None
 
@@ -127,11 +127,11 @@ def test_an_empty_cluster_name_is_not_the_same_as_none() -> None:
         ("concurrency=65", "the option `concurrency` can only be 64 or less, not 65"),
         ("retention=soon", "`retention` 'soon' is not a duration like 4h or 7d, or INF: for ever"),
         ("retention=", "`retention` '' is not a duration like 4h or 7d, or INF: for ever"),
-        ("retention=30m", "`retention` '30m' is less than 1h, the shortest InfluxDB keeps"),
-        ("retention=16000w", "`retention` '16000w' is longer than 292 years: 0 keeps for ever"),
+        ("retention=30m", "`retention` '30m' is too short: InfluxDB accepts 1h or more"),
+        ("retention=16000w", "`retention` '16000w' is over 292 years: give 0 to keep points for ever"),
         (
             "tags=1.4",
-            "`tags` '1.4' is neither 1.5 (without namespace_id, pod_id, hostname, host_id) nor 1.3 (every label)",
+            "`tags` is '1.4': expected 1.5 (without namespace_id, pod_id, hostname, host_id) or 1.3 (every label)",
         ),
         ("db=", "`db` '' is no name that InfluxDB takes"),
         ("db=a/b", "`db` 'a/b' is no name that InfluxDB takes"),
@@ -147,7 +147,7 @@ def test_an_empty_cluster_name_is_not_the_same_as_none() -> None:
         ("org=o&token_file=/dev/null", "`token_file` /dev/null is empty"),
     ],
 )
-def test_a_bad_value_is_named(query: str, message: str) -> None:
+def test_an_invalid_value_is_named(query: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         config(f"influxdb:http://h:8086?{query}")
     assert str(raised.value) == f"--sink=influxdb: {message}"
@@ -156,7 +156,7 @@ def test_a_bad_value_is_named(query: str, message: str) -> None:
 @pytest.mark.parametrize(
     "value", ["influxdb:monitoring-influxdb:8086", "influxdb:h", "influxdb:http:/h:8086?pw=secret"]
 )
-def test_a_uri_that_names_no_host_by_mistake(value: str) -> None:
+def test_a_uri_without_a_host_is_rejected(value: str) -> None:
     with pytest.raises(ConfigError, match="names no host: expected influxdb:http://HOST:PORT") as raised:
         config(value)
     assert "secret" not in str(raised.value)
@@ -181,7 +181,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ("influxdb:http://h:8086?org=o&token=t&bucket=b", "influxdb-h:8086-o/b-values"),
     ],
 )
-def test_identity_is_where_points_go_and_how_they_are_laid_out(value: str, identity: str) -> None:
+def test_identity_is_the_address_the_target_and_the_schema(value: str, identity: str) -> None:
     assert config(value).identity == identity
 
 
@@ -194,5 +194,5 @@ def test_identity_is_where_points_go_and_how_they_are_laid_out(value: str, ident
         ("influxdb:http://me:pw@h", ("user and password before the @ (use the options user and pw)",)),
     ],
 )
-def test_parts_of_the_uri_that_mean_nothing_are_told(value: str, ignored: tuple[str, ...]) -> None:
+def test_ignored_parts_of_the_uri_are_reported(value: str, ignored: tuple[str, ...]) -> None:
     assert ignored_parts(parse_keyed_uri("--sink", value, {})) == ignored

@@ -13,7 +13,7 @@ from runtime.uri import Options, parse_keyed_uri
 from schemas.metric_batch import MetricBatch, MetricSet, Version
 from writer.sinks.config import FileConfig
 from writer.sinks.file_sink import FileSink, reopen_on_hangup
-from writer.sinks.registry import sink_of
+from writer.sinks.registry import create_sink
 
 LINE = b"uptime,type=node value=1i 60\n"
 
@@ -33,7 +33,7 @@ def sink(path: Path) -> FileSink:
     return FileSink(config(f"file:{path}"))
 
 
-def test_lines_are_added(sink: FileSink, path: Path) -> None:
+def test_lines_are_appended(sink: FileSink, path: Path) -> None:
     path.write_bytes(LINE)
     sink.prepare()
     sink.write(LINE)
@@ -41,8 +41,8 @@ def test_lines_are_added(sink: FileSink, path: Path) -> None:
     assert path.read_bytes() == 4 * LINE
 
 
-def test_what_is_written_is_influxdbs_line_protocol_with_its_options(path: Path) -> None:
-    sink = sink_of("--sink", f"file:{path}?withfields=true&cluster_name=c&metrics=cpu/*&exclude_tags=host_id")
+def test_lines_are_line_protocol_with_the_options_of_the_sink(path: Path) -> None:
+    sink = create_sink("--sink", f"file:{path}?withfields=true&cluster_name=c&metrics=cpu/*&exclude_tags=host_id")
     labels = {"type": "node", "nodename": "n", "host_id": "h"}
     values = {"cpu/usage_rate": 5, "uptime": 1}
     batch = MetricBatch(
@@ -57,28 +57,28 @@ def test_what_is_written_is_influxdbs_line_protocol_with_its_options(path: Path)
 
 
 @pytest.mark.parametrize("torn", [b"uptime,ty", b"x" * 200_000])
-def test_a_line_that_a_crash_has_cut_is_taken_away(sink: FileSink, path: Path, torn: bytes) -> None:
+def test_a_partial_line_is_removed_before_appending(sink: FileSink, path: Path, torn: bytes) -> None:
     path.write_bytes(LINE + torn)
     sink.write(LINE)
     assert path.read_bytes() == LINE + LINE
 
 
-def test_a_file_of_nothing_but_a_cut_line(sink: FileSink, path: Path) -> None:
+def test_a_file_with_only_a_partial_line_is_emptied_before_appending(sink: FileSink, path: Path) -> None:
     path.write_bytes(b"uptime,ty")
     sink.write(LINE)
     assert path.read_bytes() == LINE
 
 
 @pytest.fixture
-def _room_for_40_bytes() -> Iterator[None]:
+def _file_size_limit_of_40_bytes() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("_room_for_40_bytes")
-def test_without_room_nothing_is_written_and_it_is_an_outage(sink: FileSink, path: Path) -> None:
+@pytest.mark.usefixtures("_file_size_limit_of_40_bytes")
+def test_a_write_over_the_file_size_limit_writes_nothing_and_is_an_outage(sink: FileSink, path: Path) -> None:
     sink.write(LINE)
     with pytest.raises(UnavailableError, match=rf"^{path}: File too large$"):
         sink.write(LINE)
@@ -93,30 +93,30 @@ def test_a_full_device_is_an_outage() -> None:
         FileSink(config("file:/dev/full")).write(LINE)
 
 
-def test_a_file_that_was_moved_away_is_made_anew(sink: FileSink, path: Path) -> None:
+def test_a_moved_file_is_created_again(sink: FileSink, path: Path) -> None:
     sink.write(LINE)
     moved = path.rename(path.with_suffix(".1"))
     sink.write(LINE + LINE)
     assert (moved.read_bytes(), path.read_bytes()) == (LINE, LINE + LINE)
 
 
-def test_a_file_that_was_emptied_begins_anew(sink: FileSink, path: Path) -> None:
+def test_a_truncated_file_is_written_from_the_start(sink: FileSink, path: Path) -> None:
     sink.write(LINE + LINE)
     os.truncate(path, 0)
     sink.write(LINE)
     assert path.read_bytes() == LINE
 
 
-def test_a_folder_that_is_gone_is_an_outage(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    sink = FileSink(config(f"file:{folder}/points.lp"))
-    folder.rmdir()
+def test_a_missing_directory_is_an_outage(tmp_path: Path) -> None:
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    sink = FileSink(config(f"file:{directory}/points.lp"))
+    directory.rmdir()
     with pytest.raises(UnavailableError, match="No such file or directory"):
         sink.prepare()
 
 
-def test_a_hangup_reopens_it(sink: FileSink, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_sighup_reopens_the_file(sink: FileSink, path: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = signal.getsignal(signal.SIGHUP)
     caplog.set_level("INFO")
     try:
@@ -127,17 +127,17 @@ def test_a_hangup_reopens_it(sink: FileSink, path: Path, caplog: pytest.LogCaptu
         sink.write(LINE)
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert caplog.messages == ["file opened again"]
+    assert caplog.messages == ["file reopened"]
     assert path.read_bytes() == 3 * LINE
 
 
-def test_without_a_file_a_hangup_ends_the_process_as_ever() -> None:
+def test_sighup_keeps_its_default_action_without_a_file_sink() -> None:
     before = signal.getsignal(signal.SIGHUP)
-    reopen_on_hangup([sink_of("--sink", "log")])
+    reopen_on_hangup([create_sink("--sink", "log")])
     assert signal.getsignal(signal.SIGHUP) is before
 
 
-def test_what_another_process_has_half_written_is_not_taken_for_a_cut_line(sink: FileSink, path: Path) -> None:
+def test_a_line_that_another_process_is_writing_is_not_a_partial_line(sink: FileSink, path: Path) -> None:
     with path.open("ab", buffering=0) as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         other.write(LINE[:9])
@@ -149,7 +149,7 @@ def test_what_another_process_has_half_written_is_not_taken_for_a_cut_line(sink:
     assert path.read_bytes() == LINE + LINE
 
 
-def test_identity_is_the_file_and_the_layout(tmp_path: Path) -> None:
+def test_identity_is_the_file_and_the_schema(tmp_path: Path) -> None:
     assert config(f"file:{tmp_path}/a%20b?metrics=cpu/*").identity == f"file-{tmp_path}/a b-values"
     assert config(f"file://{tmp_path}/a?withfields=1").identity == f"file-{tmp_path}/a-fields"
     assert config("file:-").identity == "file---values"
@@ -158,15 +158,15 @@ def test_identity_is_the_file_and_the_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("file", "names no file: expected file:/PATH, or file:- for standard output"),
-        ("file:?withfields=true", "names no file: expected file:/PATH, or file:- for standard output"),
-        ("file:/no/such/points.lp", "there is no folder /no/such"),
-        ("file:/dev", "/dev is a folder: name a file in it"),
-        ("file:-?tags=1.4", "`tags` '1.4' is neither"),
+        ("file", "path missing: expected file:/PATH, or file:- for standard output"),
+        ("file:?withfields=true", "path missing: expected file:/PATH, or file:- for standard output"),
+        ("file:/no/such/points.lp", "the directory /no/such does not exist"),
+        ("file:/dev", "/dev is a directory: give the path of a file"),
+        ("file:-?tags=1.4", "`tags` is '1.4': expected"),
         ("file:-?retention=7d", "there is no option `retention`"),
     ],
 )
-def test_a_file_that_cannot_be_meant(value: str, message: str) -> None:
+def test_an_invalid_file_is_a_start_up_error(value: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        sink_of("--sink", value)
+        create_sink("--sink", value)
     assert str(raised.value).startswith(f"--sink=file: {message}")

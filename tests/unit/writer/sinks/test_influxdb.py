@@ -14,28 +14,28 @@ from writer.sinks.influxdb import InfluxSink
 from writer.sinks.sink import RefusedError
 
 LINES = b"cpu/usage_rate,type=node value=1i 60\nuptime,type=node value=2i 60\n"
-LONG_S = 60.0  # where an answer is expected, however busy the machine
+TIMEOUT_S = 60.0
 NOT_FOUND = '{"error":"database not found: \\"k8s\\""}'
 
-Made: TypeAlias = Callable[..., InfluxSink]
+NewSink: TypeAlias = Callable[..., InfluxSink]
 
 
 @pytest.fixture
-def influx(server: Any) -> Iterator[Made]:
-    """Makes a sink from the options of its URI."""
-    made: list[InfluxSink] = []
+def influx(server: Any) -> Iterator[NewSink]:
+    """Creates a sink from the options of its URI."""
+    sinks: list[InfluxSink] = []
 
-    def make(query: str = "", url: str = "", answer_timeout_s: float = LONG_S) -> InfluxSink:
+    def make(query: str = "", url: str = "", answer_timeout_s: float = TIMEOUT_S) -> InfluxSink:
         keyed = parse_keyed_uri("--sink", f"influxdb:{url or server.url}?{query}", {})
-        made.append(InfluxSink(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=answer_timeout_s))
-        return made[-1]
+        sinks.append(InfluxSink(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=answer_timeout_s))
+        return sinks[-1]
 
     yield make
-    for each in made:
+    for each in sinks:
         each.close()
 
 
-def test_lines_go_compressed_to_the_policy_default_of_a_1_x(server: Any, influx: Made) -> None:
+def test_lines_are_sent_compressed_to_the_default_policy_of_1_x(server: Any, influx: NewSink) -> None:
     influx("user=me&pw=my+secret:1&db=zone-1").write(LINES)
     (write,) = server.writes
     assert (write.method, write.query) == ("POST", {"org": "-", "bucket": "zone-1/default", "precision": "ns"})
@@ -46,12 +46,12 @@ def test_lines_go_compressed_to_the_policy_default_of_a_1_x(server: Any, influx:
     assert write.headers["User-Agent"].startswith("heapster-stream/")
 
 
-def test_without_a_user_there_are_no_credentials(server: Any, influx: Made) -> None:
+def test_without_a_user_no_credentials_are_sent(server: Any, influx: NewSink) -> None:
     influx("user=").write(LINES)
     assert all("Authorization" not in request.headers for request in server.requests)
 
 
-def test_database_and_policy_are_created_once(server: Any, influx: Made) -> None:
+def test_database_and_policy_are_created_once(server: Any, influx: NewSink) -> None:
     sink = influx("retention=7d")
     sink.write(LINES)
     sink.write(LINES)
@@ -66,7 +66,7 @@ def test_database_and_policy_are_created_once(server: Any, influx: Made) -> None
     assert len(server.writes) == 2
 
 
-def test_a_database_dropped_meanwhile_is_created_again_and_the_lines_are_kept(server: Any, influx: Made) -> None:
+def test_a_dropped_database_is_created_again_and_the_lines_are_resent(server: Any, influx: NewSink) -> None:
     sink = influx()
     sink.write(b"a 1\n")
     server.script = [(404, NOT_FOUND)]
@@ -75,7 +75,7 @@ def test_a_database_dropped_meanwhile_is_created_again_and_the_lines_are_kept(se
     assert server.statements.count('CREATE DATABASE "k8s"') == 2
 
 
-def test_a_user_that_may_only_write_is_enough(server: Any, influx: Made) -> None:
+def test_a_user_with_only_write_permission_can_write(server: Any, influx: NewSink) -> None:
     refusal = '{"error":"error authorizing query: me not authorized to execute statement \'CREATE DATABASE k8s\'"}'
     server.other["POST", "/query"] = (403, refusal)
     sink = influx("user=me")
@@ -85,7 +85,7 @@ def test_a_user_that_may_only_write_is_enough(server: Any, influx: Made) -> None
     assert [write.body for write in server.writes] == [LINES, LINES]
 
 
-def test_a_user_that_may_only_write_to_a_database_that_is_missing(server: Any, influx: Made) -> None:
+def test_a_missing_database_is_an_outage_for_a_user_with_only_write_permission(server: Any, influx: NewSink) -> None:
     server.other["POST", "/query"] = (403, '{"error":"not authorized"}')
     server.script = [(404, NOT_FOUND)] * 2
     with pytest.raises(UnavailableError, match="database not found"):
@@ -100,7 +100,9 @@ def test_a_user_that_may_only_write_to_a_database_that_is_missing(server: Any, i
         (413, '{"error":"Request Entity Too Large"}', "Request Entity Too Large"),
     ],
 )
-def test_refused_lines(server: Any, influx: Made, status: int, body: str, message: str) -> None:
+def test_refused_lines_raise_the_message_of_influxdb(
+    server: Any, influx: NewSink, status: int, body: str, message: str
+) -> None:
     server.script = [(status, body)]
     with pytest.raises(RefusedError) as raised:
         influx().write(LINES)
@@ -108,7 +110,7 @@ def test_refused_lines(server: Any, influx: Made, status: int, body: str, messag
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_asked_again_when_it_wants(server: Any, influx: Made, status: int) -> None:
+def test_retry_after_of_a_busy_server_is_passed_on(server: Any, influx: NewSink, status: int) -> None:
     server.script = [(status, '{"message":"busy"}', {"Retry-After": "17"})]
     with pytest.raises(UnavailableError, match=f"HTTP {status}: busy") as raised:
         influx().write(LINES)
@@ -116,7 +118,7 @@ def test_a_busy_server_is_asked_again_when_it_wants(server: Any, influx: Made, s
     assert len(server.writes) == 1
 
 
-def test_a_wrong_password_is_clear_and_not_shown(server: Any, influx: Made) -> None:
+def test_the_error_for_a_wrong_password_does_not_show_it(server: Any, influx: NewSink) -> None:
     server.other["POST", "/query"] = (401, '{"error":"authorization failed"}')
     with pytest.raises(UnavailableError) as raised:
         influx("user=me&pw=hunter2").write(LINES)
@@ -125,13 +127,13 @@ def test_a_wrong_password_is_clear_and_not_shown(server: Any, influx: Made) -> N
     assert server.writes == []
 
 
-def test_a_server_that_hangs(server: Any, influx: Made) -> None:
+def test_a_server_that_does_not_answer_times_out(server: Any, influx: NewSink) -> None:
     server.script = ["hang"]
     with pytest.raises(UnavailableError, match=r"no answer within 0\.3 s$"):
         influx(answer_timeout_s=0.3).write(LINES)
 
 
-def test_a_connection_that_is_cut(server: Any, influx: Made) -> None:
+def test_a_closed_connection_is_an_outage_and_the_next_write_reconnects(server: Any, influx: NewSink) -> None:
     server.script = ["cut"]
     sink = influx()
     with pytest.raises(UnavailableError, match="the connection was cut"):
@@ -140,7 +142,7 @@ def test_a_connection_that_is_cut(server: Any, influx: Made) -> None:
     assert len(server.writes) == 2
 
 
-def test_nobody_listens(influx: Made) -> None:
+def test_a_refused_connection_is_an_outage(influx: NewSink) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -150,26 +152,28 @@ def test_nobody_listens(influx: Made) -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_tls_to_a_server_without(influx: Made) -> None:
+def test_https_to_an_http_server_names_the_fix(influx: NewSink) -> None:
     with pytest.raises(UnavailableError) as raised:
         influx("secure=true").write(LINES)
-    assert str(raised.value).endswith("it speaks http, not https: give http://, or secure=false")
+    assert str(raised.value).endswith("the server speaks http, not https: give http://, or secure=false")
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        pytest.param((200, "<html>"), "an answer to /query that is not InfluxDB's", id="not InfluxDB"),
+        pytest.param((200, "<html>"), "the response to /query is not InfluxDB's", id="not InfluxDB"),
         pytest.param((301, "", {"Location": "http://elsewhere/"}), "HTTP 301", id="moved"),
         pytest.param(
             (200, '{"results":[{"error":"shards are on fire"}]}'),
             'CREATE DATABASE "k8s": shards are on fire',
-            id="an error in the answer",
+            id="an error in the response",
         ),
-        pytest.param((200, "\xff" * 3), "an answer to /query that is not InfluxDB's", id="no JSON"),
+        pytest.param((200, "\xff" * 3), "the response to /query is not InfluxDB's", id="not JSON"),
     ],
 )
-def test_odd_answers_to_a_statement(server: Any, influx: Made, answer: tuple[int, str], message: str) -> None:
+def test_an_invalid_response_to_a_statement_is_an_outage(
+    server: Any, influx: NewSink, answer: tuple[int, str], message: str
+) -> None:
     server.other["POST", "/query"] = answer
     with pytest.raises(UnavailableError) as raised:
         influx().write(LINES)
@@ -188,12 +192,12 @@ def bucket(every_seconds: int) -> str:
 @pytest.mark.parametrize(
     "nothing_found",
     [
-        pytest.param((404, '{"code":"not found","message":"bucket \\"k8s/default\\" not found"}'), id="as 2.7 says it"),
+        pytest.param((404, '{"code":"not found","message":"bucket \\"k8s/default\\" not found"}'), id="as in 2.7"),
         pytest.param((200, '{"buckets":[]}'), id="an empty list"),
     ],
 )
-def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(
-    server: Any, influx: Made, nothing_found: tuple[int, str]
+def test_a_missing_bucket_of_2_x_is_created_with_its_retention(
+    server: Any, influx: NewSink, nothing_found: tuple[int, str]
 ) -> None:
     server.other["GET", "/api/v2/buckets"] = nothing_found
     server.other["GET", "/api/v2/orgs"] = (200, ORGS)
@@ -222,14 +226,14 @@ def test_a_missing_bucket_of_a_2_x_is_created_with_its_retention(
 @pytest.mark.parametrize(
     ("name", "default", "mapped"),
     [
-        pytest.param("k8s/default", None, ["k8s"], id="a bucket that nobody has mapped"),
+        pytest.param("k8s/default", None, ["k8s"], id="an unmapped bucket"),
         pytest.param("k8s/default", False, ["k8s"], id="InfluxDB's own mapping is not the default one"),
         pytest.param("k8s/default", True, [], id="the database has a default policy"),
-        pytest.param("k8s", None, [], id="a bucket named as the database is its default policy by itself"),
+        pytest.param("k8s", None, [], id="a bucket named as the database needs no mapping"),
     ],
 )
-def test_influxql_finds_the_bucket_by_its_database(
-    server: Any, influx: Made, name: str, *, default: bool | None, mapped: list[str]
+def test_the_bucket_is_mapped_to_its_database_for_influxql(
+    server: Any, influx: NewSink, name: str, *, default: bool | None, mapped: list[str]
 ) -> None:
     found = BUCKET | {"name": name, "retentionRules": []}
     mapping = {
@@ -253,10 +257,10 @@ def test_influxql_finds_the_bucket_by_its_database(
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
-def test_points_are_written_also_where_the_bucket_cannot_be_mapped(
-    server: Any, influx: Made, caplog: pytest.LogCaptureFixture, status: int
+def test_points_are_written_even_if_the_bucket_cannot_be_mapped(
+    server: Any, influx: NewSink, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
-    """Told once, also if the bucket is dropped meanwhile, with what to do by hand."""
+    """The log has one message with the command to run, even if the bucket is dropped and prepared again."""
     caplog.set_level(logging.INFO, "writer")
     server.other["GET", "/api/v2/buckets"] = (200, bucket(0))
     server.other["POST", "/api/v2/dbrps"] = (status, '{"code":"invalid","message":"invalid mapping"}')
@@ -268,13 +272,17 @@ def test_points_are_written_also_where_the_bucket_cannot_be_mapped(
     assert (len(tried), len(server.writes)) == (2, 3)
     [record] = caplog.records
     assert "InfluxQL's SHOW" in record.message
-    told = vars(record)
-    assert (told["sink"], told["database"], told["answer"]) == (sink.name, "k8s", f"HTTP {status}: invalid mapping")
-    assert told["command"] == ("influx v1 dbrp create --default --org 'my org' --bucket-id b1 --db k8s --rp default")
+    logged = vars(record)
+    assert (logged["sink"], logged["database"], logged["answer"]) == (
+        sink.name,
+        "k8s",
+        f"HTTP {status}: invalid mapping",
+    )
+    assert logged["command"] == ("influx v1 dbrp create --default --org 'my org' --bucket-id b1 --db k8s --rp default")
 
 
-def test_another_writer_that_was_faster_to_map_the_bucket_is_nothing_to_tell(
-    server: Any, influx: Made, caplog: pytest.LogCaptureFixture
+def test_a_bucket_mapped_by_another_writer_meanwhile_is_not_logged(
+    server: Any, influx: NewSink, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "writer")
     server.other["GET", "/api/v2/buckets"] = (200, bucket(0))
@@ -284,8 +292,8 @@ def test_another_writer_that_was_faster_to_map_the_bucket_is_nothing_to_tell(
     assert not caplog.records
 
 
-def test_a_database_that_is_refused_is_no_refusal_of_lines(server: Any, influx: Made) -> None:
-    """They would become dead letters, one and all."""
+def test_a_refused_database_is_an_outage_and_refuses_no_lines(server: Any, influx: NewSink) -> None:
+    """A refusal of lines would turn every record into a dead letter."""
     server.other["GET", "/api/v2/buckets"] = (200, '{"buckets":[]}')
     server.other["GET", "/api/v2/orgs"] = (200, ORGS)
     server.other["POST", "/api/v2/buckets"] = (422, '{"code":"unprocessable entity","message":"no such names"}')
@@ -297,7 +305,9 @@ def test_a_database_that_is_refused_is_no_refusal_of_lines(server: Any, influx: 
     assert server.writes == []
 
 
-def test_a_token_that_may_only_write_is_enough(server: Any, influx: Made, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_with_only_write_permission_can_write(
+    server: Any, influx: NewSink, caplog: pytest.LogCaptureFixture
+) -> None:
     server.other["GET", "/api/v2/buckets"] = (404, '{"code":"not found","message":"bucket \\"b\\" not found"}')
     server.other["GET", "/api/v2/orgs"] = (401, '{"code":"unauthorized","message":"unauthorized access"}')
     sink = influx("org=my+org&token=t&bucket=b")
@@ -308,8 +318,8 @@ def test_a_token_that_may_only_write_is_enough(server: Any, influx: Made, caplog
     assert [record.name for record in caplog.records if record.levelno == logging.WARNING] == ["writer.sinks.influxdb"]
 
 
-def test_an_organisation_that_is_not_there_is_named_time_and_again_but_warned_of_once(
-    server: Any, influx: Made, caplog: pytest.LogCaptureFixture
+def test_a_missing_organisation_is_named_in_every_error_but_logged_once(
+    server: Any, influx: NewSink, caplog: pytest.LogCaptureFixture
 ) -> None:
     not_found = (404, '{"code":"not found","message":"organization name \\"nope\\" not found"}')
     server.other["GET", "/api/v2/buckets"] = server.other["GET", "/api/v2/orgs"] = not_found
@@ -324,13 +334,15 @@ def test_an_organisation_that_is_not_there_is_named_time_and_again_but_warned_of
 @pytest.mark.parametrize(
     ("had", "options", "changes"),
     [
-        pytest.param(3600, "&retention=7d", [604800], id="another retention is changed"),
-        pytest.param(604800, "&retention=7d", [], id="the same is not"),
-        pytest.param(3600, "", [], id="nor without the option"),
+        pytest.param(3600, "&retention=7d", [604800], id="a different retention is changed"),
+        pytest.param(604800, "&retention=7d", [], id="the same retention is not changed"),
+        pytest.param(3600, "", [], id="not changed without the option"),
         pytest.param(0, "&retention=0", [], id="for ever already"),
     ],
 )
-def test_retention_of_a_bucket(server: Any, influx: Made, had: int, options: str, changes: list[int]) -> None:
+def test_the_retention_of_an_existing_bucket(
+    server: Any, influx: NewSink, had: int, options: str, changes: list[int]
+) -> None:
     server.other["GET", "/api/v2/buckets"] = (200, bucket(had))
     server.other["PATCH", "/api/v2/buckets/b1"] = (200, json.dumps(BUCKET | {"retentionRules": []}))
     influx(f"org=my+org&token=t{options}").write(LINES)
@@ -339,7 +351,7 @@ def test_retention_of_a_bucket(server: Any, influx: Made, had: int, options: str
     assert len(server.writes) == 1
 
 
-def test_a_token_in_a_file_is_read_again_when_it_is_refused(server: Any, influx: Made, tmp_path: Path) -> None:
+def test_a_token_file_is_read_again_after_the_token_is_refused(server: Any, influx: NewSink, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("old")
     server.other["GET", "/api/v2/buckets"] = (200, bucket(0))

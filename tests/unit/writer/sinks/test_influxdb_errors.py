@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runtime.errors import UnavailableError
-from writer.sinks.influxdb_errors import ForbiddenError, MissingError, UnauthorizedError, failure, retry_after_s
+from writer.sinks.influxdb_errors import ForbiddenError, MissingError, UnauthorizedError, error_of, retry_after_s
 from writer.sinks.sink import RefusedError
 
 NOW = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ HTML = "<html>\n<body>nginx</body></html>"
             413, '{"error":"Request Entity Too Large"}', RefusedError, "Request Entity Too Large", id="too large"
         ),
         pytest.param(413, HTML, RefusedError, "HTTP 413: <html>", id="too large for a proxy"),
-        pytest.param(400, HTML, UnavailableError, "HTTP 400: <html>", id="a proxy's 400 says nothing about lines"),
+        pytest.param(400, HTML, UnavailableError, "HTTP 400: <html>", id="a 400 of a proxy does not refuse lines"),
         pytest.param(
             404,
             '{"error":"database not found: \\"k8s\\""}',
@@ -74,33 +74,33 @@ HTML = "<html>\n<body>nginx</body></html>"
             "HTTP 403: not authorized (the user or token may not do this)",
             id="not allowed",
         ),
-        pytest.param(500, '{"error":"engine"}', UnavailableError, "HTTP 500: engine", id="trouble"),
-        pytest.param(502, "", UnavailableError, "HTTP 502: no reason given", id="a gateway's trouble"),
+        pytest.param(500, '{"error":"engine"}', UnavailableError, "HTTP 500: engine", id="internal error"),
+        pytest.param(502, "", UnavailableError, "HTTP 502: no reason given", id="bad gateway"),
         pytest.param(503, "[1]", UnavailableError, "HTTP 503: [1]", id="JSON, but not InfluxDB's"),
         pytest.param(301, "", UnavailableError, "HTTP 301: no reason given", id="moved"),
     ],
 )
-def test_what_an_answer_asks_for(status: int, body: str, kind: type[Exception], message: str) -> None:
-    found = failure(status, {"X-Influxdb-Version": "1.8.3"}, body, NOW)
+def test_the_error_of_a_response(status: int, body: str, kind: type[Exception], message: str) -> None:
+    found = error_of(status, {"X-Influxdb-Version": "1.8.3"}, body, NOW)
     assert type(found) is kind
     assert str(found) == message
 
 
-def test_another_server_that_knows_no_such_path_is_asked_after() -> None:
-    found = failure(404, {}, '{"kind":"Status","message":"the server could not find the requested resource"}', NOW)
+def test_a_404_of_another_server_asks_whether_it_is_an_influxdb() -> None:
+    found = error_of(404, {}, '{"kind":"Status","message":"the server could not find the requested resource"}', NOW)
     assert isinstance(found, MissingError)
     assert str(found) == "HTTP 404: the server could not find the requested resource (is this an InfluxDB?)"
 
 
-def test_influxdb_may_say_it_in_a_header() -> None:
-    found = failure(400, {"X-InfluxDb-Error": "unable to parse"}, "", NOW)
+def test_the_message_of_influxdb_may_be_in_a_header() -> None:
+    found = error_of(400, {"X-InfluxDb-Error": "unable to parse"}, "", NOW)
     assert isinstance(found, RefusedError)
     assert str(found) == "unable to parse"
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_says_how_long(status: int) -> None:
-    found = failure(status, {"retry-After": "17"}, '{"message":"busy"}', NOW)
+def test_a_busy_server_sets_retry_after(status: int) -> None:
+    found = error_of(status, {"retry-After": "17"}, '{"message":"busy"}', NOW)
     assert isinstance(found, UnavailableError)
     assert found.retry_after_s == 17
 

@@ -4,7 +4,7 @@ import pytest
 
 from runtime.errors import UnavailableError
 from runtime.influxdb import Version1
-from writer.sinks.influxdb_setup import prepare_database, quoted, rows_of, shard_ns
+from writer.sinks.influxdb_setup import prepare_database, quote_identifier, rows_of, shard_ns
 
 HOUR_NS = 3600 * 1_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -13,7 +13,7 @@ AUTOGEN = {"name": "autogen", "duration": "0s", "default": True}
 
 
 def statements(*policies: dict[str, Any], retention_ns: int | None, target: Version1 = K8S) -> list[str]:
-    """What is sent to a server that has these policies, but for the two that are always sent."""
+    """Statements sent to a server with these policies, without the two that are always sent."""
     sent: list[str] = []
 
     def query(statement: str) -> list[dict[str, Any]]:
@@ -21,7 +21,7 @@ def statements(*policies: dict[str, Any], retention_ns: int | None, target: Vers
         return list(policies) if statement.startswith("SHOW") else []
 
     prepare_database(target, retention_ns, query)
-    name = quoted(target.database)
+    name = quote_identifier(target.database)
     assert sent[:2] == [f"CREATE DATABASE {name}", f"SHOW RETENTION POLICIES ON {name}"]
     return sent[2:]
 
@@ -54,14 +54,14 @@ def test_a_policy_with_another_duration_is_altered() -> None:
     [
         pytest.param({"name": "default", "duration": "168h0m0s", "default": True}, 7 * DAY_NS, id="the same already"),
         pytest.param({"name": "default", "duration": "0s", "default": True}, 0, id="for ever already"),
-        pytest.param({"name": "default", "duration": "4h0m0s", "default": True}, None, id="no retention was asked for"),
+        pytest.param({"name": "default", "duration": "4h0m0s", "default": True}, None, id="no retention option"),
     ],
 )
-def test_a_policy_is_left_as_it_is(policy: dict[str, Any], retention_ns: int | None) -> None:
+def test_a_policy_is_not_changed(policy: dict[str, Any], retention_ns: int | None) -> None:
     assert statements(policy, retention_ns=retention_ns) == []
 
 
-def test_names_are_quoted() -> None:
+def test_names_are_quote_identifier() -> None:
     target = Version1(database='1-"zone"', user="", password="")
     assert statements(retention_ns=None, target=target) == [
         (
@@ -82,24 +82,24 @@ def test_names_are_quoted() -> None:
         (180 * DAY_NS, 7 * DAY_NS),
     ],
 )
-def test_time_covered_by_a_group_of_shards(retention_ns: int, expected_ns: int) -> None:
+def test_shard_group_duration(retention_ns: int, expected_ns: int) -> None:
     assert shard_ns(retention_ns) == expected_ns
 
 
-def test_rows_of_an_answer() -> None:
-    answer = {"results": [{"statement_id": 0, "series": [{"columns": ["a", "b"], "values": [[1, 2], [3, 4]]}]}]}
-    assert list(rows_of(answer)) == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+def test_rows_of_a_response() -> None:
+    response = {"results": [{"statement_id": 0, "series": [{"columns": ["a", "b"], "values": [[1, 2], [3, 4]]}]}]}
+    assert list(rows_of(response)) == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
     assert list(rows_of({"results": [{"statement_id": 0}]})) == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("response", "message"),
     [
         ({"results": [{"error": "retention policy already exists"}]}, "retention policy already exists"),
-        ("<html>", "an answer to /query that is not InfluxDB's"),
-        (None, "an answer to /query that is not InfluxDB's"),
+        ("<html>", "the response to /query is not InfluxDB's"),
+        (None, "the response to /query is not InfluxDB's"),
     ],
 )
-def test_an_answer_that_is_an_error(answer: object, message: str) -> None:
+def test_a_response_with_an_error_is_an_outage(response: object, message: str) -> None:
     with pytest.raises(UnavailableError, match=message):
-        list(rows_of(answer))
+        list(rows_of(response))

@@ -5,7 +5,7 @@ import pytest
 from runtime.errors import ConfigError
 from runtime.uri import Options, parse_keyed_uri
 from writer.sinks.kafka_config import KafkaConfig
-from writer.sinks.registry import sink_of
+from writer.sinks.registry import create_sink
 
 
 def config(query: str) -> KafkaConfig:
@@ -40,13 +40,13 @@ def test_brokers_are_listed_or_repeated(query: str) -> None:
         pytest.param(
             "cert=/c&key=/k",
             {"security.protocol": "ssl", "ssl.certificate.location": "/c", "ssl.key.location": "/k"},
-            id="a certificate of ours",
+            id="a client certificate",
         ),
-        pytest.param("insecuressl=false", {"security.protocol": "ssl"}, id="TLS, checked by the system's CAs"),
+        pytest.param("insecuressl=false", {"security.protocol": "ssl"}, id="TLS, verified with the system CAs"),
         pytest.param(
             "insecuressl=true",
             {"security.protocol": "ssl", "enable.ssl.certificate.verification": "false"},
-            id="TLS, not checked",
+            id="TLS, not verified",
         ),
         pytest.param(
             "user=me&password=secret&cacert=/ca",
@@ -60,7 +60,7 @@ def test_security(query: str, properties: Mapping[str, str]) -> None:
     assert config(f"brokers=k:9092&{query}").properties == {"compression.type": "none", **properties}
 
 
-def test_nothing_is_given_up_before_all_replicas_have_it() -> None:
+def test_the_producer_waits_for_all_replicas() -> None:
     settings = config("brokers=k:9092&compression=gzip").settings
     assert settings["acks"] == "all"
     assert settings["enable.idempotence"] is True
@@ -68,7 +68,7 @@ def test_nothing_is_given_up_before_all_replicas_have_it() -> None:
     assert settings["message.timeout.ms"] == 20_000
 
 
-def test_identity_is_where_points_go() -> None:
+def test_identity_is_the_brokers_and_the_topic() -> None:
     found = config("brokers=b:2,a:1&timeseriestopic=t&user=me&password=hunter2&metrics=cpu/*")
     assert found.identity == "kafka-a:1,b:2-t"
     assert "hunter2" not in repr(found) + found.identity
@@ -78,19 +78,19 @@ def test_identity_is_where_points_go() -> None:
     ("value", "message"),
     [
         ("kafka", "`brokers` is missing: expected kafka:?brokers=HOST:PORT,HOST:PORT"),
-        ("kafka:http://k:9092", "brokers are named by the option `brokers`: expected kafka:?brokers=…"),
+        ("kafka:http://k:9092", "give brokers as an option: expected kafka:?brokers=HOST:PORT"),
         ("kafka:?brokers=k", "the option `brokers`: 'k' is not HOST:PORT"),
-        ("kafka:?brokers=k:1&timeseriestopic=", "`timeseriestopic` is empty"),
+        ("kafka:?brokers=k:1&timeseriestopic=", "`timeseriestopic` is empty: give the name of a topic"),
         ("kafka:?brokers=k:1&compression=zip", "failed to parse `compression` flag - 'zip' is none of none, gzip"),
-        ("kafka:?brokers=k:1&user=me", "`user` is of no use without `password`"),
-        ("kafka:?brokers=k:1&key=/k", "`key` is of no use without `cert`"),
+        ("kafka:?brokers=k:1&user=me", "`user` needs `password` too"),
+        ("kafka:?brokers=k:1&key=/k", "`key` needs `cert` too"),
         ("kafka:?brokers=k:1&cacert=/no/such", "ssl.ca.location failed"),
         ("kafka:?brokers=k:1&topic=t", "there is no option `topic`"),
         ("kafka:?brokers=k:1&exclude_tags=labels", "there is no option `exclude_tags`"),
     ],
 )
-def test_a_sink_that_cannot_be_meant(value: str, message: str) -> None:
+def test_an_invalid_sink_is_a_start_up_error(value: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        sink_of("--sink", value)
+        create_sink("--sink", value)
     assert str(raised.value).startswith("--sink=kafka: ")
     assert message in str(raised.value)

@@ -20,7 +20,7 @@ NOON = "2026-01-01T12:00:00Z"
             "--topic-suffix: '-dead-letter' would make the names of other topics",
         ),
         ((f"--from={NOON}", f"--to={NOON}", "--topic-suffix=a/b"), "--topic-suffix: 'a/b' cannot end a topic's name"),
-        ((f"--from={NOON}", f"--to={NOON}", "--sink=gcm"), "--sink=gcm: no such sink"),
+        ((f"--from={NOON}", f"--to={NOON}", "--sink=gcm"), "--sink=gcm: unknown sink"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_kafka_is_asked(arguments: tuple[str, ...], message: str) -> None:

@@ -1,4 +1,4 @@
-"""`--kafka-config`: properties of Kafka's clients, as librdkafka names them; see docs/operating.md."""
+"""`--kafka-config`: properties of Kafka's clients, as librdkafka names them; see docs/kafka-access.md."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -3,7 +3,7 @@
 Records and requests are large, and one follows the other: by default each costs its pages anew, which took a third of
 the time of rendering. Threads share one heap: with a heap for some threads each, what one has freed is of no use to the
 others. And hardly anything here refers to itself in a circle, so there is little for the garbage
-collector to find (docs/performance.md).
+collector to find (docs/optimizations.md).
 """
 
 import ctypes

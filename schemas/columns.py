@@ -1,7 +1,7 @@
 """Columns: the metric sets of a batch as `metric_batch-3.avsc` lays them out.
 
 A node's sets have few shapes, the same names again and again: a shape is written once, and of each set only what is
-its own. docs/performance.md says what that saves.
+its own. docs/optimizations.md says what that saves.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""The tables of own metrics in docs/operating.md: `python -m tests.own_metrics` writes their rows from the code."""
+"""The tables of own metrics in docs/own-metrics.md: `python -m tests.own_metrics` writes their rows from the code."""
 
 import re
 from importlib import import_module
@@ -7,7 +7,7 @@ from typing import Final
 
 from prometheus_client.metrics import MetricWrapperBase
 
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "operating.md"
+DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "own-metrics.md"
 SERVICES: Final = ("scraper", "processor", "writer", "replay", "api")
 _SUFFIXES: Final = {"counter": "_total", "gauge": "", "histogram": "", "summary": ""}
 

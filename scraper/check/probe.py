@@ -129,7 +129,7 @@ def _check_kafka(kafka: KafkaSettings, topic: Topic) -> Finding:
     try:
         partitions = existing_topics(kafka, (topic,)).get(topic.name)
     except (ConfigError, UnavailableError) as error:
-        advice = f"check --kafka-brokers and {FLAG}: see docs/operating.md, 1"
+        advice = f"check --kafka-brokers and {FLAG}: see docs/kafka-access.md"
         return Finding("Kafka", passed=False, result=str(error), advice=advice)
     if partitions is None:
         return Finding("Kafka", passed=True, result=f"topic {topic.name} does not exist, the scraper creates it")

@@ -1,7 +1,7 @@
 """TLS contexts shared by connections, so that certificates are read and kept in memory only once.
 
 A context per connection costs 0.8 MB and 20 ms of CPU per kubelet, because urllib3 always loads the system's CAs
-(docs/performance.md, 3).
+(docs/optimizations.md).
 """
 
 import threading

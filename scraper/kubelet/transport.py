@@ -1,7 +1,7 @@
 """Repeated GET requests to the same servers with little overhead.
 
 A `requests.Session` prepares each request, reads proxies and .netrc from the environment, stores cookies and handles
-redirects, which took half of the CPU time of HTTP (docs/performance.md, 3). Here prepared requests go directly to the
+redirects, which took half of the CPU time of HTTP (docs/optimizations.md). Here prepared requests go directly to the
 adapter.
 """
 

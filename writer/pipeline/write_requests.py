@@ -1,4 +1,4 @@
-"""Write requests made of the lines of many records, and the search for the bad lines of a refused request; pure."""
+"""Write requests with the lines of many records, and splitting of refused requests down to the bad lines; pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

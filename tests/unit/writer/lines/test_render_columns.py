@@ -75,7 +75,7 @@ def fast_path(batch: MetricBatch, schema: PointSchema) -> Rendered | None:
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=str)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(sets=PLAIN_SETS)
 def test_plain_batches_take_the_fast_path_and_render_as_set_by_set(
     schema: PointSchema, sets: tuple[MetricSet, ...]

@@ -28,7 +28,7 @@ def any_kafka(request: pytest.FixtureRequest) -> FakeKafka | MockBroker:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the pipeline's modules."""
-    made = Clock()
+    fake = Clock()
     for module in ("sink_worker", "outage_log", "dead_letters"):
-        monkeypatch.setattr(f"writer.pipeline.{module}.time", SimpleNamespace(monotonic=made.monotonic))
-    return made
+        monkeypatch.setattr(f"writer.pipeline.{module}.time", SimpleNamespace(monotonic=fake.monotonic))
+    return fake

@@ -224,7 +224,7 @@ def test_a_write_batch_ends_at_its_limit_of_points(
     assert [len(lines) for lines in sink.attempts] == [4, 2]
 
 
-def test_a_worker_told_to_stop_finishes_its_write(kafka: FakeKafka, start: Start) -> None:
+def test_a_stopped_worker_finishes_its_write(kafka: FakeKafka, start: Start) -> None:
     sink = FakeSink()
     may_finish = sink.block()
     produce(kafka, "n1")
@@ -237,7 +237,7 @@ def test_a_worker_told_to_stop_finishes_its_write(kafka: FakeKafka, start: Start
     assert kafka.consumers[0].closed
 
 
-def test_a_worker_told_to_stop_abandons_a_write_that_exceeds_the_grace_period(
+def test_a_stopped_worker_abandons_a_write_that_exceeds_the_grace_period(
     kafka: FakeKafka, start: Start, clock: Clock
 ) -> None:
     sink = FakeSink()

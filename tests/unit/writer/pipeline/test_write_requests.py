@@ -56,9 +56,9 @@ def test_a_request_body_has_a_line_break_after_every_line() -> None:
 
 
 def test_lines_of_dropped_partitions_are_removed() -> None:
-    ours, theirs = record_lines("a", partition=1), record_lines("b", partition=2)
-    assert without_partitions((ours, theirs), {2, 3}) == (ours,)
-    assert without_partitions((ours, theirs), frozenset()) == (ours, theirs)
+    kept, dropped = record_lines("a", partition=1), record_lines("b", partition=2)
+    assert without_partitions((kept, dropped), {2, 3}) == (kept,)
+    assert without_partitions((kept, dropped), frozenset()) == (kept, dropped)
 
 
 @given(

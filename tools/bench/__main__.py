@@ -1,6 +1,7 @@
-"""`python -m bench`: every stage, every service, the whole pipeline; the figures go to bench/results and into the docs.
+"""Measure every stage, every service and the whole pipeline: `python -m tools.bench`.
 
-BENCH_QUICK=1 or --quick is for a look: small, and nothing is written down.
+The figures go to tools/bench/results and docs/performance.md. BENCH_QUICK=1 or --quick runs a small load and writes
+nothing.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The api under load: memory with fifteen minutes of a large cluster, and how long answers take while it takes in more.
 
-    python -m bench.api --nodes=1000 --clients=50 --seconds=90
+    python -m tools.bench.api --nodes=1000 --clients=50 --seconds=90
 
 Fifteen windows of real batches lie in a real Kafka when the service is started; then windows go on coming, each in a
 burst as scrapers and processors make it, while the clients ask for single series, and now and then for whole lists.

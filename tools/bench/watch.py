@@ -1,6 +1,6 @@
 """What it costs a scraper to know a large cluster: the time of its first list, and the memory of it all.
 
-    python -m bench.watch [--nodes 5000] [--pods 150000] [--workers 1]
+    python -m tools.bench.watch [--nodes 5000] [--pods 150000] [--workers 1]
 
 The API server is a process of its own, and so is each worker, whose memory is the peak of its resident set as the
 kernel counts it, once everything has been listed and once it has been listed again beside what was known.

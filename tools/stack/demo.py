@@ -1,4 +1,4 @@
-"""A simulated cluster through the whole pipeline, with a live line of progress: `python -m stack.demo`."""
+"""A simulated cluster through the whole pipeline, with a live line of progress: `python -m tools.stack.demo`."""
 
 import shlex
 import shutil

@@ -1,4 +1,4 @@
-"""Installs the stack's servers into the cache: `python -m stack.install`."""
+"""Installs the stack's servers into the cache: `python -m tools.stack.install`."""
 
 import sys
 from typing import Final

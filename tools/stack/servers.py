@@ -1,4 +1,4 @@
-"""Kafka and InfluxDB without anything that uses them, where everybody looks for them: `python -m stack.servers`."""
+"""Kafka and InfluxDB at their usual ports, without a pipeline: `python -m tools.stack.servers`."""
 
 import shutil
 import signal

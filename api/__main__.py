@@ -27,7 +27,7 @@ from runtime import flags
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.memory import spare_memory_work
+from runtime.memory import tune_memory
 from runtime.shutdown import stop_on_signals
 from schemas.topics import topics
 
@@ -46,7 +46,7 @@ _FILE: Final = click.Path(path_type=Path)
 @flags.flag("--listen-ip", help=f"Address to serve on; 0.0.0.0 for all addresses.  [default: {DEFAULT_IP}]")
 @flags.flag(
     "--heapster-port",
-    type=flags.Whole(0, 65535),
+    type=flags.WholeNumber(0, 65535),
     help=f"Port to serve on; 0 for any free port.  [default: {DEFAULT_PORT}]",
 )
 @flags.flag("--tls-cert", type=_FILE, help="PEM file with the server certificate; with --tls-key the api serves HTTPS.")
@@ -154,7 +154,7 @@ class Server:
         now_ns = time.time_ns()
         if isinstance(news, Progress):
             if news.caught_up and not self._served.progress.caught_up:
-                spare_memory_work()  # exclude the stored data from garbage collection
+                tune_memory()  # exclude the stored data from garbage collection
             self._served.progress = news
             self._store.expire(now_ns)
             telemetry.report(news, self._store.newest_ns(now_ns + AHEAD_NS))

@@ -9,7 +9,7 @@ import click
 
 from heapster_stream.examples import EXAMPLES
 from runtime import flags
-from runtime.memory import spare_memory_work
+from runtime.memory import tune_memory
 
 _COMMANDS: Final = {
     "api": "api.__main__:api",
@@ -23,7 +23,7 @@ _COMMANDS: Final = {
 }
 
 
-class Services(click.Group):
+class LazyGroup(click.Group):
     """A group whose commands are imported when they are needed: a writer has no use for Faust."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -65,7 +65,7 @@ def _purpose(command: click.Command | None) -> str:
     return " ".join((text or "").partition("\n\n")[0].split())
 
 
-@click.command(cls=Services, context_settings=flags.CONTEXT)
+@click.command(cls=LazyGroup, context_settings=flags.CONTEXT)
 @click.version_option(package_name="heapster-stream", prog_name="heapster-stream", message="%(prog)s %(version)s")
 def program() -> None:
     """Heapster's cluster metrics as a stream: kubelets to Kafka to InfluxDB.
@@ -77,7 +77,7 @@ def program() -> None:
 
 def main() -> None:
     """Entry point of the installed program."""
-    spare_memory_work()
+    tune_memory()
     flags.run(program)
 
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 import click
 from confluent_kafka import Producer
 
-from heapster_stream.letters import DeadLetter, all_letters, one_letter, sent_again
+from heapster_stream.dead_letter_records import DeadLetter, read_dead_letter, read_dead_letters, requeued_origins
 from runtime import dead_letter, flags
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
 from runtime.logs import LogSettings
-from runtime.shutdown import end_at_once_on_ctrl_c
+from runtime.shutdown import exit_on_ctrl_c
 
 _FLUSH_S: Final = 30.0
 _SHOWN_BYTES: Final = 512
@@ -23,7 +23,7 @@ def dead_letters() -> None:
 
     A letter is named TOPIC/PARTITION/OFFSET, as `list` shows it. Letters stay in their topic until its retention.
     """
-    end_at_once_on_ctrl_c()
+    exit_on_ctrl_c()
     LogSettings("critical").start()  # what fails is raised
 
 
@@ -34,9 +34,9 @@ def list_letters(kafka: KafkaSettings) -> None:
 
     Letters whose record has been sent again say so. Two sinks may have rejected one record: then it has two letters.
     """
-    sent = sent_again(kafka)
+    sent = requeued_origins(kafka)
     count = again = 0
-    for letter in all_letters(kafka):
+    for letter in read_dead_letters(kafka):
         count += 1
         again += letter.origin in sent
         click.echo(f"{letter.line}{'  (sent again)' if letter.origin in sent else ''}")
@@ -48,7 +48,7 @@ def list_letters(kafka: KafkaSettings) -> None:
 @click.argument("letter")
 def show(kafka: KafkaSettings, letter: str) -> None:
     """All headers of one LETTER, and the beginning of its bytes."""
-    found = one_letter(kafka, letter)
+    found = read_dead_letter(kafka, letter)
     click.echo(f"letter: {found.id}\nkey: {found.name}\nrecord: {found.origin}")
     for name, text in found.headers.items():
         click.echo(f"{name}: {text}")
@@ -68,11 +68,11 @@ def requeue(kafka: KafkaSettings, letters: tuple[str, ...], everything: bool) ->
     """
     if bool(letters) == everything:
         raise ConfigError("requeue: name the letters, or give --all")
-    sent = sent_again(kafka)
+    sent = requeued_origins(kafka)
     marks: list[tuple[str, int, str]] = []  # topic, partition, origin: beside one of the record's letters
     left_out = 0
     producer = Producer(producer_settings(kafka, "heapster-stream-dead-letters"), logger=client_log)
-    for letter in all_letters(kafka) if everything else [one_letter(kafka, each) for each in letters]:
+    for letter in read_dead_letters(kafka) if everything else [read_dead_letter(kafka, each) for each in letters]:
         if not letter.names_its_record:
             click.echo(f"{letter.id} does not say which record it was: left out", err=True)
             continue

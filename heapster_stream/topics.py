@@ -11,7 +11,7 @@ from runtime.duration import NS_PER_MS, influx_duration_ns
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.topics import Found, ensure_topics, found_topics
+from runtime.topics import TopicDescription, describe_topics, ensure_topics
 from schemas import topics as catalogue
 from schemas.topics import Topic
 
@@ -36,7 +36,7 @@ def topics(
 
     The services do the same at start, with these defaults. Where only this command may create topics, run it first.
     """
-    logs.quieter("critical").start()  # what fails is raised
+    logs.with_default_level("critical").start()  # what fails is raised
     raw_ms = _retention_ms("--kubelet-stats-retention", kubelet_stats_retention)
     derived_ms = _retention_ms("--derived-metrics-retention", derived_metrics_retention)
     live = catalogue.topics(kafka.prefix)
@@ -45,13 +45,13 @@ def topics(
         kubelet_stats=replace(live.kubelet_stats, retention_ms=raw_ms),
         derived_metrics=replace(live.derived_metrics, retention_ms=derived_ms),
     ).all
-    before = found_topics(kafka, wanted)
+    before = describe_topics(kafka, wanted)
     found = ensure_topics(kafka, wanted)
     for topic in wanted:
         click.echo(_line(topic.name, found[topic.name], kafka.partitions))
         for difference in _kept(kafka, topic, before[topic.name]) if topic.name in before else ():
             click.echo(f"  {difference}")
-    for changelog, source in changelogs(kafka.named(GROUP), live):
+    for changelog, source in changelogs(kafka.prefixed(GROUP), live):
         count = found[source.name]
         of_table = ensure_topics(kafka, [changelog], partitions=count, grow=True)
         click.echo(_line(changelog.name, of_table[changelog.name], count))
@@ -62,7 +62,7 @@ def _line(name: str, found: int, asked: int) -> str:
     return f"{name}: {found} partitions{kept}"
 
 
-def _kept(kafka: KafkaSettings, topic: Topic, found: Found) -> Iterator[str]:
+def _kept(kafka: KafkaSettings, topic: Topic, found: TopicDescription) -> Iterator[str]:
     """What stays as it was, unlike what was asked for, and how it is changed."""
     retention_ms = found.settings.get("retention.ms")
     if retention_ms is not None and retention_ms != str(topic.retention_ms):

@@ -18,7 +18,7 @@ from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.metrics import metrics_served
+from runtime.metrics import serve_metrics
 from runtime.probe import KafkaProbe
 from runtime.shutdown import stop_on_signals
 from runtime.topics import wait_for_topics
@@ -54,7 +54,7 @@ def processor(  # noqa: PLR0913 - one parameter per flag
     logs.start()
     rules = label_rules(label_separator, store_label, ignore_label)
     health = Health(time.monotonic)
-    with metrics_served(metrics_ip, metrics_port, health):
+    with serve_metrics(metrics_ip, metrics_port, health):
         run(ProcessorConfig.live(kafka, rules, extended=extended_metrics), health)
 
 

@@ -25,7 +25,9 @@ class ProcessorConfig:
     @classmethod
     def live(cls, kafka: KafkaSettings, rules: LabelRules, *, extended: bool = False) -> Self:
         """The configuration for the live pipeline."""
-        return cls(kafka=kafka, rules=rules, group=kafka.named(GROUP), topics=topics(kafka.prefix), extended=extended)
+        return cls(
+            kafka=kafka, rules=rules, group=kafka.prefixed(GROUP), topics=topics(kafka.prefix), extended=extended
+        )
 
 
 def changelogs(group: str, topics: Topics) -> tuple[tuple[Topic, Topic], ...]:

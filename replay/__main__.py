@@ -11,16 +11,16 @@ from processor.config import GROUP, ProcessorConfig
 from processor.state.assignment import Span
 from replay.history import History
 from replay.plan import Plan
-from replay.run import run, tell
-from replay.stretch import Stretch, parse_time
+from replay.run import print_status, run
 from replay.suffix import checked_suffix
+from replay.time_range import TimeRange, parse_time
 from runtime import flags
 from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.metrics import metrics_served
-from runtime.shutdown import end_at_once_on_ctrl_c
+from runtime.metrics import serve_metrics
+from runtime.shutdown import exit_on_ctrl_c
 from schemas.topics import replay_topics
 from writer.__main__ import build as build_sinks
 from writer.pipeline.sink_worker import GROUP_PREFIX, WriterConfig
@@ -46,7 +46,7 @@ from writer.pipeline.sink_worker import GROUP_PREFIX, WriterConfig
 @flags.extended_metrics
 @click.option(
     "--metrics-port",
-    type=flags.Whole(0, 65535),
+    type=flags.WholeNumber(0, 65535),
     help="Port of /metrics (Prometheus), /healthz and /readyz of this replay; 0 is any free one, told at the start. Not"
     " read from the environment, where the live service's may be. Without it nothing is served.",
 )
@@ -72,24 +72,24 @@ def replay(  # noqa: PLR0913 - a flag each
     The result is what the live run wrote, point for point. May be started several times: workers with the same
     suffix share it, and one that was killed goes on where it was.
     """
-    logs = logs.quieter("warning")
+    logs = logs.with_default_level("warning")
     logs.start()
-    end_at_once_on_ctrl_c()  # nothing has begun
-    stretch = _stretch(from_, to)
+    exit_on_ctrl_c()  # nothing has begun
+    time_range = _time_range(from_, to)
     rules = label_rules(label_separator, store_label, ignore_label)
     sink_names = [each.name for each in build_sinks(sink)]
-    suffix = _suffix("--topic-suffix", topic_suffix) if topic_suffix else stretch.suffix
+    suffix = _suffix("--topic-suffix", topic_suffix) if topic_suffix else time_range.suffix
     topics = replay_topics(suffix, kafka.prefix)
     history = History(kafka, topics.kubelet_stats.name)
-    tell(f"Looking up what {topics.kubelet_stats.name} holds …")
-    offsets = history.offsets(stretch)
-    span = Span(from_ns=stretch.from_ns, to_ns=stretch.to_ns, end_offsets=offsets.end)
+    print_status(f"Looking up what {topics.kubelet_stats.name} holds …")
+    offsets = history.offsets(time_range)
+    span = Span(from_ns=time_range.from_ns, to_ns=time_range.to_ns, end_offsets=offsets.end)
     plan = Plan(
-        stretch=stretch,
+        time_range=time_range,
         processor=ProcessorConfig(
             kafka=kafka,
             rules=rules,
-            group=kafka.named(GROUP) + suffix,
+            group=kafka.prefixed(GROUP) + suffix,
             topics=topics,
             span=span,
             extended=extended_metrics,
@@ -98,7 +98,7 @@ def replay(  # noqa: PLR0913 - a flag each
             kafka=kafka,
             source=topics.derived_metrics,
             dead_letter=topics.derived_metrics_dead_letter,
-            group_prefix=f"{kafka.named(GROUP_PREFIX).rstrip('-')}{suffix}-",
+            group_prefix=f"{kafka.prefixed(GROUP_PREFIX).rstrip('-')}{suffix}-",
         ),
         sinks=sink,
         sink_names=sink_names,
@@ -106,9 +106,9 @@ def replay(  # noqa: PLR0913 - a flag each
         logs=logs,
     )
     health = Health(time.monotonic)
-    with nullcontext() if metrics_port is None else metrics_served(metrics_ip, metrics_port, health) as url:
+    with nullcontext() if metrics_port is None else serve_metrics(metrics_ip, metrics_port, health) as url:
         if url:
-            tell(f"Progress is served at {url}.")
+            print_status(f"Progress is served at {url}.")
         sys.exit(run(plan, history, health))
 
 
@@ -119,10 +119,10 @@ def _suffix(flag: str, text: str) -> str:
         raise ConfigError(f"{flag}: {error}") from error
 
 
-def _stretch(from_: str, to: str) -> Stretch:
+def _time_range(from_: str, to: str) -> TimeRange:
     first_ns, last_ns = _time("--from", from_), _time("--to", to)
     try:
-        return Stretch(first_ns, last_ns)
+        return TimeRange(first_ns, last_ns)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

@@ -4,7 +4,7 @@ from typing import Final, cast
 
 from confluent_kafka import Producer
 
-from replay.stretch import Stretch
+from replay.time_range import TimeRange
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings, client_log, producer_settings
 from runtime.topic_reader import TopicReader
@@ -15,7 +15,7 @@ _FLUSH_S: Final = 20.0
 _PARTITION: Final = 0
 
 
-def claim(kafka: KafkaSettings, topic: str, stretch: Stretch) -> None:
+def claim(kafka: KafkaSettings, topic: str, time_range: TimeRange) -> None:
     """Say in `topic`, one of the replay's, that it is of this stretch; who comes with the same one shares it.
 
     Raises:
@@ -24,18 +24,18 @@ def claim(kafka: KafkaSettings, topic: str, stretch: Stretch) -> None:
     """
     claimed = _claimed(kafka, topic)
     if claimed is None:
-        _say(kafka, topic, stretch)
+        _say(kafka, topic, time_range)
         claimed = _claimed(kafka, topic)  # of two who come at once Kafka has one first
-    if claimed != str(stretch):
+    if claimed != str(time_range):
         raise ConfigError(
-            f"--topic-suffix: under it are the topics of the replay from {claimed}; this one is from {stretch}:"
+            f"--topic-suffix: under it are the topics of the replay from {claimed}; this one is from {time_range}:"
             " give it another suffix"
         )
 
 
-def _say(kafka: KafkaSettings, topic: str, stretch: Stretch) -> None:
+def _say(kafka: KafkaSettings, topic: str, time_range: TimeRange) -> None:
     producer = Producer(producer_settings(kafka, _CLIENT_ID), logger=client_log)
-    producer.produce(topic, partition=_PARTITION, headers={HEADER: str(stretch).encode()})
+    producer.produce(topic, partition=_PARTITION, headers={HEADER: str(time_range).encode()})
     if producer.flush(_FLUSH_S):
         raise UnavailableError(f"Kafka at {kafka.brokers} has not taken a record for {topic} within {_FLUSH_S:.0f} s")
 

@@ -21,7 +21,7 @@ _BEGUN: Final = frozenset(
 """What Kafka answers when another worker of the replay is in the group."""
 
 
-class Groups:
+class ConsumerGroups:
     """Looks after groups and topics of one replay."""
 
     def __init__(self, kafka: KafkaSettings) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Message
 
-from replay.stretch import Kept, Stretch, deleted_to_ns, refusal, time_text
+from replay.time_range import RetainedRange, TimeRange, newest_truncated_ns, rejection, time_text
 from runtime.duration import NS_PER_MS
 from runtime.errors import ConfigError, UnavailableError
 from runtime.kafka import KafkaSettings
@@ -39,7 +39,7 @@ class History:
         self._topic = topic
         self._brokers = kafka.brokers
 
-    def offsets(self, stretch: Stretch) -> Offsets:
+    def offsets(self, time_range: TimeRange) -> Offsets:
         """What is to be read for a stretch.
 
         Raises:
@@ -50,11 +50,11 @@ class History:
         if not bounds:
             raise ConfigError(f"there is no topic {self._topic} at {self._brokers}: nothing has been scraped yet")
         kept = [
-            Kept(self._time_ns(partition, low), self._time_ns(partition, high - 1), truncated=low > 0)
+            RetainedRange(self._time_ns(partition, low), self._time_ns(partition, high - 1), truncated=low > 0)
             for partition, (low, high) in bounds.items()
             if low < high
         ]
-        reason = refusal(stretch, kept, self._topic)
+        reason = rejection(time_range, kept, self._topic)
         if reason:
             raise ConfigError(reason)
         emptied = [partition for partition, (low, high) in bounds.items() if low == high > 0]
@@ -63,20 +63,20 @@ class History:
                 "all records of some partitions have been deleted: nothing of their nodes is replayed",
                 extra={"partitions": emptied},
             )
-        found = self._reader.at(self._topic, stretch.from_ns, bounds)
+        found = self._reader.offsets_at(self._topic, time_range.from_ns, bounds)
         first = {partition: offset for partition, offset in found.items() if offset < bounds[partition][1]}
-        if not any(self._time_ns(partition, offset) <= stretch.to_ns for partition, offset in first.items()):
+        if not any(self._time_ns(partition, offset) <= time_range.to_ns for partition, offset in first.items()):
             raise ConfigError(f"no record between --from and --to: {self._topic} has a gap there")
-        resolution_ns = self._resolution_ns(stretch, bounds)
-        read_from_ns = stretch.read_from_ns(resolution_ns)
-        partly = deleted_to_ns(kept)
+        resolution_ns = self._resolution_ns(time_range, bounds)
+        read_from_ns = time_range.read_from_ns(resolution_ns)
+        partly = newest_truncated_ns(kept)
         if partly is not None and partly >= read_from_ns:
             log.warning(
                 "windows just before --from have been deleted: its first windows may lack rates that they had",
                 extra={"deleted_to": time_text(partly), "needed_from": time_text(read_from_ns)},
             )
-        begin = self._reader.at(self._topic, read_from_ns, bounds)
-        end = self._reader.at(self._topic, stretch.read_to_ns(resolution_ns) + NS_PER_MS, bounds)
+        begin = self._reader.offsets_at(self._topic, read_from_ns, bounds)
+        end = self._reader.offsets_at(self._topic, time_range.read_to_ns(resolution_ns) + NS_PER_MS, bounds)
         return Offsets(begin, {partition: max(begin[partition], offset) for partition, offset in end.items()})
 
     def time_ns(self, partition: int, offset: int) -> int | None:
@@ -98,11 +98,11 @@ class History:
     def _time_ns(self, partition: int, offset: int) -> int:
         return self._record(partition, offset).timestamp()[1] * NS_PER_MS
 
-    def _resolution_ns(self, stretch: Stretch, bounds: Mapping[int, tuple[int, int]]) -> int:
+    def _resolution_ns(self, time_range: TimeRange, bounds: Mapping[int, tuple[int, int]]) -> int:
         """The longest window of the records around both ends: what a window there needs lies within some of these."""
         found = 0
-        for time_ns in (stretch.from_ns, stretch.to_ns):
-            for partition, offset in self._reader.at(self._topic, time_ns, bounds).items():
+        for time_ns in (time_range.from_ns, time_range.to_ns):
+            for partition, offset in self._reader.offsets_at(self._topic, time_ns, bounds).items():
                 low, high = bounds[partition]
                 for each in range(max(low, offset - 1), min(high, offset + 1)):
                     found = max(found, self._window_ns(partition, each))

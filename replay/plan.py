@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from processor.config import ProcessorConfig
 from replay.history import Offsets
-from replay.stretch import Stretch
+from replay.time_range import TimeRange
 from runtime.logs import LogSettings
 from writer.pipeline.sink_worker import WriterConfig
 
@@ -14,7 +14,7 @@ from writer.pipeline.sink_worker import WriterConfig
 class Plan:
     """What is read, by whom, and where the result goes."""
 
-    stretch: Stretch
+    time_range: TimeRange
     processor: ProcessorConfig
     writer: WriterConfig
     sinks: tuple[str, ...]  # as they were given

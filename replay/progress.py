@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from replay import telemetry
-from replay.groups import Groups, reached
+from replay.groups import ConsumerGroups, reached
 from replay.history import History
 from replay.plan import Plan
-from replay.progress_snapshot import Readiness, progress_snapshot
-from replay.stretch import time_text
-from replay.worker import Worker
+from replay.progress_snapshot import ProgressSnapshot, progress_snapshot
+from replay.time_range import time_text
+from replay.worker import WorkerProcess
 from runtime.errors import UnavailableError
 from runtime.health import KAFKA, Health
 
@@ -27,7 +27,12 @@ _LONGEST_LOOK_S: Final = 300.0  # each of its questions waits 20 s for Kafka
 
 
 def watch(
-    plan: Plan, groups: Groups, history: History, workers: list[Worker], stopped: threading.Event, health: Health
+    plan: Plan,
+    groups: ConsumerGroups,
+    history: History,
+    workers: list[WorkerProcess],
+    stopped: threading.Event,
+    health: Health,
 ) -> bool:
     """Show how far it is until it is done; False if told to stop before."""
     steps = _steps(plan, groups)
@@ -49,7 +54,7 @@ def watch(
                 health.report(KAFKA, str(error))
                 continue
             health.report(KAFKA, None)
-            telemetry.note(plan.stretch, found)
+            telemetry.export_progress(plan.time_range, found)
             before = found.records_done if before is None else before
             speed = (found.records_done - before) / (time.monotonic() - began)
             bar.update(task, completed=found.records_done, told=_told(speed, found))
@@ -58,7 +63,7 @@ def watch(
     return False
 
 
-def _steps(plan: Plan, groups: Groups) -> list[Callable[[Mapping[int, int]], bool]]:
+def _steps(plan: Plan, groups: ConsumerGroups) -> list[Callable[[Mapping[int, int]], bool]]:
     """What has to be reached one after the other: all scrapes, all sums made of them, all points written."""
     config = plan.processor
     ends: dict[str, Mapping[int, int]] = {}
@@ -81,7 +86,7 @@ def _steps(plan: Plan, groups: Groups) -> list[Callable[[Mapping[int, int]], boo
     return [scrapes, sums, points] if plan.sinks else [scrapes, sums]
 
 
-def _told(speed: float, found: Readiness) -> str:
+def _told(speed: float, found: ProgressSnapshot) -> str:
     """Speed, and the window of the stretch that the partition furthest behind has reached."""
     if not found.begun:
         return "starting …"

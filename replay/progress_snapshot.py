@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from replay.groups import Groups
+from replay.groups import ConsumerGroups
 from replay.history import History, Offsets
 from replay.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
+class ProgressSnapshot:
     """Records are those of `kubelet-stats`, batches those of the replay's `derived-metrics`."""
 
     records: int  # to be read
@@ -21,13 +21,15 @@ class Readiness:
     lag: Mapping[str, int]  # records that are there and not done, by topic
 
 
-def progress_snapshot(plan: Plan, groups: Groups, history: History, committed: Mapping[int, int]) -> Readiness:
+def progress_snapshot(
+    plan: Plan, groups: ConsumerGroups, history: History, committed: Mapping[int, int]
+) -> ProgressSnapshot:
     """Look where it is; `committed` is what the processor has of `kubelet-stats`.
 
     Raises UnavailableError: Kafka does not answer.
     """
     topics, group = plan.processor.topics, plan.processor.group
-    records_done = done(plan.offsets, committed)
+    records_done = count_done(plan.offsets, committed)
     sums = groups.committed(group, topics.group_sums.name)
     batch_ends = groups.ends(topics.derived_metrics.name)
     of_sinks = {
@@ -36,11 +38,11 @@ def progress_snapshot(plan: Plan, groups: Groups, history: History, committed: M
     }
     lag = {
         topics.kubelet_stats.name: plan.offsets.records - records_done,
-        topics.group_sums.name: left(groups.ends(topics.group_sums.name), sums),
+        topics.group_sums.name: count_left(groups.ends(topics.group_sums.name), sums),
     }
     if of_sinks:
-        lag[topics.derived_metrics.name] = max(left(batch_ends, written) for written in of_sinks.values())
-    return Readiness(
+        lag[topics.derived_metrics.name] = max(count_left(batch_ends, written) for written in of_sinks.values())
+    return ProgressSnapshot(
         records=plan.offsets.records,
         records_done=records_done,
         begun=records_done > 0,
@@ -51,7 +53,7 @@ def progress_snapshot(plan: Plan, groups: Groups, history: History, committed: M
     )
 
 
-def done(offsets: Offsets, committed: Mapping[int, int]) -> int:
+def count_done(offsets: Offsets, committed: Mapping[int, int]) -> int:
     """How many of the records to be read are done; a group that has not begun in a partition has done none of it."""
     return sum(
         max(0, min(committed.get(partition, begin), offsets.end[partition]) - begin)
@@ -59,12 +61,12 @@ def done(offsets: Offsets, committed: Mapping[int, int]) -> int:
     )
 
 
-def left(ends: Mapping[int, int], committed: Mapping[int, int]) -> int:
+def count_left(ends: Mapping[int, int], committed: Mapping[int, int]) -> int:
     """How many records are there that are not done."""
     return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
 
 
-def furthest_behind(offsets: Offsets, committed: Mapping[int, int]) -> tuple[int, int] | None:
+def slowest_partition(offsets: Offsets, committed: Mapping[int, int]) -> tuple[int, int] | None:
     """The partition, of those with records to be read, with the fewest done, and the last one done; None: none is."""
     behind = [
         (min(committed.get(partition, begin), offsets.end[partition]) - begin, partition)
@@ -77,8 +79,8 @@ def furthest_behind(offsets: Offsets, committed: Mapping[int, int]) -> tuple[int
 
 def _reached_ns(plan: Plan, history: History, committed: Mapping[int, int]) -> int | None:
     """The window that the partition furthest behind has reached, None before the stretch's first."""
-    last = furthest_behind(plan.offsets, committed)
+    last = slowest_partition(plan.offsets, committed)
     time_ns = history.time_ns(*last) if last else None
-    if time_ns is None or time_ns < plan.stretch.from_ns:
+    if time_ns is None or time_ns < plan.time_range.from_ns:
         return None
-    return min(time_ns, plan.stretch.to_ns)
+    return min(time_ns, plan.time_range.to_ns)

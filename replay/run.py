@@ -8,12 +8,12 @@ import click
 
 from processor.config import changelogs
 from replay.claim import claim
-from replay.groups import Groups
+from replay.groups import ConsumerGroups
 from replay.history import History
 from replay.plan import Plan
 from replay.progress import watch
-from replay.stretch import time_text
-from replay.worker import workers_of
+from replay.time_range import time_text
+from replay.worker import start_workers
 from runtime.health import Health
 from runtime.shutdown import stop_on_signals
 from runtime.topics import ensure_topics
@@ -24,25 +24,25 @@ _INTERRUPTED: Final = 1
 def run(plan: Plan, history: History, health: Health) -> int:
     """Replay until everything is done; the exit status. Interrupted, it can be started again."""
     stopped = stop_on_signals()
-    with Groups(plan.processor.kafka) as groups:
+    with ConsumerGroups(plan.processor.kafka) as groups:
         _begin(plan, groups, history)
         if not _watched(plan, groups, history, stopped, health):
-            tell("Interrupted: start it again to go on.")
+            print_status("Interrupted: start it again to go on.")
             return _INTERRUPTED
         _end(plan, groups)
     return 0
 
 
-def _begin(plan: Plan, groups: Groups, history: History) -> None:
+def _begin(plan: Plan, groups: ConsumerGroups, history: History) -> None:
     config = plan.processor
     ensure_topics(config.kafka, config.topics.all, partitions=len(plan.offsets.begin))
-    claim(config.kafka, config.topics.kubelet_stats_dead_letter.name, plan.stretch)
+    claim(config.kafka, config.topics.kubelet_stats_dead_letter.name, plan.time_range)
     groups.begin_at(config.group, config.topics.kubelet_stats.name, plan.offsets.begin)
     _tell_what_begins(plan, history)
 
 
-def _watched(plan: Plan, groups: Groups, history: History, stopped: threading.Event, health: Health) -> bool:
-    workers = workers_of(plan)
+def _watched(plan: Plan, groups: ConsumerGroups, history: History, stopped: threading.Event, health: Health) -> bool:
+    workers = start_workers(plan)
     try:
         return watch(plan, groups, history, workers, stopped, health)
     finally:
@@ -50,7 +50,7 @@ def _watched(plan: Plan, groups: Groups, history: History, stopped: threading.Ev
             worker.stop()
 
 
-def _end(plan: Plan, groups: Groups) -> None:
+def _end(plan: Plan, groups: ConsumerGroups) -> None:
     """Clean up, and tell what there is."""
     topics = plan.processor.topics
     batches, *rejected = (
@@ -60,34 +60,34 @@ def _end(plan: Plan, groups: Groups) -> None:
     _clean_up(plan, groups)
     result = f"written to {', '.join(plan.sink_names)}" if plan.sinks else f"in the topic {topics.derived_metrics.name}"
     count = f"{batches} batches of " if batches else ""  # another worker of the replay may have removed the topic
-    tell(f"Done: {count}the windows from {plan.stretch} are {result}.")
+    print_status(f"Done: {count}the windows from {plan.time_range} are {result}.")
     if letters := sum(rejected) - 1:  # one says whose the topics are
-        tell(
+        print_status(
             f"{letters} records were rejected: they are in the topics {topics.kubelet_stats_dead_letter.name}"
             f" and {topics.derived_metrics_dead_letter.name}."
         )
 
 
 def _tell_what_begins(plan: Plan, history: History) -> None:
-    tell(
-        f"{plan.offsets.records} records are read: the windows from {plan.stretch}, and those around them that their"
+    print_status(
+        f"{plan.offsets.records} records are read: the windows from {plan.time_range}, and those around them that their"
         " rates and sums need."
     )
     newest_ns = history.newest_ns(plan.offsets)
-    if newest_ns is not None and newest_ns < plan.stretch.to_ns:
-        tell(f"Nothing is newer than {time_text(newest_ns)}: --to lies behind that, so the replay ends there.")
+    if newest_ns is not None and newest_ns < plan.time_range.to_ns:
+        print_status(f"Nothing is newer than {time_text(newest_ns)}: --to lies behind that, so the replay ends there.")
 
 
 def _count(ends: Mapping[int, int]) -> int:
     return sum(ends.values())
 
 
-def tell(text: str) -> None:
+def print_status(text: str) -> None:
     """To whoever waits: standard output is for results."""
     click.echo(text, err=True)
 
 
-def _clean_up(plan: Plan, groups: Groups) -> None:
+def _clean_up(plan: Plan, groups: ConsumerGroups) -> None:
     """Remove what only the replay needed; the last of its workers does."""
     config, topics = plan.processor, plan.processor.topics
     if groups.in_use(config.group):

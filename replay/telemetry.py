@@ -4,8 +4,8 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from replay.progress_snapshot import Readiness
-from replay.stretch import Stretch
+from replay.progress_snapshot import ProgressSnapshot
+from replay.time_range import TimeRange
 from runtime.duration import NS_PER_S
 
 first_window: Final = Gauge("heapster_replay_first_window_seconds", "End of the first window, --from.")
@@ -20,10 +20,10 @@ batches_written: Final = Gauge("heapster_replay_batches_written", "Batches that 
 lag: Final = Gauge("heapster_replay_lag_records", "Records that are to be done yet, of what is there.", ["topic"])
 
 
-def note(stretch: Stretch, found: Readiness) -> None:
+def export_progress(time_range: TimeRange, found: ProgressSnapshot) -> None:
     """Let the figures say so."""
-    first_window.set(stretch.from_ns / NS_PER_S)
-    last_window.set(stretch.to_ns / NS_PER_S)
+    first_window.set(time_range.from_ns / NS_PER_S)
+    last_window.set(time_range.to_ns / NS_PER_S)
     window_end.set((found.reached_ns or 0) / NS_PER_S)
     records.set(found.records)
     records_done.set(found.records_done)

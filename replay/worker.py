@@ -15,7 +15,7 @@ from processor.config import ProcessorConfig
 from replay.plan import Plan
 from runtime.health import Health
 from runtime.logs import LogSettings
-from runtime.memory import spare_memory_work
+from runtime.memory import tune_memory
 from writer.__main__ import build as build_sinks
 from writer.__main__ import run as run_writer
 from writer.pipeline.sink_worker import WriterConfig
@@ -27,7 +27,7 @@ _STOP_S: Final = 12.0
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
-class Worker:
+class WorkerProcess:
     """A process of the replay; started again if it ends before its time."""
 
     def __init__(self, name: str, target: Callable[..., None], arguments: tuple[object, ...]) -> None:
@@ -60,14 +60,14 @@ class Worker:
 
 def _process(parent: int, config: ProcessorConfig, logs: LogSettings) -> None:
     _end_with(parent)
-    spare_memory_work()
+    tune_memory()
     logs.start()
     run_processor(config, Health(time.monotonic))
 
 
 def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], logs: LogSettings) -> None:
     _end_with(parent)
-    spare_memory_work()
+    tune_memory()
     logs.start()
     sys.exit(run_writer(config, build_sinks(sinks), Health(time.monotonic)))
 
@@ -83,9 +83,9 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def workers_of(plan: Plan) -> list[Worker]:
+def start_workers(plan: Plan) -> list[WorkerProcess]:
     """Those that the plan asks for, started."""
-    started = [Worker("processor", _process, (plan.processor, plan.logs))]
+    started = [WorkerProcess("processor", _process, (plan.processor, plan.logs))]
     if plan.sinks:
-        started.append(Worker("writer", _write, (plan.writer, plan.sinks, plan.logs)))
+        started.append(WorkerProcess("writer", _write, (plan.writer, plan.sinks, plan.logs)))
     return started

@@ -10,11 +10,11 @@ from typing import Final, Self
 from urllib.parse import SplitResult
 
 from runtime.errors import ConfigError
-from runtime.uri import KeyedUri, Options
+from runtime.uri import KeyedUri, UriOptions
 
 INFLUXDB: Final = "influxdb"
 POLICY: Final = "default"  # the retention policy that Heapster writes to
-OF_1_X: Final = ("user", "pw")  # options that Heapster knew and a 2.x has no use for
+VERSION_1_OPTIONS: Final = ("user", "pw")  # options that Heapster knew and a 2.x has no use for
 _DEFAULT_HOST: Final = "localhost:8086"
 
 
@@ -51,7 +51,7 @@ class InfluxServer:
     verify_certificate: bool
 
     @classmethod
-    def parse(cls, keyed: KeyedUri, option: Options) -> Self:
+    def parse(cls, keyed: KeyedUri, option: UriOptions) -> Self:
         """From `influxdb:http://host:8086?db=k8s`.
 
         `secure` decides on TLS; where it is not given, the scheme does. `org` and `token` (or `token_file`) make it an
@@ -93,7 +93,7 @@ def read_token(flag: str, path: Path | None) -> str:
     return token
 
 
-def _url(keyed: KeyedUri, option: Options) -> str:
+def _url(keyed: KeyedUri, option: UriOptions) -> str:
     secure = option.boolean("secure", default=bool(keyed.uri and keyed.uri.scheme == "https"))
     host = _host(keyed) or _DEFAULT_HOST
     scheme, port = ("https", 443) if secure else ("http", 80)
@@ -118,7 +118,7 @@ def _without_secrets(uri: SplitResult) -> str:
     return uri._replace(query="", fragment="").geturl()
 
 
-def _target(option: Options) -> Version1 | Version2:
+def _target(option: UriOptions) -> Version1 | Version2:
     database = _database(option)
     if not {"org", "bucket", "token", "token_file"} & set(option.values):
         return Version1(database=database, user=option.text("user", "root"), password=option.text("pw", "root"))
@@ -136,7 +136,7 @@ def _target(option: Options) -> Version1 | Version2:
     return Version2(org=org, bucket=bucket, token=token or read_token(option.flag, path), token_file=path)
 
 
-def _database(option: Options) -> str:
+def _database(option: UriOptions) -> str:
     database = option.text("db", "k8s")
     if not database or database in {".", ".."} or not database.isprintable() or set(database) & set("/\\"):
         raise ConfigError(f"{option.flag}: `db` {database!r} is no name that InfluxDB takes")

@@ -17,7 +17,7 @@ client_log: Final = logging.getLogger("librdkafka")
 
 SESSION_TIMEOUT_S: Final = 10
 HEARTBEAT_S: Final = 3
-ABSENT_S: Final = SESSION_TIMEOUT_S - HEARTBEAT_S
+MAX_POLL_GAP_S: Final = SESSION_TIMEOUT_S - HEARTBEAT_S
 """A member that has slept for longer may have lost its place: its last heartbeat was up to one interval before."""
 
 ClientSettings: TypeAlias = dict[str, str | int | float | bool]
@@ -33,7 +33,7 @@ class KafkaSettings:
     partitions: int = DEFAULT_PARTITIONS  # of topics that are created
     replication_factor: int = -1  # of topics that are created; -1 is the brokers' own default
 
-    def named(self, name: str) -> str:
+    def prefixed(self, name: str) -> str:
         """A topic or group of this pipeline."""
         return self.prefix + name
 
@@ -47,7 +47,7 @@ class KafkaSettings:
             ) from None
 
 
-class Reasons:
+class ConnectionErrors:
     """Why Kafka does not answer: the calls only tell that it does not, so this is a client's `error_cb` as well."""
 
     _REFUSED: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001

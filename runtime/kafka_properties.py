@@ -17,7 +17,7 @@ _ACKNOWLEDGED: Final = "every record is acknowledged by all replicas, in order, 
 _COMMITTED: Final = "offsets are committed here, once what they stand for is done"
 _GROUP: Final = "how workers share the partitions is part of what is promised"
 
-REFUSED: Final[Mapping[str, str]] = {
+FORBIDDEN_PROPERTIES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("bootstrap.servers", "metadata.broker.list"), "--kafka-brokers says it"),
     **dict.fromkeys(
         (
@@ -117,8 +117,8 @@ def _of_file(path: str) -> dict[str, str]:
 
 
 def _accepted(key: str, value: str, where: str) -> dict[str, str]:
-    if key in REFUSED:
-        raise ConfigError(f"{where}: {key} cannot be set: {REFUSED[key]}")
+    if key in FORBIDDEN_PROPERTIES:
+        raise ConfigError(f"{where}: {key} cannot be set: {FORBIDDEN_PROPERTIES[key]}")
     if key == "sasl.jaas.config":
         return _of_jaas(value, where)
     return {_ALIASES.get(key, key): value}

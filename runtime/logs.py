@@ -14,8 +14,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 log = logging.getLogger(__name__)
 
-LogForm: TypeAlias = Literal["json", "text"]
-LOG_FORMS: Final[tuple[LogForm, ...]] = get_args(LogForm)
+LogFormat: TypeAlias = Literal["json", "text"]
+LOG_FORMATS: Final[tuple[LogFormat, ...]] = get_args(LogFormat)
 DEFAULT_LEVEL: Final = "info"
 
 _WORD: Final = re.compile(r"[^\s\"=]+")
@@ -84,7 +84,7 @@ def _text(value: object) -> str:
     return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-class WithoutFaustsSteps(logging.Filter):
+class FaustLifecycleFilter(logging.Filter):
     """Leaves out that a part of Faust starts or stops, under the logger of whichever class of ours is such a part."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -92,7 +92,7 @@ class WithoutFaustsSteps(logging.Filter):
         return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
 
 
-class Seldom(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Lets a message of Kafka's clients pass once a minute, and as a warning at most.
 
     They say many times a second that a broker is away, though they go on trying by themselves.
@@ -127,9 +127,9 @@ class LogSettings:
     """How much is told, and in which form."""
 
     level: str = DEFAULT_LEVEL
-    form: LogForm | None = None  # None: text for a person at a terminal, JSON for whatever else reads it
+    form: LogFormat | None = None  # None: text for a person at a terminal, JSON for whatever else reads it
 
-    def quieter(self, level: str) -> "LogSettings":
+    def with_default_level(self, level: str) -> "LogSettings":
         """So little, unless another level than the default was asked for: for commands that speak to a person."""
         return replace(self, level=level) if self.level == DEFAULT_LEVEL else self
 
@@ -140,8 +140,8 @@ class LogSettings:
         coloured = at_terminal and not os.environ.get("NO_COLOR")
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter(coloured=coloured))
-        handler.addFilter(WithoutFaustsSteps())
-        handler.addFilter(Seldom("librdkafka", "aiokafka", "urllib3"))
+        handler.addFilter(FaustLifecycleFilter())
+        handler.addFilter(RateLimitFilter("librdkafka", "aiokafka", "urllib3"))
         logging.basicConfig(level=self.level.upper(), handlers=[handler], force=True)
         for chatty in ("aiokafka", "faust", "mode", "kubernetes", "urllib3"):
             logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -19,7 +19,7 @@ _LARGEST_KEPT_BYTES: Final = 16 * 1024 * 1024
 _COLLECT_AFTER: Final = 50_000  # objects made and still there; Python's own 700 are a tenth of a record
 
 
-def spare_memory_work() -> None:
+def tune_memory() -> None:
     """Keep freed memory, and look for garbage in circles seldom and only among what comes from now on."""
     gc.collect()
     gc.freeze()

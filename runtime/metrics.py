@@ -24,7 +24,7 @@ _TEXT: Final = [("Content-Type", "text/plain; charset=utf-8")]
 
 
 @contextmanager
-def metrics_served(ip: str, port: int, health: Health) -> Iterator[str]:
+def serve_metrics(ip: str, port: int, health: Health) -> Iterator[str]:
     """Serve them meanwhile; the URL of the metrics. Port 0 is any free one.
 
     Raises:

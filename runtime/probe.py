@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from runtime.health import KAFKA, Health
-from runtime.kafka import KafkaSettings, Reasons, client_log, client_settings
+from runtime.kafka import ConnectionErrors, KafkaSettings, client_log, client_settings
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class KafkaProbe(threading.Thread):
     def __init__(self, kafka: KafkaSettings, topic: str, health: Health, stopped: threading.Event) -> None:
         """`topic` is one that is there and may be described."""
         super().__init__(name="kafka-probe", daemon=True)
-        self._reasons = Reasons(kafka)
+        self._reasons = ConnectionErrors(kafka)
         settings = {**client_settings(kafka, "heapster-stream-probe"), "error_cb": self._reasons}
         self._admin = AdminClient(settings, logger=client_log)  # type: ignore[arg-type] # takes callbacks as others do
         self._topic = topic

@@ -17,6 +17,6 @@ def stop_on_signals() -> threading.Event:
     return stopped
 
 
-def end_at_once_on_ctrl_c() -> None:
+def exit_on_ctrl_c() -> None:
     """For what has nothing to finish: Python would wait for the end of a call that waits for Kafka."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime.duration import NS_PER_MS
 from runtime.errors import UnavailableError
-from runtime.kafka import KafkaSettings, Reasons, client_log, client_settings
+from runtime.kafka import ConnectionErrors, KafkaSettings, client_log, client_settings
 
 _TIMEOUT_S: Final = 20.0
 _FIRST_ANSWER_S: Final = 5.0
@@ -35,10 +35,10 @@ class TopicReader:
     def __init__(self, kafka: KafkaSettings, client_id: str, *, group: str | None = None) -> None:
         """Nothing is asked yet; `group` is the one whose commits are looked up."""
         self._brokers = kafka.brokers
-        self._reasons = Reasons(kafka)
+        self._reasons = ConnectionErrors(kafka)
         self._answered = False
         settings = client_settings(kafka, client_id) | {
-            "group.id": group or kafka.named(client_id),
+            "group.id": group or kafka.prefixed(client_id),
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 50,
             "error_cb": self._reasons,
@@ -68,7 +68,7 @@ class TopicReader:
         """By partition the first offset that is kept, and the end."""
         return {partition: self._bounds(topic, partition) for partition in self.partitions(topic)}
 
-    def at(self, topic: str, time_ns: int, bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+    def offsets_at(self, topic: str, time_ns: int, bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
         """By partition the first offset with that time or later; the end if there is none."""
         asked = [TopicPartition(topic, partition, max(0, time_ns // NS_PER_MS)) for partition in bounds]
         found = self._asked(lambda: self._consumer.offsets_for_times(asked, _TIMEOUT_S))

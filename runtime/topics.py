@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, TopicMetadata  # 
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from runtime.errors import ConfigError, UnavailableError
-from runtime.kafka import KafkaSettings, Reasons, client_log, client_settings
+from runtime.kafka import ConnectionErrors, KafkaSettings, client_log, client_settings
 from schemas.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def wait_for_topics(
     return None
 
 
-class Found(NamedTuple):
+class TopicDescription(NamedTuple):
     """A topic as it is."""
 
     partitions: int
@@ -72,7 +72,7 @@ class Found(NamedTuple):
     settings: Mapping[str, str]  # as Kafka names them; empty if there is no right to look
 
 
-def found_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> Mapping[str, Found]:
+def describe_topics(kafka: KafkaSettings, topics: Iterable[Topic]) -> Mapping[str, TopicDescription]:
     """Those that are there, by name. Raises UnavailableError: Kafka does not answer."""
     return _Topics(kafka, kafka.partitions).look(tuple(topics))
 
@@ -83,7 +83,7 @@ class _Topics:
     def __init__(self, kafka: KafkaSettings, partitions: int) -> None:
         self._kafka = kafka
         self._partitions = partitions
-        self._reasons = Reasons(kafka)
+        self._reasons = ConnectionErrors(kafka)
         settings = {**client_settings(kafka, "heapster-stream-topics"), "error_cb": self._reasons}
         self._admin = AdminClient(settings, logger=client_log)  # type: ignore[arg-type] # takes callbacks as others do
 
@@ -104,12 +104,12 @@ class _Topics:
                 found[name] = self._partitions
         return {topic.name: found[topic.name] for topic in topics}
 
-    def look(self, topics: tuple[Topic, ...]) -> Mapping[str, Found]:
+    def look(self, topics: tuple[Topic, ...]) -> Mapping[str, TopicDescription]:
         there = self._metadata()
         known = [topic for topic in topics if topic.name in there]
         settings = {topic.name: found for topic, found in self._settings(known)}
         return {
-            topic.name: Found(
+            topic.name: TopicDescription(
                 len(there[topic.name].partitions),
                 min(len(partition.replicas) for partition in there[topic.name].partitions.values()),
                 settings.get(topic.name, {}),
@@ -139,7 +139,7 @@ class _Topics:
 
     def _check(self, topics: list[Topic]) -> None:
         for topic, found in self._settings(topics):
-            if wrong := topic.unsuitable(found):
+            if wrong := topic.wrong_settings(found):
                 raise ConfigError(self._advice(topic.name, found, wrong))
 
     def _settings(self, topics: list[Topic]) -> Iterator[tuple[Topic, Mapping[str, str]]]:
@@ -168,7 +168,7 @@ class _Topics:
 
     def _create(self, missing: Iterable[Topic]) -> None:
         requests = [
-            NewTopic(topic.name, self._partitions, self._kafka.replication_factor, config=dict(topic.created_with))
+            NewTopic(topic.name, self._partitions, self._kafka.replication_factor, config=dict(topic.all_settings))
             for topic in missing
         ]
         for name, future in self._admin.create_topics(requests, request_timeout=_REQUEST_TIMEOUT_S).items():

@@ -66,7 +66,7 @@ def without_secrets(value: str) -> str:
 
 
 @dataclass(slots=True)
-class Options:
+class UriOptions:
     """The options of one URI: typed readers that name flag, option and value when they refuse one.
 
     The first of a repeated option counts; names are case-sensitive. `done()` refuses what nobody asked for.
@@ -77,7 +77,7 @@ class Options:
     _read: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, keyed: KeyedUri) -> "Options":
+    def from_uri(cls, keyed: KeyedUri) -> "UriOptions":
         """Those of a URI's query."""
         values: dict[str, str] = {}
         for pair in filter(None, keyed.query.split("&")):
@@ -116,20 +116,20 @@ class Options:
             raise ConfigError(f"{self.flag}: the option `{name}` can only be {at_most} or less, not {text}")
         return number
 
-    def done(self, *of_no_effect: str) -> tuple[str, ...]:
+    def reject_unknown(self, *without_effect: str) -> tuple[str, ...]:
         """Everything has been read; what is given of the known options `of_no_effect`, sorted.
 
         Raises:
             ConfigError: an option that there is not, with the nearest one that there is.
         """
-        known = self._read.union(of_no_effect)
+        known = self._read.union(without_effect)
         for name in self.values:
             if name not in known:
-                raise ConfigError(f"{self.flag}: there is no option `{name}`: {meant(name, known)}")
+                raise ConfigError(f"{self.flag}: there is no option `{name}`: {suggestion(name, known)}")
         return tuple(sorted(set(self.values) - self._read))
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """What whoever wrote `name` may have meant, or all that there is."""
     spelt = {each.lower(): each for each in known}
     nearest = get_close_matches(name.lower(), spelt, n=1)

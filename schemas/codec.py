@@ -40,13 +40,13 @@ class Codec:
     `name` is the record's file name in `versions/`: `NAME-1.avsc`, `NAME-2.avsc`, …
     """
 
-    def __init__(self, name: str, *, other_layouts: Collection[int] = ()) -> None:
+    def __init__(self, name: str, *, read_as_written: Collection[int] = ()) -> None:
         """Read every published version of `name`; those in `other_layouts` do not become the newest by themselves."""
         versions = [ParsedVersion.read(name, number) for number in range(1, _published(name) + 1)]
         self.name = name
         self.current = versions[-1]
         self._by_fingerprint = {version.fingerprint: version for version in versions}
-        self._as_written = {self.current.fingerprint, *(versions[number - 1].fingerprint for number in other_layouts)}
+        self._as_written = {self.current.fingerprint, *(versions[number - 1].fingerprint for number in read_as_written)}
         self.header = MARKER + self.current.fingerprint
 
     def encode(self, record: Mapping[str, object]) -> bytes:
@@ -60,12 +60,14 @@ class Codec:
         _write(out, self.name, self.current.schema, dict(record))
         return out.getvalue()
 
-    def around(self, field: str) -> "Around":
+    def around(self, field: str) -> "SplitSchema":
         """The newest schema, taken apart around one of its fields."""
         fields = self.current.schema["fields"]
         at = [each["name"] for each in fields].index(field)
         before, after = ({**self.current.schema, "fields": part} for part in (fields[:at], fields[at + 1 :]))
-        return Around(*(Piece(self.name, schema) for schema in (before, fields[at]["type"]["items"], after)))
+        return SplitSchema(
+            *(RecordEncoder(self.name, schema) for schema in (before, fields[at]["type"]["items"], after))
+        )
 
     def recognises(self, data: bytes | None) -> bool:
         """Whether the header names a version of this schema; several schemas may share a topic."""
@@ -103,7 +105,7 @@ class Codec:
         return record
 
 
-class Piece:
+class RecordEncoder:
     """A part of a record, encoded by itself."""
 
     def __init__(self, name: str, schema: ParsedSchema) -> None:
@@ -118,12 +120,12 @@ class Piece:
         return out.getvalue()
 
 
-class Around(NamedTuple):
+class SplitSchema(NamedTuple):
     """A record with an array whose items are encoded one by one: in Avro, the bytes of all follow one another."""
 
-    before: Piece  # the fields before the array
-    item: Piece
-    after: Piece  # the fields after it
+    before: RecordEncoder  # the fields before the array
+    item: RecordEncoder
+    after: RecordEncoder  # the fields after it
 
 
 def array(items: Sequence[bytes]) -> bytes:

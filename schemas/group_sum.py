@@ -41,7 +41,7 @@ class GroupSum:
         return f"{self.cluster}/{self.group}"
 
 
-def nodes_of(totals: Collection[GroupSum]) -> tuple[int, int]:
+def node_counts(totals: Collection[GroupSum]) -> tuple[int, int]:
     """How many nodes are in a group's totals, one of each source partition, and how many any of them expects."""
     return sum(total.nodes for total in totals), max(total.nodes_expected for total in totals)
 

@@ -8,12 +8,12 @@ from schemas.catalogue import BY_NUMBER, Number
 from schemas.codec import Codec
 from schemas.columns import columns
 from schemas.metric_set import LabeledValues, MetricSet
-from schemas.rows import ReadSets, read_columns
+from schemas.rows import LazyMetricSets, read_columns
 from schemas.workload import Workload
 
 __all__ = ["LabeledValues", "MetricBatch", "MetricSet", "Version", "decode_batch", "encode_batch"]
 
-CODEC: Final = Codec("metric_batch", other_layouts={1, 2})
+CODEC: Final = Codec("metric_batch", read_as_written={1, 2})
 _NAMESPACE_PREFIX: Final = "namespace:"
 _WORKLOAD_PREFIX: Final = "workload:"
 
@@ -100,7 +100,7 @@ def decode_batch(data: bytes | None) -> MetricBatch:
         version=Version(record["version_nodes"], record["version_offsets"]),
         sets=tuple(_set_of(fields) for fields in record["sets"])
         if "sets" in record
-        else ReadSets(read_columns(record)),
+        else LazyMetricSets(read_columns(record)),
         object_labels=record.get("object_labels", {}),
     )
 

@@ -12,7 +12,7 @@ from schemas.node_scrape import node_key
 
 __all__ = ["Contribution", "DiskKey", "EntitySample", "NodeSample", "decode_sample", "encode_sample"]
 
-CODEC: Final = Codec("node_sample", other_layouts={1, 2, 3})
+CODEC: Final = Codec("node_sample", read_as_written={1, 2, 3})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ class Columns(NamedTuple):
     floats: tuple[float, ...]
 
 
-class ReadSets(Sequence[MetricSet]):
+class LazyMetricSets(Sequence[MetricSet]):
     """The metric sets of some columns, made when somebody looks at one: lines are made of the columns themselves."""
 
     def __init__(self, found: Columns) -> None:
@@ -69,7 +69,7 @@ class ReadSets(Sequence[MetricSet]):
 
     def __eq__(self, other: object) -> bool:
         """As a tuple of the same sets."""
-        return self._made == (other._made if isinstance(other, ReadSets) else other)
+        return self._made == (other._made if isinstance(other, LazyMetricSets) else other)
 
     def __hash__(self) -> int:
         """As a tuple of the same sets."""
@@ -80,9 +80,9 @@ class ReadSets(Sequence[MetricSet]):
         return repr(self._made)
 
 
-def columns_of(sets: Sequence[MetricSet]) -> Columns:
+def columns_from_sets(sets: Sequence[MetricSet]) -> Columns:
     """The columns of sets: as they were read, or made of them. Raises ValueError: a number that 64 bits cannot hold."""
-    return sets.columns if isinstance(sets, ReadSets) else read_columns(columns(sets))
+    return sets.columns if isinstance(sets, LazyMetricSets) else read_columns(columns(sets))
 
 
 def read_columns(record: Record) -> Columns:

@@ -22,7 +22,7 @@ class Topic:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def created_with(self) -> Mapping[str, str]:
+    def all_settings(self) -> Mapping[str, str]:
         """All of its settings, as Kafka names them."""
         return {
             "cleanup.policy": self.cleanup,
@@ -33,12 +33,12 @@ class Topic:
             **self.settings,
         }
 
-    def unsuitable(self, found: Mapping[str, str]) -> Mapping[str, str]:
+    def wrong_settings(self, found: Mapping[str, str]) -> Mapping[str, str]:
         """Of an existing topic with the settings `found`: those that must be otherwise, as they are to be.
 
         Only what would lose or refuse records; retention, segments and the like are whoever's runs the Kafka.
         """
-        needed = self.created_with
+        needed = self.all_settings
         wrong = {name for name in _LEAST if name in needed and int(found.get(name, needed[name])) < int(needed[name])}
         if found.get("cleanup.policy") != self.cleanup:
             wrong.add("cleanup.policy")

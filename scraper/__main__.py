@@ -16,7 +16,7 @@ from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.metrics import metrics_served
+from runtime.metrics import serve_metrics
 from runtime.probe import KafkaProbe
 from runtime.shutdown import stop_on_signals
 from runtime.topics import wait_for_topics
@@ -107,7 +107,7 @@ def scraper(  # noqa: PLR0913 - a flag each
         topic=topic,
     )
     health = Health(time.monotonic)
-    with metrics_served(metrics_ip, metrics_port, health):
+    with serve_metrics(metrics_ip, metrics_port, health):
         sys.exit(run(config, health))
 
 

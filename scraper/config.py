@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from runtime.errors import ConfigError
-from runtime.uri import KeyedUri, Options, parse_keyed_uri
+from runtime.uri import KeyedUri, UriOptions, parse_keyed_uri
 from scraper.cluster.credentials import Access
 from scraper.cluster.login import Login
 from scraper.cluster.objects import ADDRESS_TYPES, ClusterNode, Json, node_of
@@ -33,7 +33,7 @@ class SourceConfig:
     def parse(cls, sources: Sequence[str]) -> Self:
         """Parse the values of `--source`. Raises ConfigError: names flag, option and value."""
         keyed = _only_source(sources)
-        option = Options.of(keyed)
+        option = UriOptions.from_uri(keyed)
         access = Access(
             flag=option.flag,
             host=_host(keyed),
@@ -49,7 +49,7 @@ class SourceConfig:
         host_id_annotation = option.text("host_id_annotation", "")
         pods_of_kubelets = option.choice("podSource", ("api", "kubelet")) == "kubelet"
         cadvisor = option.boolean("cadvisor", default=False)
-        option.done()
+        option.reject_unknown()
         if version != "v1":
             log.warning("apiVersion is ignored: v1 is always used", extra={"flag": option.flag, "apiVersion": version})
         return cls(
@@ -67,7 +67,7 @@ class SourceConfig:
         return node_of(item, self.host_id_annotation, self.address_types)
 
 
-def _address_types(option: Options) -> tuple[str, ...]:
+def _address_types(option: UriOptions) -> tuple[str, ...]:
     found = tuple(filter(None, (name.strip() for name in option.text("addressTypes", "").split(","))))
     unknown = [name for name in found if name not in ADDRESS_TYPES]
     if unknown:

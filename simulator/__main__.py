@@ -13,12 +13,12 @@ from simulator.listening import FIRST_KUBELET_IP, LOOPBACK, ListenAddresses
 from simulator.server import SimulatedCluster
 
 _MANY_NODES: Final = 1000  # take more than a moment
-_PORT: Final = flags.Whole(0, 65535)
+_PORT: Final = flags.WholeNumber(0, 65535)
 
 
 @click.command("simulate", context_settings=flags.CONTEXT)
-@flags.flag("--nodes", type=flags.Whole(1), default=3, help="How many nodes there are.")
-@flags.flag("--pods-per-node", type=flags.Whole(1), default=10, help="How many pods each node has room for.")
+@flags.flag("--nodes", type=flags.WholeNumber(1), default=3, help="How many nodes there are.")
+@flags.flag("--pods-per-node", type=flags.WholeNumber(1), default=10, help="How many pods each node has room for.")
 @flags.flag("--seed", type=int, default=1, help="Which cluster of that size: the same seed gives the same one.")
 @flags.flag(
     "--unready-nodes",

@@ -11,7 +11,7 @@ import click
 import scraper.config
 import writer.sinks.registry
 from heapster_stream.__main__ import program
-from runtime.uri import Options
+from runtime.uri import UriOptions
 from writer.sinks.registry import create_sink
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "reference.md"
@@ -39,7 +39,7 @@ class Option(NamedTuple):
     default: str
 
 
-class Noted(Options):
+class RecordingOptions(UriOptions):
     """Options that take note of who asks for what."""
 
     seen: Final[dict[str, Option]] = {}
@@ -62,18 +62,18 @@ class Noted(Options):
 
 
 def source_options() -> dict[str, Option]:
-    Noted.seen.clear()
-    with patch.object(scraper.config, "Options", Noted):
+    RecordingOptions.seen.clear()
+    with patch.object(scraper.config, "UriOptions", RecordingOptions):
         scraper.config.SourceConfig.parse(["kubernetes:http://127.0.0.1:8001?inClusterConfig=false"])
-    return dict(Noted.seen)
+    return dict(RecordingOptions.seen)
 
 
 def sink_options(key: str) -> dict[str, Option]:
-    Noted.seen.clear()
-    with patch.object(writer.sinks.registry, "Options", Noted):
+    RecordingOptions.seen.clear()
+    with patch.object(writer.sinks.registry, "UriOptions", RecordingOptions):
         for uri in SINKS[key]:
             create_sink("--sink", uri)
-    return dict(Noted.seen)
+    return dict(RecordingOptions.seen)
 
 
 def document() -> str:

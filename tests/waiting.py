@@ -20,7 +20,7 @@ def wait_until(reached: Callable[[], bool], what: str, deadline_s: float = DEADL
         time.sleep(_LOOK_EVERY_S)
 
 
-class NotedWaits(threading.Event):
+class RecordedWaits(threading.Event):
     """Notes how long it was waited for instead of waiting."""
 
     def __init__(self) -> None:

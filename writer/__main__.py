@@ -14,7 +14,7 @@ from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.kafka import KafkaSettings
 from runtime.logs import LogSettings
-from runtime.metrics import metrics_served
+from runtime.metrics import serve_metrics
 from runtime.probe import KafkaProbe
 from runtime.shutdown import stop_on_signals
 from runtime.topics import wait_for_topics
@@ -58,7 +58,7 @@ def writer(kafka: KafkaSettings, sink: tuple[str, ...], metrics_port: int, metri
     logs.start()
     sinks = build(sink)
     health = Health(time.monotonic)
-    with metrics_served(metrics_ip, metrics_port, health):
+    with serve_metrics(metrics_ip, metrics_port, health):
         sys.exit(run(WriterConfig.live(kafka), sinks, health))
 
 

@@ -10,8 +10,8 @@ import requests
 
 from api.heapster.influxql import EPOCH, Dialect
 from runtime.errors import ConfigError, UnavailableError
-from runtime.influxdb import INFLUXDB, OF_1_X, InfluxServer, Version1, ignored_parts, read_token
-from runtime.uri import Options, parse_keyed_uri
+from runtime.influxdb import INFLUXDB, VERSION_1_OPTIONS, InfluxServer, Version1, ignored_parts, read_token
+from runtime.uri import UriOptions, parse_keyed_uri
 
 FLAG: Final = "--historical-source"
 _CONNECT_TIMEOUT_S: Final = 5.0
@@ -38,12 +38,12 @@ class HistoryConfig:
         keyed = parse_keyed_uri(FLAG, value)
         if keyed.key != INFLUXDB:
             raise ConfigError(f"{FLAG}={keyed.key}: only {INFLUXDB} keeps a history")
-        option = Options.of(keyed)
+        option = UriOptions.from_uri(keyed)
         server = InfluxServer.parse(keyed, option)
         dialect = Dialect(
             with_fields=option.boolean("withfields", default=False), cluster_name=option.text("cluster_name", cluster)
         )
-        option.done(*_WRITERS_OPTIONS, *OF_1_X)
+        option.reject_unknown(*_WRITERS_OPTIONS, *VERSION_1_OPTIONS)
         return cls(server=server, dialect=dialect, ignored=ignored_parts(keyed))
 
 

@@ -158,7 +158,7 @@ class Follower:
 
 def _settings(config: FollowConfig) -> dict[str, str | int | float | bool]:
     return client_settings(config.kafka, "heapster-stream-api") | {
-        "group.id": config.kafka.named("heapster-stream-api"),  # librdkafka requires one; the group is never joined
+        "group.id": config.kafka.prefixed("heapster-stream-api"),  # librdkafka requires one; the group is never joined
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",

@@ -5,7 +5,7 @@ from functools import reduce
 
 from processor.core import labels
 from schemas.catalogue import CLUSTER, GROUP_METRICS, MAX_INT, NAMESPACE, WORKLOAD, EntityType
-from schemas.group_sum import NO_SUMS, GroupSum, add, nodes_of
+from schemas.group_sum import NO_SUMS, GroupSum, add, node_counts
 from schemas.metric_batch import MetricBatch, MetricSet, Version, namespace_of_group, workload_of_group
 
 
@@ -21,7 +21,7 @@ def group_batch(totals: Sequence[GroupSum]) -> MetricBatch:
     if len({(total.cluster, total.group, total.window_end_ns) for total in totals}) != 1:
         raise ValueError(f"expected totals of one group in one window, not {list(totals)!r}")
     in_order = sorted(totals, key=lambda total: total.source_partition)
-    nodes, nodes_expected = nodes_of(in_order)
+    nodes, nodes_expected = node_counts(in_order)
     first = in_order[0]
     return MetricBatch(
         cluster=first.cluster,

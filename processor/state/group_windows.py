@@ -12,7 +12,7 @@ from math import inf
 from typing import Final
 
 from processor.state.node_windows import GroupWindow
-from schemas.group_sum import GroupSum, SourceProgress, nodes_of
+from schemas.group_sum import GroupSum, SourceProgress, node_counts
 
 QUIET_S: Final = 4.0
 """Longer than the interval at which a node agent sends changed totals."""
@@ -77,7 +77,7 @@ class GroupWindows:
         pending = self._pending.setdefault(window, _PendingBatch(now_s, now_s))
         pending.last_change_s = now_s
         # once only: with more nodes than expected, each further node would be written at once
-        nodes, expected = nodes_of(totals.values())
+        nodes, expected = node_counts(totals.values())
         pending.complete = window not in self._written_complete and nodes >= expected
 
     def due(self, now_s: float, *, force: bool = False) -> list[GroupWindow]:

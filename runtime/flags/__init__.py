@@ -11,14 +11,14 @@ from runtime.flags.shared import (
     metrics_ip,
     topic_flags,
 )
-from runtime.flags.types import Brokers, Duration, Whole
+from runtime.flags.types import Brokers, Duration, WholeNumber
 
 __all__ = [
     "CONTEXT",
     "PROGRAM",
     "Brokers",
     "Duration",
-    "Whole",
+    "WholeNumber",
     "extended_metrics",
     "flag",
     "kafka_flags",

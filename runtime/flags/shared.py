@@ -7,10 +7,10 @@ from typing import Final, cast
 import click
 
 from runtime.flags.option import Command, flag
-from runtime.flags.types import Brokers, Lines, Prefix, Whole
+from runtime.flags.types import Brokers, LineSeparated, TopicPrefix, WholeNumber
 from runtime.kafka import KafkaSettings
 from runtime.kafka_properties import FLAG, kafka_properties
-from runtime.logs import DEFAULT_LEVEL, LOG_FORMS, LogForm, LogSettings
+from runtime.logs import DEFAULT_LEVEL, LOG_FORMATS, LogFormat, LogSettings
 from schemas.topics import DEFAULT_PARTITIONS
 
 
@@ -47,7 +47,7 @@ _kafka_brokers: Final = flag(
 )
 _kafka_config: Final = flag(
     FLAG,
-    type=Lines(),
+    type=LineSeparated(),
     multiple=True,
     metavar="FILE|KEY=VALUE",
     help="Property of every Kafka client, as security.protocol=SASL_SSL, or a file with one a line; repeatable. In the"
@@ -55,19 +55,19 @@ _kafka_config: Final = flag(
 )
 _topic_prefix: Final = flag(
     "--topic-prefix",
-    type=Prefix(),
+    type=TopicPrefix(),
     default="",
     help="What the names of this pipeline's topics and consumer groups begin with, where several share a Kafka.",
 )
 _partitions: Final = flag(
     "--partitions",
-    type=Whole(min=1, max=10_000),
+    type=WholeNumber(min=1, max=10_000),
     default=DEFAULT_PARTITIONS,
     help="Partitions of a topic that is created: as many workers of one kind can share the work.",
 )
 _replication_factor: Final = flag(
     "--replication-factor",
-    type=Whole(min=1, max=100),
+    type=WholeNumber(min=1, max=100),
     help="Copies of a topic that is created, on different brokers; the brokers' own default if not given.",
     show_default="the brokers' default",
 )
@@ -79,7 +79,7 @@ def log_flags(command: Command) -> Command:
     @_log_level
     @_log_format
     @wraps(command)
-    def given(*, log_level: str, log_format: LogForm | None, **others: object) -> object:
+    def given(*, log_level: str, log_format: LogFormat | None, **others: object) -> object:
         return command(logs=LogSettings(log_level, log_format), **others)
 
     return cast("Command", given)
@@ -87,7 +87,7 @@ def log_flags(command: Command) -> Command:
 
 _log_format: Final = flag(
     "--log-format",
-    type=click.Choice(LOG_FORMS, case_sensitive=False),
+    type=click.Choice(LOG_FORMATS, case_sensitive=False),
     show_default="text at a terminal, json elsewhere",
     help="Form of the log: a JSON object a line, or a line for people.",
 )
@@ -106,7 +106,7 @@ def metrics_flags(command: Command) -> Command:
 
 _metrics_port: Final = flag(
     "--metrics-port",
-    type=Whole(0, 65535),
+    type=WholeNumber(0, 65535),
     default=0,
     help="Port of /metrics (Prometheus), /healthz and /readyz of this service; 0 is any free one, told in the log.",
 )

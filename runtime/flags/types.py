@@ -34,7 +34,7 @@ class Duration(click.ParamType):
         return duration_ns
 
 
-class Whole(click.IntRange):
+class WholeNumber(click.IntRange):
     """A whole number within bounds."""
 
     name = "whole number"
@@ -56,7 +56,7 @@ class Brokers(click.ParamType):
         return ",".join(brokers)
 
 
-class Lines(click.ParamType):
+class LineSeparated(click.ParamType):
     """Texts; in an environment variable one a line."""
 
     name = "text"
@@ -66,7 +66,7 @@ class Lines(click.ParamType):
         return [line.strip() for line in rv.splitlines() if line.strip()]
 
 
-class Prefix(click.ParamType):
+class TopicPrefix(click.ParamType):
     """What may begin a topic's name."""
 
     name = "text"

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Self
 from urllib.parse import quote
 
 from runtime.errors import ConfigError
-from runtime.uri import Options
+from runtime.uri import UriOptions
 from scraper.cluster.login import Login
 from scraper.cluster.objects import ClusterNode
 
@@ -31,7 +31,7 @@ class KubeletAccess:
     via_api_server: bool
 
     @classmethod
-    def parse(cls, option: Options) -> Self:
+    def parse(cls, option: UriOptions) -> Self:
         """Parse the options of `--source`. Raises ConfigError: names option and value."""
         access = cls(
             https=option.boolean("kubeletHttps", default=False),

@@ -11,7 +11,7 @@ from typing import Final
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from runtime.kafka import ABSENT_S, KafkaSettings, client_log, consumer_settings
+from runtime.kafka import MAX_POLL_GAP_S, KafkaSettings, client_log, consumer_settings
 from schemas.topics import Topic
 from scraper import telemetry
 
@@ -37,7 +37,7 @@ class Membership(threading.Thread):
     def __init__(self, kafka: KafkaSettings, cluster: str, topic: Topic, stopped: threading.Event) -> None:
         """Prepare the consumer; `start` joins the group, setting `stopped` ends the thread."""
         super().__init__(name="membership", daemon=True)
-        settings = consumer_settings(kafka, "heapster-scraper", kafka.named(consumer_group(cluster))) | {
+        settings = consumer_settings(kafka, "heapster-scraper", kafka.prefixed(consumer_group(cluster))) | {
             "partition.assignment.strategy": "cooperative-sticky",
             "topic.metadata.refresh.interval.ms": _METADATA_REFRESH_MS,
         }
@@ -88,7 +88,7 @@ class Membership(threading.Thread):
 
     def _polled_recently(self) -> bool:
         """False after the process was suspended for so long that others may have its partitions."""
-        return time.monotonic() - self._polled_at < ABSENT_S
+        return time.monotonic() - self._polled_at < MAX_POLL_GAP_S
 
     def leave(self) -> None:
         """Leave the group so that others take over at once; give up after a short timeout if Kafka does not answer."""

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from replay.stretch import time_text
+from replay.time_range import time_text
 from schemas.node_scrape import NodeScrape
 from schemas.topics import DEFAULT_PARTITIONS
 from scraper.rounds.assignment import partition_of
@@ -77,18 +77,18 @@ def test_what_a_live_run_wrote_comes_out_again_a_year_later_and_when_the_replay_
     assert pipeline.differences() == []
     assert [worker.stop() for worker in workers] == [0, 0]
 
-    stretches = {gap: windows[behind_gap : behind_change + 8], change: windows[behind_change:]}
+    time_ranges = {gap: windows[behind_gap : behind_change + 8], change: windows[behind_change:]}
     replays = {
-        database: service("replay", pipeline.brokers, *span(stretch), sink(influxdb, database.name))
-        for database, stretch in stretches.items()
+        database: service("replay", pipeline.brokers, *span(time_range), sink(influxdb, database.name))
+        for database, time_range in time_ranges.items()
     }
     wait_until(lambda: change.points() > 0 or ended(replays[change]), "points of the second replay")
     assert replays[change].kill() == -signal.SIGKILL, "it was at work"
     replays[change].launch()
-    for database, stretch in stretches.items():
+    for database, time_range in time_ranges.items():
         wait_until(lambda replay=replays[database]: ended(replay), f"the end of {database.name}", 300)
         assert replays[database].status == 0
-        ends_ns = {window[0].window_end_ns for window in stretch}
+        ends_ns = {window[0].window_end_ns for window in time_range}
         assert differences(database.content(), of_windows(live.content(), ends_ns)) == []
 
 
@@ -97,12 +97,12 @@ def test_several_workers_share_a_replay(
 ) -> None:
     kafka = kafka_of_a_year_ago
     windows = recorded(80, nodes=12, end_s=int(time.time()) - YEAR_S)
-    stretch = windows[10:70]
+    time_range = windows[10:70]
     Recorder(kafka.bootstrap, keep_for_ever=True).send(chain.from_iterable(windows))
     expected, found = (Database(influxdb, f"{influx_database}{end}") for end in ("_expected", ""))
-    of_stretch = {window[0].window_end_ns for window in stretch}
-    expected.write(batch for batch in batches_of(windows) if batch.window_end_ns in of_stretch)
-    arguments = (f"--kafka-brokers={kafka.bootstrap}", *span(stretch), sink(influxdb, found.name))
+    ends_in_range = {window[0].window_end_ns for window in time_range}
+    expected.write(batch for batch in batches_of(windows) if batch.window_end_ns in ends_in_range)
+    arguments = (f"--kafka-brokers={kafka.bootstrap}", *span(time_range), sink(influxdb, found.name))
     workers = [service("replay", *arguments) for _ in range(3)]
     for worker in workers:
         wait_until(lambda worker=worker: ended(worker), "the end of each worker", 300)

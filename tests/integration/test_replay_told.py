@@ -10,7 +10,7 @@ from itertools import chain
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from replay.stretch import time_text
+from replay.time_range import time_text
 from runtime.kafka import KafkaSettings
 from runtime.topic_reader import TopicReader
 from tests.integration.recordings import NS_PER_S, Recorder, recorded

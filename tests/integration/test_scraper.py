@@ -387,7 +387,7 @@ def test_changes_of_the_topic_while_a_scraper_runs(
 ) -> None:
     broker = own_kafka()
     admin = AdminClient(client_settings(KafkaSettings(broker.bootstrap), "test"), logger=client_log)
-    admin.create_topics([NewTopic(TOPIC, 2, config=dict(topics().kubelet_stats.created_with))])[TOPIC].result(30)
+    admin.create_topics([NewTopic(TOPIC, 2, config=dict(topics().kubelet_stats.all_settings))])[TOPIC].result(30)
     world.show(
         summaries={name: document(name) for name in NODES} | {"n5": document("n5", padding=secrets.token_hex(50_000))}
     )

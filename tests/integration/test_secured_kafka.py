@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from replay.stretch import time_text
+from replay.time_range import time_text
 from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings
 from runtime.topic_reader import TopicReader
@@ -133,8 +133,8 @@ def test_everything_speaks_to_it_and_keeps_to_its_prefix(
     letters = ran("dead-letters", "list", *known)
     assert (letters.returncode, letters.stderr) == (0, "0 dead letters\n")
     first, *_, last = window_ends(found)
-    stretch = (f"--from={time_text(first)}", f"--to={time_text(last)}")
-    replayed = ran("replay", *known, *stretch, "--topic-suffix=-again")
+    time_range = (f"--from={time_text(first)}", f"--to={time_text(last)}")
+    replayed = ran("replay", *known, *time_range, "--topic-suffix=-again")
     assert replayed.returncode == 0, replayed.stderr
     assert all("alice-secret" not in one.log.read_text() for one in services)
 

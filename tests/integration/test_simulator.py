@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import requests
 from kubernetes import client
 
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 from simulator.cluster import ClusterSize
 from simulator.listening import ListenAddresses
 from simulator.server import SimulatedCluster
@@ -37,7 +37,7 @@ def test_it_says_how_to_scrape_it() -> None:
         source = next(word for word in shlex.split(line) if word.startswith("--source="))
         keyed = parse_keyed_uri("--source", source.removeprefix("--source="))
         assert keyed.uri is not None
-        options = Options.of(keyed)
+        options = UriOptions.from_uri(keyed)
         assert not options.boolean("inClusterConfig", default=True)
         nodes = requests.get(f"http://{keyed.uri.netloc}/api/v1/nodes", timeout=10).json()["items"]
         kubelet = f"{nodes[1]['status']['addresses'][0]['address']}:{options.integer('kubeletPort', 10255)}"

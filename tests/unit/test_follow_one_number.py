@@ -17,7 +17,7 @@ from processor.state.transition import node_batch, node_sample
 from schemas.metric_batch import MetricBatch, decode_batch, encode_batch
 from schemas.node_sample import EntitySample
 from schemas.node_scrape import NodeScrape, decode_scrape, encode_scrape
-from schemas.rows import columns_of
+from schemas.rows import columns_from_sets
 from scraper.rounds.assignment import partition_of
 from tests.scrapes import MINUTE_NS, scrape_of, time_ns
 from tests.unit.test_golden import NR131, read
@@ -134,7 +134,7 @@ def test_the_rates_of_container_pod_namespace_and_cluster(batch: MetricBatch) ->
 
 def test_the_size_of_the_batch(batch: MetricBatch) -> None:
     assert f"all {len(batch.sets)} metric sets" in PAGE
-    assert f"one of {len(columns_of(batch.sets).ints):,} numbers" in PAGE
+    assert f"one of {len(columns_from_sets(batch.sets).ints):,} numbers" in PAGE
     assert f"The record has {len(encode_batch(batch)):,} bytes before compression." in PAGE
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import click
 from rich.console import Console
 
-from runtime.memory import spare_memory_work
+from runtime.memory import tune_memory
 from tools.bench import history, pipeline, report, services, stages
 from tools.bench.machine import described
 from tools.bench.replays import replays
@@ -86,7 +86,7 @@ def main(*, quick: bool) -> None:
 
 
 def _measured(size: _Size, folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    spare_memory_work()
+    tune_memory()
     tell("the pure stages")
     results: dict[str, Any] = {
         "machine": described(),

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 from processor.config import GROUP
-from replay.groups import Groups
+from replay.groups import ConsumerGroups
 from runtime.kafka import KafkaSettings
 from runtime.topic_reader import TopicReader
 from schemas.node_scrape import decode_scrape
@@ -62,7 +62,7 @@ def pipeline(here: Place, load: Load, tell: Tell) -> dict[str, float]:
         ]
         for worker in workers:
             ending.callback(worker.stop)
-        groups, stats = Groups(here.settings), topics().kubelet_stats.name
+        groups, stats = ConsumerGroups(here.settings), topics().kubelet_stats.name
 
         def standing() -> _Standing:
             done = committed(groups, GROUP, stats), len(sink.taken_ns), sum(groups.ends(stats).values())

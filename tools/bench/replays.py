@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from processor.config import GROUP
-from replay.groups import Groups
+from replay.groups import ConsumerGroups
 from schemas.topics import replay_topics
 from tools.bench.costs import cost
 from tools.bench.history import History
@@ -33,7 +33,7 @@ def replays(here: Place, recorded: History, tell: Tell) -> dict[str, object]:
     found: dict[str, object] = {}
     for number, (workers, share, name) in enumerate(_SHARES):
         tell(f"{name}, {recorded.scrapes} records")
-        groups, suffix = Groups(here.settings), f"-bench-{number}"
+        groups, suffix = ConsumerGroups(here.settings), f"-bench-{number}"
         topic = replay_topics(suffix).kubelet_stats.name
         with ExitStack() as ending:
             started = [

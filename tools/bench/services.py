@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from processor.config import GROUP
-from replay.groups import Groups
+from replay.groups import ConsumerGroups
 from runtime.errors import UnavailableError
 from runtime.kafka import KafkaSettings
 from schemas.topics import topics
@@ -54,7 +54,7 @@ def place(folder: Path) -> Iterator[Place]:
 
 def processor_and_writer(here: Place, nodes: int, scrapes: int, tell: Tell) -> dict[str, object]:
     """Both catch up with a history: the processor, then a writer in each schema, into a sink that only reads."""
-    live, groups = topics(), Groups(here.settings)
+    live, groups = topics(), ConsumerGroups(here.settings)
 
     def done() -> int:
         return committed(groups, GROUP, live.kubelet_stats.name)
@@ -76,7 +76,7 @@ def processor_and_writer(here: Place, nodes: int, scrapes: int, tell: Tell) -> d
     return found
 
 
-def _written(here: Place, groups: Groups, schema: str, batches: int, scrapes_a_batch: float) -> Cost:
+def _written(here: Place, groups: ConsumerGroups, schema: str, batches: int, scrapes_a_batch: float) -> Cost:
     source = topics().derived_metrics.name
     with Sink() as sink:
         uri = f"influxdb:{sink.url}?db=bench{len(schema)}{schema}"
@@ -95,7 +95,7 @@ def _written(here: Place, groups: Groups, schema: str, batches: int, scrapes_a_b
 
 def scraper(here: Place, nodes: int, rounds: int, every_s: int, tell: Tell) -> dict[str, object]:
     """Rounds over all nodes, against kubelets that have their answers ready; the first one is not counted."""
-    groups, topic = Groups(here.settings), topics().kubelet_stats.name
+    groups, topic = ConsumerGroups(here.settings), topics().kubelet_stats.name
 
     def scraped() -> int:
         try:
@@ -133,7 +133,7 @@ def command(here: Place, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "heapster_stream", *arguments, f"--kafka-brokers={here.kafka.bootstrap}")
 
 
-def committed(groups: Groups, group: str, topic: str) -> int:
+def committed(groups: ConsumerGroups, group: str, topic: str) -> int:
     """How many records of a topic a group has done; 0 before it has begun."""
     try:
         return sum(groups.committed(group, topic).values())

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from schemas.catalogue import Number
 from schemas.metric_batch import MetricBatch
-from schemas.rows import columns_of
+from schemas.rows import columns_from_sets
 from writer.lines.line_protocol import (
     MAX_SERIES_KEY_BYTES,
     NOT_FINITE,
@@ -29,7 +29,7 @@ __all__ = ["PointSchema", "Problem", "Rendered", "format_number", "render", "ren
 def render(batch: MetricBatch, schema: PointSchema) -> Rendered:
     """Render the points of a batch, with the batch's timestamp. Fields of one series share a line."""
     cluster = batch.cluster if schema.cluster_name is None else schema.cluster_name
-    rendered = render_columns(columns_of(batch.sets), batch.window_end_ns, cluster, schema)
+    rendered = render_columns(columns_from_sets(batch.sets), batch.window_end_ns, cluster, schema)
     return render_sets(batch, schema) if rendered is None else rendered
 
 

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from runtime.errors import UnavailableError
 from runtime.health import Health
-from runtime.kafka import ABSENT_S, KafkaSettings
+from runtime.kafka import MAX_POLL_GAP_S, KafkaSettings
 from schemas.topics import Topic, topics
 from writer import telemetry
 from writer.pipeline.batch_versions import NewestVersions
@@ -51,7 +51,7 @@ class WriterConfig:
             kafka=kafka,
             source=live.derived_metrics,
             dead_letter=live.derived_metrics_dead_letter,
-            group_prefix=kafka.named(GROUP_PREFIX),
+            group_prefix=kafka.prefixed(GROUP_PREFIX),
         )
 
 
@@ -96,7 +96,7 @@ class SinkWorker:
                 log.warning(
                     "process was suspended for longer than the Kafka session allows:"
                     " rejoining the consumer group at the committed offsets",
-                    extra={"sink": self._sink.name, "longest_s": ABSENT_S},
+                    extra={"sink": self._sink.name, "longest_s": MAX_POLL_GAP_S},
                 )
 
     def _new_write_batch(self) -> WriteBatch:
@@ -164,7 +164,7 @@ class SinkWorker:
         self._polled_at = time.monotonic()
 
     def _in_session(self) -> bool:
-        return time.monotonic() - self._polled_at <= ABSENT_S
+        return time.monotonic() - self._polled_at <= MAX_POLL_GAP_S
 
     def _on_revoked(self, partitions: AbstractSet[int]) -> None:
         """Drop partitions and wait for requests in flight: the next owner may write a newer batch right after."""

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 from runtime.duration import NS_PER_S, influx_duration_ns
 from runtime.errors import ConfigError
 from runtime.influxdb import INFLUXDB, InfluxServer, Version1, Version2
-from runtime.uri import KeyedUri, Options
+from runtime.uri import KeyedUri, UriOptions
 from writer.lines.filters import NO_FILTER, Filter
 from writer.lines.point_schema import TagSet
 from writer.lines.render import PointSchema
@@ -47,7 +47,7 @@ class InfluxConfig:
         return f"{INFLUXDB}-{address}-{'/'.join(quote(name, safe='') for name in target)}-{_schema_name(self.schema)}"
 
     @classmethod
-    def parse(cls, keyed: KeyedUri, option: Options) -> Self:
+    def parse(cls, keyed: KeyedUri, option: UriOptions) -> Self:
         """Parse `influxdb:http://host:8086?db=k8s&withfields=true`.
 
         Raises:
@@ -79,7 +79,7 @@ class FileConfig:
         return f"{FILE}-{self.path or '-'}-{_schema_name(self.schema)}"
 
     @classmethod
-    def parse(cls, keyed: KeyedUri, option: Options) -> Self:
+    def parse(cls, keyed: KeyedUri, option: UriOptions) -> Self:
         """Parse `file:/var/lib/points.lp?withfields=true`, or `file:-`.
 
         Raises:
@@ -109,7 +109,7 @@ def _schema_name(schema: PointSchema) -> str:
     return "fields" if schema.with_fields else "values"
 
 
-def _schema(option: Options) -> PointSchema:
+def _schema(option: UriOptions) -> PointSchema:
     tag_set = option.text("tags", "1.5")
     if tag_set not in _TAG_SETS:
         raise ConfigError(
@@ -124,7 +124,7 @@ def _schema(option: Options) -> PointSchema:
     )
 
 
-def _retention_ns(option: Options) -> int | None:
+def _retention_ns(option: UriOptions) -> int | None:
     text = option.text("retention", "")
     if "retention" not in option.values:
         return None

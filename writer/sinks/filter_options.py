@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, get_args
 
 from runtime.errors import ConfigError
-from runtime.uri import Options, meant
+from runtime.uri import UriOptions, suggestion
 from schemas.catalogue import EntityType
 from writer.lines.filters import IDENTIFYING_LABELS, Filter, NameFilter
 
@@ -15,7 +15,7 @@ FILTER_OPTIONS: Final = (
 _TYPES: Final[tuple[str, ...]] = get_args(EntityType)
 
 
-def parse_filter(option: Options, *, with_tags: bool) -> Filter:
+def parse_filter(option: UriOptions, *, with_tags: bool) -> Filter:
     """Parse `metrics=cpu/*,memory/*&exclude_namespaces=kube-*`; `with_tags` if the sink has the option `exclude_tags`.
 
     Raises:
@@ -30,11 +30,11 @@ def parse_filter(option: Options, *, with_tags: bool) -> Filter:
     )
 
 
-def _name_filter(option: Options, name: str) -> NameFilter:
+def _name_filter(option: UriOptions, name: str) -> NameFilter:
     return NameFilter.of(_names(option, name), _names(option, f"exclude_{name}"))
 
 
-def _names(option: Options, name: str) -> list[str]:
+def _names(option: UriOptions, name: str) -> list[str]:
     """Split at commas. Of a repeated option the first counts, as for every option."""
     text = option.text(name, "")
     names = [each.strip() for each in text.split(",") if each.strip()]
@@ -43,11 +43,13 @@ def _names(option: Options, name: str) -> list[str]:
     return names
 
 
-def _types(option: Options) -> NameFilter:
+def _types(option: UriOptions) -> NameFilter:
     for name in ("types", "exclude_types"):
         for kind in _names(option, name):
             if kind not in _TYPES:
-                raise ConfigError(f"{option.flag}: the option `{name}`: unknown type {kind!r}: {meant(kind, _TYPES)}")
+                raise ConfigError(
+                    f"{option.flag}: the option `{name}`: unknown type {kind!r}: {suggestion(kind, _TYPES)}"
+                )
     return _name_filter(option, "types")
 
 
@@ -56,7 +58,7 @@ def _label_globs(labels: Iterable[str]) -> list[str]:
     return [each if "=" in each else f"{each}=*" for each in labels]
 
 
-def _excluded_tags(option: Options) -> list[str]:
+def _excluded_tags(option: UriOptions) -> list[str]:
     globs = _names(option, "exclude_tags")
     for glob in globs:
         needed = [name for name in IDENTIFYING_LABELS if not NameFilter.of(exclude=[glob]).accepts(name)]

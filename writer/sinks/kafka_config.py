@@ -9,7 +9,7 @@ import click
 from runtime.errors import ConfigError
 from runtime.flags import Brokers
 from runtime.kafka import ClientSettings, KafkaSettings, producer_settings
-from runtime.uri import KeyedUri, Options
+from runtime.uri import KeyedUri, UriOptions
 from writer.lines.filters import NO_FILTER, Filter
 from writer.sinks.filter_options import parse_filter
 
@@ -39,7 +39,7 @@ class KafkaConfig:
         return producer_settings(kafka, "heapster-writer") | {"message.timeout.ms": int(MESSAGE_TIMEOUT_S * 1000)}
 
     @classmethod
-    def parse(cls, keyed: KeyedUri, option: Options) -> Self:
+    def parse(cls, keyed: KeyedUri, option: UriOptions) -> Self:
         """Parse `kafka:?brokers=host:9092&timeseriestopic=heapster-metrics`.
 
         Raises:
@@ -59,7 +59,7 @@ class KafkaConfig:
         )
 
 
-def _brokers(keyed: KeyedUri, option: Options) -> str:
+def _brokers(keyed: KeyedUri, option: UriOptions) -> str:
     """Join all values of the option, separated by commas: unlike other options it may be repeated, as in Heapster."""
     option.text("brokers", "")
     brokers = ",".join(value for name, value in parse_qsl(keyed.query) if name == "brokers")
@@ -71,7 +71,7 @@ def _brokers(keyed: KeyedUri, option: Options) -> str:
         raise ConfigError(f"{option.flag}: the option `brokers`: {error.message}") from None
 
 
-def _security(option: Options) -> dict[str, str]:
+def _security(option: UriOptions) -> dict[str, str]:
     """SASL PLAIN if `user` is given; TLS if any TLS option is given."""
     user, password = _option_pair(option, "user", "password")
     certificate, key = _option_pair(option, "cert", "key")
@@ -91,7 +91,7 @@ def _security(option: Options) -> dict[str, str]:
     return {"security.protocol": protocol, **{name: value for name, value in properties.items() if value}}
 
 
-def _option_pair(option: Options, one: str, other: str) -> tuple[str, str]:
+def _option_pair(option: UriOptions, one: str, other: str) -> tuple[str, str]:
     values = option.text(one, ""), option.text(other, "")
     if any(values) and not all(values):
         given, missing = (one, other) if values[0] else (other, one)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from runtime.errors import ConfigError
-from runtime.influxdb import INFLUXDB, OF_1_X, ignored_parts
-from runtime.uri import KeyedUri, Options, parse_keyed_uri
+from runtime.influxdb import INFLUXDB, VERSION_1_OPTIONS, ignored_parts
+from runtime.uri import KeyedUri, UriOptions, parse_keyed_uri
 from writer.sinks.config import FILE, LOG, FileConfig, InfluxConfig
 from writer.sinks.file_sink import FileSink
 from writer.sinks.filter_options import FILTER_OPTIONS, parse_filter
@@ -18,7 +18,7 @@ from writer.sinks.sink import Sink
 
 log = logging.getLogger(__name__)
 
-_SINKS: Final[Mapping[str, Callable[[KeyedUri, Options], Sink]]] = {
+_SINKS: Final[Mapping[str, Callable[[KeyedUri, UriOptions], Sink]]] = {
     INFLUXDB: lambda keyed, option: InfluxSink(InfluxConfig.parse(keyed, option)),
     FILE: lambda keyed, option: FileSink(FileConfig.parse(keyed, option)),
     KAFKA: lambda keyed, option: KafkaSink(KafkaConfig.parse(keyed, option)),
@@ -32,9 +32,9 @@ def create_sink(flag: str, value: str) -> Sink:
     if keyed.key not in _SINKS:
         *others, last = _SINKS
         raise ConfigError(f"{flag}={keyed.key}: unknown sink: expected {', '.join(others)} or {last}")
-    option = Options.of(keyed)
+    option = UriOptions.from_uri(keyed)
     sink = _SINKS[keyed.key](keyed, option)
-    without_effect = option.done(*(OF_1_X if keyed.key == INFLUXDB else ()))
+    without_effect = option.reject_unknown(*(VERSION_1_OPTIONS if keyed.key == INFLUXDB else ()))
     filters = {name: option.values[name] for name in FILTER_OPTIONS if name in option.values}
     if filters:
         log.info("filter set: the sink gets only matching points", extra={"sink": sink.name, "filter": filters})

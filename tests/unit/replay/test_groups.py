@@ -1,7 +1,7 @@
 import pytest
 
 from replay import groups
-from replay.groups import Groups
+from replay.groups import ConsumerGroups
 from runtime.kafka import KafkaSettings
 
 
@@ -20,7 +20,7 @@ class TopicReader:
 
 def test_every_reader_is_closed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "TopicReader", TopicReader)
-    with Groups(KafkaSettings("h:9092")) as asked:
+    with ConsumerGroups(KafkaSettings("h:9092")) as asked:
         asked.committed("one", "topic")
         asked.committed("another", "topic")
         asked.committed("another", "topic")

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from replay.history import Offsets
-from replay.progress_snapshot import done, furthest_behind, left
+from replay.progress_snapshot import count_done, count_left, slowest_partition
 
 OFFSETS = Offsets(begin={0: 100, 1: 50, 2: 7}, end={0: 110, 1: 60, 2: 7})  # of partition 2 nothing is read
 
@@ -21,9 +21,9 @@ OFFSETS = Offsets(begin={0: 100, 1: 50, 2: 7}, end={0: 110, 1: 60, 2: 7})  # of 
 )
 def test_how_far_it_is(committed: Mapping[int, int], records: int, behind: tuple[int, int] | None) -> None:
     assert OFFSETS.records == 20
-    assert done(OFFSETS, committed) == records
-    assert furthest_behind(OFFSETS, committed) == behind
+    assert count_done(OFFSETS, committed) == records
+    assert slowest_partition(OFFSETS, committed) == behind
 
 
 def test_what_is_left_is_what_is_there_and_not_committed() -> None:
-    assert left({0: 5, 1: 3, 2: 0}, {0: 2, 1: 9}) == 3
+    assert count_left({0: 5, 1: 3, 2: 0}, {0: 2, 1: 9}) == 3

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.backoff import Backoff, pause_s
-from tests.waiting import NotedWaits
+from tests.waiting import RecordedWaits
 
 FIRST_S, MAX_S = 0.5, 15.0
 
@@ -40,7 +40,7 @@ def backoff(stopped: threading.Event) -> Backoff:
 
 
 def test_pauses_double_up_to_a_limit_with_jitter_and_start_again_after_success() -> None:
-    stopped = NotedWaits()
+    stopped = RecordedWaits()
     pauses = backoff(stopped)
     for _ in range(12):
         pauses.wait()
@@ -61,6 +61,6 @@ def test_shutdown_ends_a_pause() -> None:
 
 
 def test_a_pause_is_as_long_as_the_server_asks_for() -> None:
-    stopped = NotedWaits()
+    stopped = RecordedWaits()
     backoff(stopped).wait(30.0)
     assert 30.0 + FIRST_S / 2 <= stopped.seconds[0] <= 30.0 + FIRST_S

@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from runtime.flags import Brokers, Whole
+from runtime.flags import Brokers, WholeNumber
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_what_is_no_broker_is_refused(text: str) -> None:
 )
 def test_what_is_no_whole_number_within_its_bounds_is_refused(text: str, told: str) -> None:
     with pytest.raises(click.BadParameter) as raised:
-        Whole(1).convert(text, None, None)
+        WholeNumber(1).convert(text, None, None)
     assert raised.value.message == told

@@ -4,7 +4,7 @@ import pytest
 
 from runtime.errors import ConfigError
 from runtime.kafka import KafkaSettings, consumer_settings, producer_settings
-from runtime.kafka_properties import REFUSED, kafka_properties
+from runtime.kafka_properties import FORBIDDEN_PROPERTIES, kafka_properties
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_what_comes_later_wins_over_a_file(tmp_path: Path) -> None:
     assert kafka_properties([str(file), "client.rack=later"]) == {"client.rack": "later", "linger.ms": "5"}
 
 
-@pytest.mark.parametrize("name", sorted(REFUSED))
+@pytest.mark.parametrize("name", sorted(FORBIDDEN_PROPERTIES))
 def test_what_would_break_a_promise_is_refused_with_its_reason(name: str) -> None:
     with pytest.raises(ConfigError) as refused:
         kafka_properties([f"{name}=secret"])
-    assert str(refused.value) == f"--kafka-config: {name} cannot be set: {REFUSED[name]}"
+    assert str(refused.value) == f"--kafka-config: {name} cannot be set: {FORBIDDEN_PROPERTIES[name]}"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runtime.logs import JsonFormatter, LogSettings, Seldom, TextFormatter, WithoutFaustsSteps
+from runtime.logs import FaustLifecycleFilter, JsonFormatter, LogSettings, RateLimitFilter, TextFormatter
 
 
-def passes(seldom: Seldom, message: str, *, at_s: float) -> bool:
+def passes(seldom: RateLimitFilter, message: str, *, at_s: float) -> bool:
     record = logging.LogRecord("librdkafka", logging.ERROR, "", 0, message, None, None)
     record.created = at_s
     return bool(seldom.filter(record))
@@ -27,7 +27,7 @@ def passes(seldom: Seldom, message: str, *, at_s: float) -> bool:
     ],
 )
 def test_a_message_passes_once_a_minute(message: str, at_s: float, *, told: bool) -> None:
-    seldom = Seldom("librdkafka", "aiokafka")
+    seldom = RateLimitFilter("librdkafka", "aiokafka")
     assert passes(seldom, "FAIL kafka:9092 refused (after 3ms)", at_s=0.0)
     assert passes(seldom, "FAIL [me#producer-1] [thrd:x/bootstrap]: kafka:9092 refused", at_s=0.0)
     assert passes(seldom, message, at_s=at_s) is told
@@ -35,7 +35,7 @@ def test_a_message_passes_once_a_minute(message: str, at_s: float, *, told: bool
 
 def test_what_passes_is_a_warning_at_most() -> None:
     record = logging.LogRecord("librdkafka", logging.ERROR, "", 0, "FAIL", None, None)
-    Seldom("librdkafka", "aiokafka").filter(record)
+    RateLimitFilter("librdkafka", "aiokafka").filter(record)
     assert (record.levelno, record.levelname) == (logging.WARNING, "WARNING")
 
 
@@ -44,14 +44,14 @@ def test_what_passes_is_a_warning_at_most() -> None:
     [("librdkafka", False), ("aiokafka", False), ("aiokafka.consumer", False), ("aiokafkas", True), ("writer", True)],
 )
 def test_only_kafkas_clients_are_held_back(logger: str, *, told: bool) -> None:
-    seldom = Seldom("librdkafka", "aiokafka")
+    seldom = RateLimitFilter("librdkafka", "aiokafka")
     record = logging.LogRecord(logger, logging.WARNING, "", 0, "the same", None, None)
     assert seldom.filter(record)
     assert seldom.filter(record) is told
 
 
 def test_a_property_for_another_kind_of_client_is_not_complained_about() -> None:
-    seldom = Seldom("librdkafka", "aiokafka")
+    seldom = RateLimitFilter("librdkafka", "aiokafka")
     text = "CONFWARN [rdkafka#consumer-9] [thrd:app]: Configuration property linger.ms is a producer property and will"
     assert not passes(seldom, f"{text} be ignored by this consumer instance", at_s=0.0)
     assert passes(seldom, "CONFWARN [rdkafka#consumer-9] [thrd:app]: something else", at_s=0.0)
@@ -138,7 +138,7 @@ def test_a_thread_that_dies_is_told_in_the_same_form() -> None:
 
 @pytest.mark.parametrize(("asked", "told"), [("info", "warning"), ("debug", "debug"), ("error", "error")])
 def test_a_quiet_command_says_as_much_as_was_asked_for(asked: str, told: str) -> None:
-    assert LogSettings(asked).quieter("warning").level == told
+    assert LogSettings(asked).with_default_level("warning").level == told
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_a_quiet_command_says_as_much_as_was_asked_for(asked: str, told: str) ->
 )
 def test_steps_of_faust_are_left_out(level: int, message: str, *, told: bool) -> None:
     made = logging.LogRecord("processor.app", level, "", 0, message, None, None)
-    assert WithoutFaustsSteps().filter(made) is told
+    assert FaustLifecycleFilter().filter(made) is told

@@ -9,7 +9,7 @@ from prometheus_client import Counter
 
 from runtime.errors import ConfigError
 from runtime.health import Health
-from runtime.metrics import metrics_served
+from runtime.metrics import serve_metrics
 
 SHEEP = Counter("test_sheep", "Counted in the tests.")
 
@@ -28,7 +28,7 @@ def answer(url: str, path: str) -> tuple[int, str]:
 
 def test_alive_is_not_ready() -> None:
     state = health()
-    with metrics_served("127.0.0.1", 0, state) as url:
+    with serve_metrics("127.0.0.1", 0, state) as url:
         assert answer(url, "/healthz") == (200, "ok\n")
         assert answer(url, "/readyz") == (503, "Kafka: has not answered yet\n")
         state.report("Kafka", None)
@@ -39,31 +39,31 @@ def test_a_loop_that_hangs_is_told_where_liveness_is_asked() -> None:
     now_s = [0.0]
     state = Health(lambda: now_s[0])
     state.beat("scraping", 60.0)
-    with metrics_served("127.0.0.1", 0, state) as url:
+    with serve_metrics("127.0.0.1", 0, state) as url:
         now_s[0] = 61.0
         assert answer(url, "/healthz") == (503, "scraping: has not moved for 61 s\n")
 
 
 def test_a_path_that_is_not_there_names_those_that_are() -> None:
-    with metrics_served("127.0.0.1", 0, health()) as url:
+    with serve_metrics("127.0.0.1", 0, health()) as url:
         assert answer(url, "/status") == (404, "there are /metrics, /healthz and /readyz\n")
 
 
 def test_an_address_of_ipv6() -> None:
-    with metrics_served("::1", 0, health()) as url:
+    with serve_metrics("::1", 0, health()) as url:
         assert answer(url.replace("::1", "[::1]"), "/healthz") == (200, "ok\n")
 
 
 def test_metrics_are_there_while_the_service_runs_and_gone_behind_it() -> None:
     SHEEP.inc(3)
-    with metrics_served("127.0.0.1", 0, health()) as url, urllib.request.urlopen(url, timeout=10) as answer:
+    with serve_metrics("127.0.0.1", 0, health()) as url, urllib.request.urlopen(url, timeout=10) as answer:
         assert b"test_sheep_total 3.0" in answer.read()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=10)
 
 
 def test_two_services_on_one_host_do_not_collide() -> None:
-    with metrics_served("127.0.0.1", 0, health()) as first, metrics_served("127.0.0.1", 0, health()) as second:
+    with serve_metrics("127.0.0.1", 0, health()) as first, serve_metrics("127.0.0.1", 0, health()) as second:
         assert first != second
 
 
@@ -72,6 +72,6 @@ def test_a_port_that_is_taken_is_told_with_its_flag() -> None:
         port = listening.getsockname()[1]
         with (
             pytest.raises(ConfigError, match=f"^--metrics-port={port} --metrics-ip=127.0.0.1: Address already in use$"),
-            metrics_served("127.0.0.1", port, health()),
+            serve_metrics("127.0.0.1", port, health()),
         ):
             pass

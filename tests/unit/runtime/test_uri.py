@@ -1,7 +1,7 @@
 import pytest
 
 from runtime.errors import ConfigError
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 
 
 @pytest.mark.parametrize("value", ["", ":", ":foo"])
@@ -27,12 +27,12 @@ def test_options_are_the_query() -> None:
     assert keyed.key == "influxdb"
     assert keyed.uri is not None
     assert (keyed.uri.scheme, keyed.uri.netloc) == ("http", "h:8086")
-    assert Options.of(keyed).values == {"key": "val", "key2": "val2"}
+    assert UriOptions.from_uri(keyed).values == {"key": "val", "key2": "val2"}
     assert f"{keyed.key}:{keyed.uri.geturl()}" == "influxdb:http://h:8086?key=val&key2=val2", "as it was given"
 
 
 def test_the_first_of_a_repeated_option_counts_and_values_are_unescaped() -> None:
-    options = Options.of(parse_keyed_uri("--sink", "k:?a=1%26+2&a=3"))
+    options = UriOptions.from_uri(parse_keyed_uri("--sink", "k:?a=1%26+2&a=3"))
     assert options.text("a", "") == "1& 2"
 
 
@@ -48,18 +48,18 @@ def test_environment_variables_are_replaced_first(value: str, expected: str) -> 
 
 @pytest.mark.parametrize("text", ["1", "t", "T", "TRUE", "true", "True"])
 def test_true_is_spelt_so(text: str) -> None:
-    assert Options("--sink", {"x": text}).boolean("x", default=False)
+    assert UriOptions("--sink", {"x": text}).boolean("x", default=False)
 
 
 @pytest.mark.parametrize("text", ["0", "f", "F", "FALSE", "false", "False"])
 def test_false_is_spelt_so(text: str) -> None:
-    assert not Options("--sink", {"x": text}).boolean("x", default=True)
+    assert not UriOptions("--sink", {"x": text}).boolean("x", default=True)
 
 
 @pytest.mark.parametrize("text", ["", "yes", "tRUE", "2"])
 def test_anything_else_is_no_truth_value(text: str) -> None:
     with pytest.raises(ConfigError, match="--sink=influxdb: the option `secure`"):
-        Options("--sink=influxdb", {"secure": text}).boolean("secure", default=False)
+        UriOptions("--sink=influxdb", {"secure": text}).boolean("secure", default=False)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_anything_else_is_no_truth_value(text: str) -> None:
 )
 def test_numbers_are_checked(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        Options("--sink=influxdb", {"concurrency": text}).integer("concurrency", 1, at_least=1)
+        UriOptions("--sink=influxdb", {"concurrency": text}).integer("concurrency", 1, at_least=1)
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_numbers_are_checked(text: str, reason: str) -> None:
     ],
 )
 def test_an_option_nobody_read_is_refused(option: str, message: str) -> None:
-    options = Options("--sink", {"db": "a", option: "secret"})
+    options = UriOptions("--sink", {"db": "a", option: "secret"})
     options.text("db", "k8s")
     options.boolean("withfields", default=False)
     with pytest.raises(ConfigError) as raised:
-        options.done("pw")
+        options.reject_unknown("pw")
     assert str(raised.value) == message
 
 
 def test_a_known_option_of_no_effect_is_told() -> None:
-    options = Options("--sink", {"db": "a", "pw": "secret"})
+    options = UriOptions("--sink", {"db": "a", "pw": "secret"})
     options.text("db", "k8s")
-    assert options.done("pw", "user") == ("pw",)
+    assert options.reject_unknown("pw", "user") == ("pw",)
 
 
 def test_another_scheme_is_refused() -> None:
@@ -122,7 +122,7 @@ def test_an_error_shows_no_secret(value: str, shown: str) -> None:
 
 
 def test_one_of_a_few_choices() -> None:
-    options = Options("--source=kubernetes", {"podSource": "kubelet", "other": "Kubelet"})
+    options = UriOptions("--source=kubernetes", {"podSource": "kubelet", "other": "Kubelet"})
     assert options.choice("podSource", ("api", "kubelet")) == "kubelet"
     assert options.choice("absent", ("api", "kubelet")) == "api"
     with pytest.raises(ConfigError, match=r"--source=kubernetes: failed to parse `other` flag - 'Kubelet' is none of"):

@@ -17,7 +17,7 @@ def test_a_prefix_begins_every_name() -> None:
     "topic", [*LIVE.all, *replay_topics("-again").all, changelog("c")], ids=lambda topic: str(topic.name)
 )
 def test_a_topic_as_we_create_it_is_suitable(topic: Topic) -> None:
-    assert topic.unsuitable(topic.created_with) == {}
+    assert topic.wrong_settings(topic.all_settings) == {}
 
 
 @pytest.mark.parametrize(
@@ -79,5 +79,5 @@ def test_a_topic_as_we_create_it_is_suitable(topic: Topic) -> None:
 def test_what_has_to_be_changed_in_an_existing_topic(
     topic: Topic, found: dict[str, str], needed: dict[str, str]
 ) -> None:
-    existing = replace(topic, settings={**topic.settings, **found}).created_with
-    assert topic.unsuitable(existing) == needed
+    existing = replace(topic, settings={**topic.settings, **found}).all_settings
+    assert topic.wrong_settings(existing) == needed

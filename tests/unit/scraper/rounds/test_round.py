@@ -19,7 +19,7 @@ from scraper.rounds.schedule import spread_position
 from simulator.faults import HEALTHY, MALFORMED, Fault
 from simulator.server import SimulatedCluster
 from simulator.world import FixedWorld
-from tests.waiting import NotedWaits
+from tests.waiting import RecordedWaits
 
 SECOND = 1_000_000_000
 WINDOW_END = 1_502_621_460 * SECOND
@@ -217,7 +217,7 @@ def test_a_stop_signal_ends_a_round_soon_and_publishes_no_failure(
 
 
 def test_each_node_is_scraped_at_its_time_in_the_round(cluster: SimulatedCluster) -> None:
-    stopped = NotedWaits()
+    stopped = RecordedWaits()
     rounds = Rounds(cluster, stopped, spread_ns=3600 * SECOND)
     assert rounds.run({"n1": 1, "n2": 2, "n3": 3}, within_s=7200) == 3
     assert stopped.seconds == pytest.approx([delay_s for delay_s, _ in rounds.delays(7200)], abs=60)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import ConfigError
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 from schemas.catalogue import EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version
 from writer.lines.filters import Filter, NameFilter, filter_batch
@@ -44,9 +44,9 @@ BATCH = MetricBatch(
 
 def filter_of(query: str) -> Filter:
     keyed = parse_keyed_uri("--sink", f"influxdb:?{query}", {})
-    option = Options.of(keyed)
+    option = UriOptions.from_uri(keyed)
     found = parse_filter(option, with_tags=True)
-    option.done()
+    option.reject_unknown()
     return found
 
 
@@ -162,6 +162,6 @@ def test_including_and_excluding_the_same_globs_are_opposites(
 
 
 def test_every_filter_option_is_logged() -> None:
-    option = Options.of(parse_keyed_uri("--sink", "influxdb", {}))
+    option = UriOptions.from_uri(parse_keyed_uri("--sink", "influxdb", {}))
     parse_filter(option, with_tags=True)
     assert option._read == set(FILTER_OPTIONS)

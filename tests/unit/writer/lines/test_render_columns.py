@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import BY_NAME, EntityType, Number
 from schemas.metric_batch import LabeledValues, MetricBatch, MetricSet, Version, decode_batch, encode_batch
-from schemas.rows import columns_of
+from schemas.rows import columns_from_sets
 from writer.lines.point_schema import PointSchema, Rendered
 from writer.lines.render import render, render_sets
 from writer.lines.render_columns import render_columns
@@ -71,7 +71,7 @@ def decoded(sets: tuple[MetricSet, ...], cluster: str = "c") -> MetricBatch:
 
 def fast_path(batch: MetricBatch, schema: PointSchema) -> Rendered | None:
     cluster = batch.cluster if schema.cluster_name is None else schema.cluster_name
-    return render_columns(columns_of(batch.sets), batch.window_end_ns, cluster, schema)
+    return render_columns(columns_from_sets(batch.sets), batch.window_end_ns, cluster, schema)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=str)

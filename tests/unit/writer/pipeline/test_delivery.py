@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from runtime.errors import UnavailableError
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 from schemas.metric_batch import MetricBatch
 from writer.lines.render import Rendered
 from writer.pipeline.delivery import Delivery
@@ -54,7 +54,7 @@ def send(server: Any) -> Iterator[Send]:
         *requests: Request, pauses: list[float | None] | None = None, options: str = "", timeout_s: float = TIMEOUT_S
     ) -> Delivery:
         keyed = parse_keyed_uri("--sink", f"influxdb:{server.url}?{options}", {})
-        sinks.append(InfluxSink(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=timeout_s))
+        sinks.append(InfluxSink(InfluxConfig.parse(keyed, UriOptions.from_uri(keyed)), answer_timeout_s=timeout_s))
 
         def pause_s(_: int, retry_after_s: float | None) -> float:
             if pauses is not None:

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.errors import UnavailableError
 from runtime.health import Health
-from runtime.kafka import ABSENT_S
+from runtime.kafka import MAX_POLL_GAP_S
 from schemas.metric_batch import MetricBatch, MetricSet, Version, encode_batch
 from schemas.topics import Topic
 from tests.unit.writer.pipeline.clock import Clock
@@ -21,7 +21,7 @@ from writer.sinks.sink import RefusedError, Sink
 
 SOURCE, DEAD_LETTER, GROUP = "derived-metrics", "dead-letters", "heapster-writer-fake"
 TIMEOUT_S = 20.0
-SUSPENDED_S = ABSENT_S + 1.0
+SUSPENDED_S = MAX_POLL_GAP_S + 1.0
 
 
 class FakeSink:
@@ -284,7 +284,7 @@ def test_after_a_suspension_during_a_write_the_buffered_records_are_neither_retr
     assert commits == [{0: 2}]
     assert kafka.consumers[0].closed
     (warning,) = [record for record in caplog.records if "suspended" in record.message]
-    assert (vars(warning)["sink"], vars(warning)["longest_s"]) == ("fake", ABSENT_S)
+    assert (vars(warning)["sink"], vars(warning)["longest_s"]) == ("fake", MAX_POLL_GAP_S)
 
 
 @pytest.mark.parametrize("max_points", [pytest.param(1, id="full"), pytest.param(10_000, id="not full")])
@@ -316,7 +316,7 @@ def test_a_pause_shorter_than_the_session_keeps_the_consumer(kafka: FakeKafka, s
 
     def suspend(_: list[str]) -> None:
         if len(sink.attempts) == 1:
-            clock.skipped_s += ABSENT_S - 1.0
+            clock.skipped_s += MAX_POLL_GAP_S - 1.0
             raise UnavailableError("connection reset")
 
     sink.on_write = suspend

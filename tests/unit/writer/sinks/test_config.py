@@ -4,7 +4,7 @@ import pytest
 
 from runtime.errors import ConfigError
 from runtime.influxdb import Version1, Version2, ignored_parts
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 from writer.lines.render import PointSchema
 from writer.sinks.config import InfluxConfig
 
@@ -13,7 +13,7 @@ HOUR_NS = 3600 * 1_000_000_000
 
 def config(value: str) -> InfluxConfig:
     keyed = parse_keyed_uri("--sink", value, {})
-    return InfluxConfig.parse(keyed, Options.of(keyed))
+    return InfluxConfig.parse(keyed, UriOptions.from_uri(keyed))
 
 
 def test_defaults_are_heapsters() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import ConfigError, UnavailableError
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 from schemas.metric_batch import MetricBatch, MetricSet, Version
 from writer.sinks.config import FileConfig
 from writer.sinks.file_sink import FileSink, reopen_on_hangup
@@ -20,7 +20,7 @@ LINE = b"uptime,type=node value=1i 60\n"
 
 def config(value: str) -> FileConfig:
     keyed = parse_keyed_uri("--sink", value, {})
-    return FileConfig.parse(keyed, Options.of(keyed))
+    return FileConfig.parse(keyed, UriOptions.from_uri(keyed))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from runtime.errors import UnavailableError
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 from writer.sinks.config import InfluxConfig
 from writer.sinks.influxdb import InfluxSink
 from writer.sinks.sink import RefusedError
@@ -27,7 +27,9 @@ def influx(server: Any) -> Iterator[NewSink]:
 
     def make(query: str = "", url: str = "", answer_timeout_s: float = TIMEOUT_S) -> InfluxSink:
         keyed = parse_keyed_uri("--sink", f"influxdb:{url or server.url}?{query}", {})
-        sinks.append(InfluxSink(InfluxConfig.parse(keyed, Options.of(keyed)), answer_timeout_s=answer_timeout_s))
+        sinks.append(
+            InfluxSink(InfluxConfig.parse(keyed, UriOptions.from_uri(keyed)), answer_timeout_s=answer_timeout_s)
+        )
         return sinks[-1]
 
     yield make

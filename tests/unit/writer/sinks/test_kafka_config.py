@@ -3,16 +3,16 @@ from collections.abc import Mapping
 import pytest
 
 from runtime.errors import ConfigError
-from runtime.uri import Options, parse_keyed_uri
+from runtime.uri import UriOptions, parse_keyed_uri
 from writer.sinks.kafka_config import KafkaConfig
 from writer.sinks.registry import create_sink
 
 
 def config(query: str) -> KafkaConfig:
     keyed = parse_keyed_uri("--sink", f"kafka:?{query}", {})
-    option = Options.of(keyed)
+    option = UriOptions.from_uri(keyed)
     found = KafkaConfig.parse(keyed, option)
-    option.done()
+    option.reject_unknown()
     return found
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from replay.stretch import Kept, Stretch, parse_time, refusal, time_text
+from replay.time_range import RetainedRange, TimeRange, parse_time, rejection, time_text
 from tests.scrapes import MINUTE_NS, time_ns
 
 NOON_NS = time_ns("2026-01-01T12:00:00Z")
@@ -45,15 +45,15 @@ def test_a_time_is_told_as_it_is_read(text: str) -> None:
 
 
 def test_workers_with_the_same_stretch_have_the_same_suffix_and_others_have_not() -> None:
-    assert Stretch(NOON_NS, NOON_NS + MINUTE_NS).suffix == "-replay-20260101T120000Z-20260101T120100Z"
-    assert Stretch(NOON_NS, NOON_NS).suffix != Stretch(NOON_NS, NOON_NS + MINUTE_NS).suffix
+    assert TimeRange(NOON_NS, NOON_NS + MINUTE_NS).suffix == "-replay-20260101T120000Z-20260101T120100Z"
+    assert TimeRange(NOON_NS, NOON_NS).suffix != TimeRange(NOON_NS, NOON_NS + MINUTE_NS).suffix
 
 
 WHOLE, TRUNCATED = False, True
 
 
 @pytest.mark.parametrize(
-    ("stretch", "kept", "reason"),
+    ("time_range", "kept", "reason"),
     [
         pytest.param((5, 5), [(1, 9, WHOLE)], None, id="one window"),
         pytest.param((1, 9), [(1, 4, WHOLE), (3, 9, WHOLE)], None, id="all of them"),
@@ -83,10 +83,10 @@ WHOLE, TRUNCATED = False, True
     ],
 )
 def test_a_stretch_that_cannot_be_replayed_is_told_with_what_is_there(
-    stretch: tuple[int, int], kept: list[tuple[int, int, bool]], reason: str | None
+    time_range: tuple[int, int], kept: list[tuple[int, int, bool]], reason: str | None
 ) -> None:
     def at(minute: int) -> int:
         return NOON_NS + minute * MINUTE_NS
 
-    found = [Kept(at(first), at(last), truncated) for first, last, truncated in kept]
-    assert refusal(Stretch(at(stretch[0]), at(stretch[1])), found, TOPIC) == reason
+    found = [RetainedRange(at(first), at(last), truncated) for first, last, truncated in kept]
+    assert rejection(TimeRange(at(time_range[0]), at(time_range[1])), found, TOPIC) == reason

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from runtime.errors import ConfigError, UnavailableError
-from runtime.kafka import KafkaSettings, Reasons
+from runtime.kafka import ConnectionErrors, KafkaSettings
 
 FAILED = KafkaError(KafkaError._TRANSPORT, "Failed to get metadata")
 REFUSED = KafkaError(KafkaError._TRANSPORT, "Connection refused")
@@ -14,7 +14,7 @@ CERTIFICATE = KafkaError(KafkaError._SSL, "certificate verify failed")
 
 
 def told(*heard: KafkaError) -> ConfigError | UnavailableError:
-    reasons = Reasons(KafkaSettings("k:9092"))
+    reasons = ConnectionErrors(KafkaSettings("k:9092"))
     for error in heard:
         reasons(error)
     return reasons.error(FAILED)
@@ -46,7 +46,7 @@ def test_a_refusal_does_not_get_better_by_waiting(heard: tuple[KafkaError, ...])
 
 
 def test_what_was_heard_before_it_answered_is_forgotten() -> None:
-    reasons = Reasons(KafkaSettings("k:9092"))
+    reasons = ConnectionErrors(KafkaSettings("k:9092"))
     reasons(PASSWORD)
     reasons.forget()
     reasons(REFUSED)

@@ -67,12 +67,12 @@ def _topics(kafka: KafkaSettings) -> tuple[str, ...]:
     return live.kubelet_stats_dead_letter.name, live.derived_metrics_dead_letter.name
 
 
-def all_letters(kafka: KafkaSettings) -> Iterator[DeadLetter]:
+def read_dead_letters(kafka: KafkaSettings) -> Iterator[DeadLetter]:
     """Every one of them. Raises UnavailableError: Kafka does not answer."""
     return (letter for letter in _records(kafka) if dead_letter.SENT_AGAIN not in letter.headers)
 
 
-def sent_again(kafka: KafkaSettings) -> set[str]:
+def requeued_origins(kafka: KafkaSettings) -> set[str]:
     """Origins of the records that have been sent again. Raises UnavailableError: Kafka does not answer."""
     marks = (record.headers.get(dead_letter.SENT_AGAIN) for record in _records(kafka))
     return {origin for origin in marks if origin is not None}
@@ -85,7 +85,7 @@ def _records(kafka: KafkaSettings) -> Iterator[DeadLetter]:
                 yield from map(DeadLetter.of, reader.records(topic, partition, begin, end))
 
 
-def one_letter(kafka: KafkaSettings, name: str) -> DeadLetter:
+def read_dead_letter(kafka: KafkaSettings, name: str) -> DeadLetter:
     """The one of that name.
 
     Raises:

@@ -13,7 +13,7 @@ _FORM: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeRange:
     """The windows to be written again, both bounds included; ends of windows in nanoseconds since the epoch.
 
     Raises ValueError: the first lies after the last.
@@ -61,7 +61,7 @@ def time_text(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Kept(NamedTuple):
+class RetainedRange(NamedTuple):
     """What is kept of a partition: times of its first and its last record, and whether earlier ones were deleted."""
 
     first_ns: int
@@ -69,27 +69,27 @@ class Kept(NamedTuple):
     truncated: bool
 
 
-def refusal(stretch: Stretch, kept: Collection[Kept], topic: str) -> str | None:
+def rejection(time_range: TimeRange, kept: Collection[RetainedRange], topic: str) -> str | None:
     """Why the stretch cannot be replayed, None if it can. `kept`: of each partition that has any record."""
     if not kept:
         return f"the topic {topic} is empty: there is nothing to replay"
     oldest = min(each.first_ns for each in kept)
     newest = max(each.last_ns for each in kept)
     there = f"the topic {topic} has windows from {time_text(oldest)} to {time_text(newest)}"
-    if stretch.from_ns < oldest:
-        return f"--from {time_text(stretch.from_ns)} is older than what is kept: {there}"
-    partly = deleted_to_ns(kept)
-    if partly is not None and stretch.from_ns <= partly:
+    if time_range.from_ns < oldest:
+        return f"--from {time_text(time_range.from_ns)} is older than what is kept: {there}"
+    partly = newest_truncated_ns(kept)
+    if partly is not None and time_range.from_ns <= partly:
         return (
-            f"--from {time_text(stretch.from_ns)} is older than what is kept of every node: {there},"
+            f"--from {time_text(time_range.from_ns)} is older than what is kept of every node: {there},"
             f" whole ones after {time_text(partly)}"
         )
-    if stretch.from_ns > newest:
-        return f"--from {time_text(stretch.from_ns)} lies behind the newest record: {there}"
+    if time_range.from_ns > newest:
+        return f"--from {time_text(time_range.from_ns)} lies behind the newest record: {there}"
     return None
 
 
-def deleted_to_ns(kept: Iterable[Kept]) -> int | None:
+def newest_truncated_ns(kept: Iterable[RetainedRange]) -> int | None:
     """The newest window of which a record may have been deleted; None if none has.
 
     Kafka deletes from the front of each partition: what lies before the first record that is left is not known, and

@@ -1,4 +1,4 @@
-"""Back-off between attempts: exponential, with jitter, after what the server asks for."""
+"""Exponential back-off with jitter between attempts; obeys Retry-After."""
 
 import random
 import threading
@@ -8,10 +8,10 @@ LONGEST_RETRY_AFTER_S: Final = 300.0  # a longer Retry-After is cut to this
 
 
 def pause_s(failures: int, chance: float, retry_after_s: float | None = None, *, first_s: float, max_s: float) -> float:
-    """Return the seconds to wait after that many failures in a row (1 or more); `chance` is random, from 0 to 1.
+    """Return the seconds to wait after `failures` (1 or more) in a row; `chance` is a random number from 0 to 1.
 
-    The pause is `chance` times a limit that doubles from `first_s` to `max_s`. A Retry-After comes before it; then the
-    limit is `first_s`: enough to keep many clients from returning at the same moment.
+    The pause is `chance` times a limit that doubles from `first_s` to `max_s`. With a Retry-After, it is that delay
+    plus at most `chance` times `first_s`, so that many clients do not return at the same moment.
     """
     limit_s: float = min(max_s, first_s * 2 ** min(failures - 1, 16))
     least_s = min(max(retry_after_s or 0.0, 0.0), LONGEST_RETRY_AFTER_S)
@@ -19,7 +19,7 @@ def pause_s(failures: int, chance: float, retry_after_s: float | None = None, *,
 
 
 class Backoff:
-    """Waits between the attempts of one thread; a pause is between half of its limit and the limit."""
+    """Pauses between the attempts of one thread, each from half of the current limit to the full limit."""
 
     def __init__(self, stopped: threading.Event, *, first_s: float, max_s: float) -> None:
         """Start with the shortest pause; `stopped` ends a pause early."""

@@ -1,4 +1,4 @@
-"""Dead letters: records that no retry would mend, kept as they came, with headers that say why and where from."""
+"""Headers of dead letters: records that fail permanently, stored unchanged with the reason and their origin."""
 
 import time
 
@@ -7,19 +7,22 @@ TOPIC = "topic"
 PARTITION = "partition"
 OFFSET = "offset"
 REJECTED_BY = "rejected-by"
-SINK = "sink"  # the one that refuses it, where the writer does
+SINK = "sink"  # the sink that refused the record; only in dead letters of the writer
 REJECTED_AT = "rejected-at"
 RECORD_TIME_MS = "record-time-ms"
 SENT_AGAIN = "sent-again"
-"""Alone, of a mark beside the letters: TOPIC/PARTITION/OFFSET of a record that has been sent again."""
-LEFT_OUT_BYTES = "left-out-bytes"  # of a value that Kafka did not take again
+"""The only header of a marker record in a dead-letter topic: TOPIC/PARTITION/OFFSET of a record sent again."""
+LEFT_OUT_BYTES = "left-out-bytes"  # size of a value that Kafka refused in the dead-letter topic
 _LONGEST_REASON = 2000
 
 
 def headers(
     reason: str, *, topic: str, partition: int, offset: int, by: str, time_ms: int | None = None
 ) -> dict[str, bytes]:
-    """Headers of a dead letter: why, from which record, of which time, by which service and when (RFC 3339)."""
+    """Headers of a dead letter: reason, topic, partition, offset and time of the record, service, current time.
+
+    `time_ms` is the record's Kafka timestamp, None if it has none; the current time is written as RFC 3339.
+    """
     of_record = {} if time_ms is None else {RECORD_TIME_MS: str(time_ms).encode()}
     return of_record | {
         REASON: reason[:_LONGEST_REASON].encode(),
@@ -32,5 +35,5 @@ def headers(
 
 
 def left_out(value_bytes: int) -> dict[str, bytes]:
-    """The header of a letter without its value: the record itself stays in its topic until its retention."""
+    """Header of a dead letter stored without its value; the record stays in its own topic until retention ends."""
     return {LEFT_OUT_BYTES: str(value_bytes).encode()}

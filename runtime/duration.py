@@ -1,4 +1,4 @@
-"""Durations as people write them: Go's `1m30s` on the command line, InfluxQL's `7d` for retention."""
+"""Parse durations: Go's `1m30s` on the command line, InfluxQL's `7d` for retention."""
 
 import re
 from decimal import Decimal
@@ -21,20 +21,20 @@ _INFLUX_UNITS_NS: Final = {**_GO_UNITS_NS, "u": 1_000, "d": 86_400 * NS_PER_S, "
 
 
 def go_duration_ns(text: str) -> int:
-    """Nanoseconds of a Go duration such as `60s`, `1m30s` or `1.5h`. Raises ValueError: not one, or negative."""
+    """Nanoseconds of a Go duration such as `60s`, `1m30s` or `1.5h`. Raises ValueError: invalid or negative."""
     if text == "0":
         return 0
     return _sum_of_parts(text, _GO_UNITS_NS, "a duration like 60s, 1m30s or 500ms")
 
 
 def influx_duration_ns(text: str) -> int:
-    """Nanoseconds of an InfluxQL duration such as `4h` or `7d`; `0` and `INF` are 0: for ever.
+    """Nanoseconds of an InfluxQL duration such as `4h` or `7d`; 0 for `0` and `INF`, which mean no limit.
 
-    Raises ValueError: not one.
+    Raises ValueError: invalid.
     """
     if text in {"0", "0s"} or text.upper() == "INF":
         return 0
-    return _sum_of_parts(text, _INFLUX_UNITS_NS, "a duration like 4h or 7d, or INF: for ever")
+    return _sum_of_parts(text, _INFLUX_UNITS_NS, "a duration like 4h or 7d, or INF for no limit")
 
 
 def _sum_of_parts(text: str, units_ns: dict[str, int], form: str) -> int:

@@ -1,4 +1,4 @@
-"""Why a request failed, in a few words for people."""
+"""Short, readable reasons why a request failed."""
 
 from collections.abc import Iterator
 from typing import Final

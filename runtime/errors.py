@@ -1,17 +1,17 @@
-"""The errors a user or an operator meets, by what the caller does about them."""
+"""Errors that users and operators see, by what the caller does about them."""
 
 
 class ConfigError(Exception):
-    """The user's mistake, found at start: one line naming option and value, exit status 2."""
+    """Invalid configuration, found at start-up: one line that names the option and its value, exit status 2."""
 
 
 class UnavailableError(Exception):
-    """Something out there does not answer for now: back off and try again, nothing is lost meanwhile.
+    """Another system is temporarily unavailable: retry with back-off, no data is lost.
 
-    `retry_after_s` is what the other side asked for, None if it did not say.
+    `retry_after_s` is the delay in seconds that the other system asked for, None if it did not.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        """What does not answer and why."""
+        """`message` names the system and the reason."""
         super().__init__(message)
         self.retry_after_s = retry_after_s

@@ -1,4 +1,4 @@
-"""Health of a process: whether it should be restarted, and whether it does its work now."""
+"""Health of a process: liveness (should it be restarted?) and readiness (does it work now?)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,30 +10,30 @@ NOT_YET: Final = "has not answered yet"
 
 
 class Health:
-    """Told by a service's loops, read by whoever asks over HTTP: in memory only, nobody waits for anybody.
+    """Liveness and readiness, reported by the service's loops and served over HTTP; in memory, without locks.
 
-    Alive is not ready. A process that waits for Kafka is alive: a restart would mend nothing, and cost what it holds.
+    A process that waits for Kafka is alive but not ready: a restart would not help and would lose its state.
     """
 
     def __init__(self, clock_s: Callable[[], float]) -> None:
-        """Alive and not ready: Kafka has not been asked yet. The clock is monotonic, in seconds."""
+        """Start alive and not ready, as Kafka has not answered yet. The clock is monotonic, in seconds."""
         self._clock_s = clock_s
         self._reasons: dict[str, str] = {KAFKA: NOT_YET}
-        self._loops: dict[str, tuple[float, float]] = {}  # when it was seen, and how long it may take
+        self._loops: dict[str, tuple[float, float]] = {}  # time of the last beat, longest time between beats
 
     def report(self, part: str, reason: str | None) -> None:
-        """Why the process is not ready, as far as this part of it goes; None: it is."""
+        """Set the reason why this part of the process is not ready; None if it is ready."""
         if reason is None:
             self._reasons.pop(part, None)
         else:
             self._reasons[part] = reason
 
     def beat(self, loop: str, longest_s: float) -> None:
-        """This loop goes round, and does so again within so many seconds, or hangs."""
+        """Record that a loop is running; without another beat within `longest_s` seconds it counts as stuck."""
         self._loops[loop] = (self._clock_s(), longest_s)
 
     def stuck(self) -> list[str]:
-        """The loops that hang, a line each: only a restart helps."""
+        """One line for each loop that is stuck; only a restart helps."""
         now_s = self._clock_s()
         return [
             f"{loop}: has not moved for {now_s - seen_s:.0f} s"
@@ -42,5 +42,5 @@ class Health:
         ]
 
     def unready(self) -> list[str]:
-        """Why the process does not do its work now, a line each; nothing: it does."""
+        """One line for each reason why the process is not ready, stuck loops included; empty if it is ready."""
         return [*self.stuck(), *(f"{part}: {reason}" for part, reason in sorted(self._reasons.copy().items()))]

@@ -1,4 +1,4 @@
-"""InfluxDB as its URI names it: where it is, what is written to or read from, with which credentials.
+"""Address, target and credentials of an InfluxDB, parsed from its URI.
 
 Options and defaults are Heapster's (docs/configuration.md, 3).
 """
@@ -14,13 +14,13 @@ from runtime.uri import KeyedUri, UriOptions
 
 INFLUXDB: Final = "influxdb"
 POLICY: Final = "default"  # the retention policy that Heapster writes to
-VERSION_1_OPTIONS: Final = ("user", "pw")  # options that Heapster knew and a 2.x has no use for
+VERSION_1_OPTIONS: Final = ("user", "pw")  # options of Heapster that have no effect with InfluxDB 2.x
 _DEFAULT_HOST: Final = "localhost:8086"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version1:
-    """Where points go in an InfluxDB 1.x: a database, its policy `default`, a user; no user sends no credentials."""
+    """A database of an InfluxDB 1.x with retention policy `default`. Without a user, no credentials are sent."""
 
     database: str
     user: str
@@ -28,13 +28,13 @@ class Version1:
 
     @property
     def bucket(self) -> str:
-        """The name that the 2.x write API of 1.8 has for it."""
+        """The database as a bucket name, for the 2.x write API of InfluxDB 1.8."""
         return f"{self.database}/{POLICY}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version2:
-    """Where points go in an InfluxDB 2.x: a bucket of an organisation; the token itself, or the file it is in."""
+    """A bucket of an organisation in an InfluxDB 2.x, with the token or the file that contains it."""
 
     org: str
     bucket: str
@@ -44,7 +44,7 @@ class Version2:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfluxServer:
-    """One InfluxDB and a place in it."""
+    """An InfluxDB server and the database or bucket in it."""
 
     url: str
     target: Version1 | Version2
@@ -52,13 +52,12 @@ class InfluxServer:
 
     @classmethod
     def parse(cls, keyed: KeyedUri, option: UriOptions) -> Self:
-        """From `influxdb:http://host:8086?db=k8s`.
+        """Parse a URI such as `influxdb:http://host:8086?db=k8s`.
 
-        `secure` decides on TLS; where it is not given, the scheme does. `org` and `token` (or `token_file`) make it an
-        InfluxDB 2.x.
+        `secure` selects TLS, by default the scheme does. `org` and `token` (or `token_file`) select InfluxDB 2.x.
 
         Raises:
-            ConfigError: option and value that cannot be used.
+            ConfigError: an option has an invalid value; the message names both.
         """
         return cls(
             url=_url(keyed, option),
@@ -68,7 +67,7 @@ class InfluxServer:
 
 
 def ignored_parts(keyed: KeyedUri) -> tuple[str, ...]:
-    """Parts of the URI that no sink reads, though they were given."""
+    """Parts of the URI that are set but have no effect."""
     uri = keyed.uri
     if uri is None:
         return ()
@@ -80,13 +79,13 @@ def ignored_parts(keyed: KeyedUri) -> tuple[str, ...]:
 
 
 def read_token(flag: str, path: Path | None) -> str:
-    """The token in a file, without the space around it. Raises ConfigError: unreadable or empty."""
+    """The token in a file, stripped of white space; empty without a file. Raises ConfigError: unreadable or empty."""
     if path is None:
         return ""
     try:
         token = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
         raise ConfigError(f"{flag}: `token_file` {path} cannot be read: {reason}") from error
     if not token:
         raise ConfigError(f"{flag}: `token_file` {path} is empty")
@@ -101,14 +100,14 @@ def _url(keyed: KeyedUri, option: UriOptions) -> str:
 
 
 def _host(keyed: KeyedUri) -> str:
-    """HOST or HOST:PORT; empty if the URI has none and means none."""
+    """HOST or HOST:PORT; empty if the URI has neither host, scheme nor path."""
     uri = keyed.uri
     if uri is None:
         return ""
     host = uri.netloc.rpartition("@")[2]
     if not host and (uri.scheme or uri.path):
         raise ConfigError(
-            f"{keyed.flag}={keyed.key}: {_without_secrets(uri)!r} names no host:"
+            f"{keyed.flag}={keyed.key}: {_without_secrets(uri)!r} has no host:"
             f" expected {keyed.key}:http://HOST:PORT?OPTION=VALUE&…"
         )
     return host.removesuffix(":")
@@ -124,14 +123,14 @@ def _target(option: UriOptions) -> Version1 | Version2:
         return Version1(database=database, user=option.text("user", "root"), password=option.text("pw", "root"))
     org, token, token_file = (option.text(name, "") for name in ("org", "token", "token_file"))
     if not org:
-        raise ConfigError(f"{option.flag}: `org` is missing: InfluxDB 2.x needs org, and token or token_file")
+        raise ConfigError(f"{option.flag}: `org` is missing: InfluxDB 2.x needs `org`, and `token` or `token_file`")
     if bool(token) == bool(token_file):
-        raise ConfigError(f"{option.flag}: InfluxDB 2.x needs one of `token` and `token_file`")
+        raise ConfigError(f"{option.flag}: InfluxDB 2.x needs either `token` or `token_file`")
     if not (token.isascii() and token.isprintable()):
-        raise ConfigError(f"{option.flag}: `token` has characters that no token has")
+        raise ConfigError(f"{option.flag}: `token` contains characters that are not printable ASCII")
     bucket = option.text("bucket", f"{database}/{POLICY}")
     if not bucket or bucket.startswith("_") or '"' in bucket:
-        raise ConfigError(f"{option.flag}: `bucket` {bucket!r} is no name that InfluxDB takes")
+        raise ConfigError(f"{option.flag}: `bucket` {bucket!r} is not a valid name in InfluxDB")
     path = Path(token_file) if token_file else None
     return Version2(org=org, bucket=bucket, token=token or read_token(option.flag, path), token_file=path)
 
@@ -139,5 +138,5 @@ def _target(option: UriOptions) -> Version1 | Version2:
 def _database(option: UriOptions) -> str:
     database = option.text("db", "k8s")
     if not database or database in {".", ".."} or not database.isprintable() or set(database) & set("/\\"):
-        raise ConfigError(f"{option.flag}: `db` {database!r} is no name that InfluxDB takes")
+        raise ConfigError(f"{option.flag}: `db` {database!r} is not a valid name in InfluxDB")
     return database

@@ -1,4 +1,4 @@
-"""Kafka, as every client of ours speaks to it: addresses, credentials, and what is promised on top of them."""
+"""Settings of every Kafka client: brokers, credentials, and the settings that delivery depends on."""
 
 import logging
 from collections.abc import Mapping
@@ -13,32 +13,32 @@ from runtime.kafka_properties import FLAG
 from schemas.topics import DEFAULT_PARTITIONS, MAX_RECORD_BYTES
 
 client_log: Final = logging.getLogger("librdkafka")
-"""What librdkafka has to say: the `logger` of every client."""
+"""The logger of librdkafka, passed to every client as `logger`."""
 
 SESSION_TIMEOUT_S: Final = 10
 HEARTBEAT_S: Final = 3
 MAX_POLL_GAP_S: Final = SESSION_TIMEOUT_S - HEARTBEAT_S
-"""A member that has slept for longer may have lost its place: its last heartbeat was up to one interval before."""
+"""Gap between polls after which the group may have removed a consumer: its last heartbeat can be HEARTBEAT_S older."""
 
 ClientSettings: TypeAlias = dict[str, str | int | float | bool]
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Which Kafka, how it is spoken to, and which names in it are this pipeline's."""
+    """The Kafka cluster, the properties of its clients, and the names and settings of this pipeline's topics."""
 
     brokers: str  # HOST:PORT,HOST:PORT,…
     properties: Mapping[str, str] = field(default_factory=dict, repr=False)  # librdkafka's names; may hold secrets
-    prefix: str = ""  # of topics, consumer groups and changelogs
-    partitions: int = DEFAULT_PARTITIONS  # of topics that are created
-    replication_factor: int = -1  # of topics that are created; -1 is the brokers' own default
+    prefix: str = ""  # of the names of topics, consumer groups and changelogs
+    partitions: int = DEFAULT_PARTITIONS  # of new topics
+    replication_factor: int = -1  # of new topics; -1 is the brokers' default
 
     def prefixed(self, name: str) -> str:
-        """A topic or group of this pipeline."""
+        """The name of a topic or consumer group of this pipeline."""
         return self.prefix + name
 
     def check(self) -> None:
-        """Raises ConfigError: librdkafka does not take the properties, as one that is misspelt or a missing file."""
+        """Raise ConfigError if librdkafka rejects a property, for example a misspelt one or a missing file."""
         try:
             AdminClient({**self.properties, "log_level": 0})
         except KafkaException as error:
@@ -48,38 +48,38 @@ class KafkaSettings:
 
 
 class ConnectionErrors:
-    """Why Kafka does not answer: the calls only tell that it does not, so this is a client's `error_cb` as well."""
+    """The reason why Kafka is unreachable, as a client's `error_cb` reports it: a failed call only names a timeout."""
 
-    _REFUSED: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001
+    _PERMANENT: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        """Nothing has been heard yet."""
+        """Start without an error."""
         self._kafka = kafka
-        self._heard: KafkaError | None = None
+        self._last: KafkaError | None = None
 
     def __call__(self, error: KafkaError) -> None:
-        """Keep the newest; what says more than that nobody answers is not forgotten for it."""
+        """Keep the latest error, or a permanent one; "all brokers down" is ignored, as it gives no reason."""
         vague = error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
-        if not vague and (self._heard is None or self._heard.code() not in self._REFUSED):
-            self._heard = error
+        if not vague and (self._last is None or self._last.code() not in self._PERMANENT):
+            self._last = error
 
-    def forget(self) -> None:
-        """Kafka has answered."""
-        self._heard = None
+    def clear(self) -> None:
+        """Discard the error after Kafka has answered."""
+        self._last = None
 
-    def error(self, failed: KafkaError) -> ConfigError | UnavailableError:
-        """What to raise for a call that has failed: a refused password does not get better by waiting."""
-        heard, self._heard = self._heard, None
-        reason = (heard or failed).str()
-        if heard is not None and heard.code() in self._REFUSED:
-            return ConfigError(f"Kafka at {self._kafka.brokers} refuses us, or we it: {reason}; see {FLAG}")
-        if heard is None and failed.code() == KafkaError._TRANSPORT:  # noqa: SLF001 - connected, and hung up on
-            reason += f"; if it asks for TLS or a password: security.protocol, {FLAG}"
+    def to_exception(self, failed: KafkaError) -> ConfigError | UnavailableError:
+        """The exception for a failed call: ConfigError for wrong credentials or TLS, as retries cannot help."""
+        last, self._last = self._last, None
+        reason = (last or failed).str()
+        if last is not None and last.code() in self._PERMANENT:
+            return ConfigError(f"cannot log in to Kafka at {self._kafka.brokers}: {reason}; check {FLAG}")
+        if last is None and failed.code() == KafkaError._TRANSPORT:  # noqa: SLF001 - it closed the connection
+            reason += f"; if Kafka requires TLS or a password, set security.protocol with {FLAG}"
         return UnavailableError(f"Kafka at {self._kafka.brokers} does not answer: {reason}")
 
 
 def client_settings(kafka: KafkaSettings, client_id: str) -> ClientSettings:
-    """Settings of every librdkafka client; it is made with `logger=client_log`."""
+    """Settings of every librdkafka client; create it with `logger=client_log`."""
     return {
         "bootstrap.servers": kafka.brokers,
         "client.id": client_id,
@@ -89,7 +89,7 @@ def client_settings(kafka: KafkaSettings, client_id: str) -> ClientSettings:
 
 
 def producer_settings(kafka: KafkaSettings, client_id: str) -> ClientSettings:
-    """Settings of a producer that loses nothing: all replicas acknowledge, retried for as long as the process lives."""
+    """Settings of a producer that loses no record: all replicas acknowledge, retries do not time out."""
     adjustable: ClientSettings = {"compression.type": "zstd", "linger.ms": 20}
     return {
         **adjustable,
@@ -102,7 +102,7 @@ def producer_settings(kafka: KafkaSettings, client_id: str) -> ClientSettings:
 
 
 def consumer_settings(kafka: KafkaSettings, client_id: str, group: str) -> ClientSettings:
-    """Settings of a consumer that begins at the start of a topic and commits only what it is told to."""
+    """Settings of a consumer that starts at the earliest offset and commits only explicitly."""
     return {
         **client_settings(kafka, client_id),
         "group.id": group,

@@ -1,4 +1,4 @@
-"""`--kafka-config`: properties of Kafka's clients, as librdkafka names them; see docs/kafka-access.md."""
+"""Parse `--kafka-config`: client properties under librdkafka's names (docs/kafka-access.md)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ FLAG: Final = "--kafka-config"
 _PROPERTY: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _JAAS: Final = re.compile(r'\b(username|password)\s*=\s*"((?:[^"\\]|\\.)*)"')
 _ALIASES: Final = {"sasl.mechanism": "sasl.mechanisms", "compression.codec": "compression.type"}
-_SIZES: Final = "sizes are set so that a large node passes and memory stays bounded"
-_ACKNOWLEDGED: Final = "every record is acknowledged by all replicas, in order, and never given up"
-_COMMITTED: Final = "offsets are committed here, once what they stand for is done"
-_GROUP: Final = "how workers share the partitions is part of what is promised"
+_SIZES: Final = "heapster-stream sets sizes that allow for large nodes and limit memory"
+_ACKNOWLEDGED: Final = "heapster-stream needs acknowledgement by all replicas, order and unlimited retries"
+_COMMITTED: Final = "heapster-stream commits offsets itself, after the records are processed"
+_GROUP: Final = "heapster-stream controls how workers share partitions"
 
 FORBIDDEN_PROPERTIES: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("bootstrap.servers", "metadata.broker.list"), "--kafka-brokers says it"),
+    **dict.fromkeys(("bootstrap.servers", "metadata.broker.list"), "use --kafka-brokers"),
     **dict.fromkeys(
         (
             "acks",
@@ -60,8 +60,8 @@ FORBIDDEN_PROPERTIES: Final[Mapping[str, str]] = {
         ),
         _GROUP,
     ),
-    **dict.fromkeys(("partitioner", "sticky.partitioning.linger.ms"), "a key has to fall into one partition for all"),
-    "allow.auto.create.topics": "topics are created with the settings that they need",
+    **dict.fromkeys(("partitioner", "sticky.partitioning.linger.ms"), "all clients must partition keys the same way"),
+    "allow.auto.create.topics": "heapster-stream creates topics with the settings that they need",
     **dict.fromkeys(
         (
             "batch.num.messages",
@@ -79,14 +79,14 @@ FORBIDDEN_PROPERTIES: Final[Mapping[str, str]] = {
         _SIZES,
     ),
 }
-"""Properties that would break what is promised, and why."""
+"""Properties that would break delivery or processing guarantees, each with the reason."""
 
 
 def kafka_properties(values: Iterable[str]) -> dict[str, str]:
-    """Those of `--kafka-config`, each a file or KEY=VALUE; a later one wins.
+    """The properties in the values of `--kafka-config`, each a file or KEY=VALUE; a later value replaces an earlier.
 
     Raises:
-        ConfigError: no such file, no such form, or a property that must not be set. No value is told: it may be secret.
+        ConfigError: a file or line is invalid, or a property must not be set. Values are not shown: they may be secret.
     """
     found: dict[str, str] = {}
     for value in values:
@@ -99,19 +99,19 @@ def kafka_properties(values: Iterable[str]) -> dict[str, str]:
 
 
 def _of_file(path: str) -> dict[str, str]:
-    """Java's and librdkafka's form: a property a line, `#` begins a comment, a last backslash goes on below."""
+    """Read a Java properties file: KEY=VALUE lines, `#` starts a comment, a final backslash continues the line."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(f"{FLAG}={path.partition('=')[0]}: neither KEY=VALUE nor a file: {reason}") from None
+        raise ConfigError(f"{FLAG}={path.partition('=')[0]}: not KEY=VALUE, not a file: {reason}") from None
     found: dict[str, str] = {}
     for line in re.sub(r"\\\r?\n[ \t]*", "", text).splitlines():
         if not line.strip() or line.lstrip()[0] in "#!":
             continue
         key, assigned, value = line.partition("=")
         if not assigned or not _PROPERTY.fullmatch(key.strip()):
-            raise ConfigError(f"{FLAG}: {path}: a line that is not KEY=VALUE, after {', '.join(found) or 'nothing'}")
+            raise ConfigError(f"{FLAG}: {path}: a line is not KEY=VALUE; keys before it: {', '.join(found) or 'none'}")
         found |= _accepted(key.strip(), value.strip(), f"{FLAG}: {path}")
     return found
 
@@ -125,8 +125,8 @@ def _accepted(key: str, value: str, where: str) -> dict[str, str]:
 
 
 def _of_jaas(value: str, where: str) -> dict[str, str]:
-    """User and password from the line that Java's clients are given."""
+    """User and password from `sasl.jaas.config`, the property of Java clients."""
     found = {name: re.sub(r"\\(.)", r"\1", text) for name, text in _JAAS.findall(value)}
     if set(found) != {"username", "password"}:
-        raise ConfigError(f"{where}: sasl.jaas.config without username and password: give sasl.username, sasl.password")
+        raise ConfigError(f"{where}: sasl.jaas.config without username and password: set sasl.username, sasl.password")
     return {f"sasl.{name}": text for name, text in found.items()}

@@ -1,4 +1,4 @@
-"""What a service says about itself over HTTP: /metrics for Prometheus, /healthz and /readyz for whoever runs it."""
+"""HTTP endpoints of every service: /metrics for Prometheus, /healthz for liveness, /readyz for readiness."""
 
 import logging
 import socket
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S: Final = 0.1  # whether to end
+_POLL_INTERVAL_S: Final = 0.1  # for a request to shut down
 _TEXT: Final = [("Content-Type", "text/plain; charset=utf-8")]
 
 
 @contextmanager
 def serve_metrics(ip: str, port: int, health: Health) -> Iterator[str]:
-    """Serve them meanwhile; the URL of the metrics. Port 0 is any free one.
+    """Serve the endpoints inside the `with` block and return the URL of /metrics; port 0 is any free port.
 
     Raises:
-        ConfigError: nothing can listen there.
+        ConfigError: the address or port cannot be used.
     """
     try:
-        server = make_server(ip, port, _application(health), _Server6 if ":" in ip else _Server, _Quiet)
+        server = make_server(ip, port, _application(health), _Server6 if ":" in ip else _Server, _SilentHandler)
     except OSError as error:
         raise ConfigError(f"--metrics-port={port} --metrics-ip={ip}: {error.strerror or error}") from error
-    thread = threading.Thread(target=server.serve_forever, args=(_LOOK_EVERY_S,), name="metrics", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_INTERVAL_S,), name="metrics", daemon=True)
     thread.start()
     url = f"http://{ip}:{server.server_port}/metrics"
     log.info("metrics are served", extra={"url": url})
@@ -48,38 +48,38 @@ def serve_metrics(ip: str, port: int, health: Health) -> Iterator[str]:
 
 def _application(health: Health) -> "Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]":
     metrics: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]] = make_wsgi_app()
-    asked: dict[str, Callable[[], list[str]]] = {"/healthz": health.stuck, "/readyz": health.unready}
+    checks: dict[str, Callable[[], list[str]]] = {"/healthz": health.stuck, "/readyz": health.unready}
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if path in asked:
-            reasons = asked[path]()
+        if path in checks:
+            reasons = checks[path]()
             start_response("503 Service Unavailable" if reasons else "200 OK", list(_TEXT))
             return [("\n".join(reasons or ["ok"]) + "\n").encode()]
         if path == "/metrics":
             return metrics(environ, start_response)
         start_response("404 Not Found", list(_TEXT))
-        return [b"there are /metrics, /healthz and /readyz\n"]
+        return [b"not found: use /metrics, /healthz or /readyz\n"]
 
     return answer
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """One request holds up no other."""
+    """Answers each request in a thread of its own."""
 
     daemon_threads = True
 
 
 class _Server6(_Server):
-    """The same on an IPv6 address."""
+    """The server for an IPv6 address."""
 
     address_family = socket.AF_INET6
 
 
-class _Quiet(WSGIRequestHandler):
-    """Requests are not logged: one every few seconds, for ever."""
+class _SilentHandler(WSGIRequestHandler):
+    """Does not log requests, as probes and Prometheus send one every few seconds."""
 
-    timeout = 10.0  # of a client that says nothing
+    timeout = 10.0  # seconds to wait for a client's request
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's
-        """Say nothing."""
+        """Log nothing."""

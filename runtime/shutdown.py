@@ -1,4 +1,4 @@
-"""The wish to stop: SIGTERM and SIGINT become an event that everything waits on."""
+"""Graceful shutdown on SIGTERM and SIGINT."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from types import FrameType
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that the first SIGTERM or SIGINT sets."""
+    """Return an event that the first SIGTERM or SIGINT sets."""
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -18,5 +18,5 @@ def stop_on_signals() -> threading.Event:
 
 
 def exit_on_ctrl_c() -> None:
-    """For what has nothing to finish: Python would wait for the end of a call that waits for Kafka."""
+    """End the process at once on Ctrl-C, for commands without cleanup; Python would first let calls to Kafka end."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

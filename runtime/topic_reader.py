@@ -1,4 +1,4 @@
-"""Looks into topics: which partitions there are, from where to where, and the records in them."""
+"""Reads partitions, offsets and single records of topics, without joining a consumer group."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +11,10 @@ from runtime.errors import UnavailableError
 from runtime.kafka import ConnectionErrors, KafkaSettings, client_log, client_settings
 
 _TIMEOUT_S: Final = 20.0
-_FIRST_ANSWER_S: Final = 5.0
-"""Who does not answer the first question within this is not there: whoever waits at a terminal is to know."""
+_FIRST_TIMEOUT_S: Final = 5.0
+"""Timeout of the first request: shorter, so that a user at a terminal soon learns that Kafka is unreachable."""
 _PAUSE_S: Final = 0.2
-_PASSING: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -24,68 +24,68 @@ _PASSING: Final = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
-"""While Kafka makes or moves a topic: one that was listed a moment ago, or that of the consumer groups."""
+"""Errors while Kafka creates or moves a topic, or the internal topic of the consumer groups."""
 
 _Answer = TypeVar("_Answer")
 
 
 class TopicReader:
-    """Joins no consumer group, commits nothing. Every method raises UnavailableError: Kafka does not answer."""
+    """Reads topics without joining a group or committing. Methods raise UnavailableError if Kafka does not answer."""
 
     def __init__(self, kafka: KafkaSettings, client_id: str, *, group: str | None = None) -> None:
-        """Nothing is asked yet; `group` is the one whose commits are looked up."""
+        """Create the client without a request; `group` is the consumer group whose offsets `committed` returns."""
         self._brokers = kafka.brokers
-        self._reasons = ConnectionErrors(kafka)
+        self._errors = ConnectionErrors(kafka)
         self._answered = False
         settings = client_settings(kafka, client_id) | {
             "group.id": group or kafka.prefixed(client_id),
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 50,
-            "error_cb": self._reasons,
+            "error_cb": self._errors,
         }
         self._consumer = Consumer(settings, logger=client_log)
 
     def __enter__(self) -> Self:
-        """To be closed at the end."""
+        """Return itself; the `with` block closes it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the client."""
         self.close()
 
     def close(self) -> None:
-        """No more looking."""
+        """Close the client."""
         self._consumer.close()
 
     def partitions(self, topic: str) -> list[int]:
-        """The topic's partitions; none if there is no such topic."""
-        timeout_s = _TIMEOUT_S if self._answered else _FIRST_ANSWER_S
-        found = self._asked(lambda: self._consumer.list_topics(topic, timeout=timeout_s)).topics[topic]
+        """The topic's partitions; empty if the topic does not exist."""
+        timeout_s = _TIMEOUT_S if self._answered else _FIRST_TIMEOUT_S
+        found = self._retried(lambda: self._consumer.list_topics(topic, timeout=timeout_s)).topics[topic]
         self._answered = True
         return [] if found.error is not None else sorted(found.partitions)
 
     def bounds(self, topic: str) -> dict[int, tuple[int, int]]:
-        """By partition the first offset that is kept, and the end."""
+        """The first available offset and the end offset of each partition."""
         return {partition: self._bounds(topic, partition) for partition in self.partitions(topic)}
 
     def offsets_at(self, topic: str, time_ns: int, bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
-        """By partition the first offset with that time or later; the end if there is none."""
-        asked = [TopicPartition(topic, partition, max(0, time_ns // NS_PER_MS)) for partition in bounds]
-        found = self._asked(lambda: self._consumer.offsets_for_times(asked, _TIMEOUT_S))
+        """The first offset of each partition with that timestamp or a later one; the end offset if there is none."""
+        times = [TopicPartition(topic, partition, max(0, time_ns // NS_PER_MS)) for partition in bounds]
+        found = self._retried(lambda: self._consumer.offsets_for_times(times, _TIMEOUT_S))
         return {each.partition: each.offset if each.offset >= 0 else bounds[each.partition][1] for each in found}
 
     def committed(self, topic: str) -> dict[int, int]:
-        """By partition the offset that the group goes on from, where it has committed one.
+        """The group's committed offset of each partition that has one.
 
-        Not by AdminClient.list_consumer_group_offsets, which brings the process down when the group's coordinator
-        is new (librdkafka, seen with 2.16).
+        AdminClient.list_consumer_group_offsets is not used: it crashes the process while the group's coordinator is
+        new (seen with librdkafka 2.16).
         """
-        asked = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
-        found = self._asked(lambda: self._consumer.committed(asked, _TIMEOUT_S)) if asked else []
+        wanted = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
+        found = self._retried(lambda: self._consumer.committed(wanted, _TIMEOUT_S)) if wanted else []
         return {each.partition: each.offset for each in found if each.offset >= 0}
 
     def records(self, topic: str, partition: int, begin: int, end: int) -> Iterator[Message]:
-        """The records from offset `begin` up to, not including, `end`."""
+        """Yield the records from offset `begin` (inclusive) to `end` (exclusive)."""
         if begin >= end:
             return
         self._consumer.assign([TopicPartition(topic, partition, begin)])
@@ -95,27 +95,28 @@ class TopicReader:
                 message = self._consumer.poll(_TIMEOUT_S)
                 if message is None:
                     where = f"{topic}[{partition}]@{position}"
-                    raise UnavailableError(f"Kafka at {self._brokers} does not hand out {where}")
+                    raise UnavailableError(f"Kafka at {self._brokers} did not return {where} in {_TIMEOUT_S:.0f} s")
                 if error := message.error():
-                    raise UnavailableError(f"Kafka at {self._brokers} does not hand out {topic}: {error.str()}")
+                    raise UnavailableError(f"Kafka at {self._brokers} did not return {topic}: {error.str()}")
                 position = (message.offset() or 0) + 1
                 yield message
         finally:
             self._consumer.unassign()
 
     def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        asked = TopicPartition(topic, partition)
-        low, high = self._asked(lambda: self._consumer.get_watermark_offsets(asked, _TIMEOUT_S))
+        wanted = TopicPartition(topic, partition)
+        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(wanted, _TIMEOUT_S))
         return low, high
 
-    def _asked(self, ask: Callable[[], _Answer]) -> _Answer:
-        ends_s = time.monotonic() + _TIMEOUT_S
+    def _retried(self, request: Callable[[], _Answer]) -> _Answer:
+        """Send the request; repeat it after transient errors until the timeout."""
+        deadline_s = time.monotonic() + _TIMEOUT_S
         while True:
             try:
-                return ask()
+                return request()
             except KafkaException as error:
                 reason = error.args[0]
-                if reason.code() not in _PASSING or time.monotonic() > ends_s:
-                    self._consumer.poll(0)  # hands out what was heard
-                    raise self._reasons.error(reason) from error
+                if reason.code() not in _TRANSIENT or time.monotonic() > deadline_s:
+                    self._consumer.poll(0)  # calls error_cb
+                    raise self._errors.to_exception(reason) from error
             time.sleep(_PAUSE_S)

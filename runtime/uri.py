@@ -1,6 +1,6 @@
-"""`--source` and `--sink`: KEY:URI with options in the query, as Heapster read them.
+"""Parse `--source` and `--sink`: KEY:URI with options in the query, the format of Heapster's URI flags.
 
-Source: Heapster's URI flags (docs/configuration.md, 1).
+Source: docs/configuration.md, 1.
 """
 
 import os
@@ -22,7 +22,7 @@ _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class KeyedUri:
-    """One value of a URI flag: its key, and the URI if one was given."""
+    """One value of a URI flag: its key, and its URI or None."""
 
     flag: str
     key: str
@@ -30,14 +30,14 @@ class KeyedUri:
 
     @property
     def query(self) -> str:
-        """The options, as they were written."""
+        """The query with the options, still escaped."""
         return self.uri.query if self.uri else ""
 
 
 def parse_keyed_uri(flag: str, value: str, environ: Mapping[str, str] = os.environ) -> KeyedUri:
-    """Take `KEY[:URI]` apart; `$VAR` and `${VAR}` in the URI are replaced first, an unknown one by nothing.
+    """Parse `KEY[:URI]`; `$VAR` and `${VAR}` in the URI are replaced first, unset variables by an empty string.
 
-    Raises ConfigError: no key, a URI that cannot be parsed, or one that is neither http nor https.
+    Raises ConfigError: the key is missing, the URI cannot be parsed, or its scheme is neither http nor https.
     """
     key, _, rest = value.partition(":")
     if not key:
@@ -48,28 +48,28 @@ def parse_keyed_uri(flag: str, value: str, environ: Mapping[str, str] = os.envir
         return KeyedUri(flag, key, None)
     expanded = _VARIABLE.sub(lambda found: environ.get(found[1] or found[2] or "", ""), rest)
     if _BAD_ESCAPE.search(expanded):
-        raise ConfigError(f"{flag}: {without_secrets(value)!r}: a percent sign that begins no escape like %20")
+        raise ConfigError(f"{flag}: {without_secrets(value)!r}: a percent sign must begin an escape such as %20")
     try:
         uri = urlsplit(expanded)
         _ = uri.port
     except ValueError as error:
         raise ConfigError(f"{flag}: {without_secrets(value)!r}: {error}") from None
     if uri.netloc and uri.scheme not in _SCHEMES:
-        raise ConfigError(f"{flag}={key}: {uri.scheme}:// is not spoken: give http:// or https://")
+        raise ConfigError(f"{flag}={key}: {uri.scheme}:// is not supported: use http:// or https://")
     return KeyedUri(flag, key, uri)
 
 
 def without_secrets(value: str) -> str:
-    """A URI as it may be shown: no options, no user and password, for those may be secret."""
+    """The URI without options, user and password, which may be secret."""
     shown = re.sub(r"//.*@", "//…@", value.partition("?")[0])
     return f"{shown}?…" if "?" in value else shown
 
 
 @dataclass(slots=True)
 class UriOptions:
-    """The options of one URI: typed readers that name flag, option and value when they refuse one.
+    """The options of one URI. Its typed readers raise ConfigError, naming flag, option and value.
 
-    The first of a repeated option counts; names are case-sensitive. `done()` refuses what nobody asked for.
+    Names are case-sensitive; of a repeated option the first value is used. Call `reject_unknown` after the last read.
     """
 
     flag: str
@@ -78,7 +78,7 @@ class UriOptions:
 
     @classmethod
     def from_uri(cls, keyed: KeyedUri) -> "UriOptions":
-        """Those of a URI's query."""
+        """Parse the options in the query of a URI."""
         values: dict[str, str] = {}
         for pair in filter(None, keyed.query.split("&")):
             name, _, value = pair.partition("=")
@@ -86,26 +86,26 @@ class UriOptions:
         return cls(f"{keyed.flag}={keyed.key}", values)
 
     def text(self, name: str, default: str) -> str:
-        """An option that is any text."""
+        """The value of an option, any text."""
         self._read.add(name)
         return self.values.get(name, default)
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
-        """An option that is one of these, the first by default."""
+        """The value of an option, one of `choices`; the first is the default."""
         text = self.text(name, choices[0])
         if text not in choices:
             raise ConfigError(f"{self.flag}: failed to parse `{name}` flag - {text!r} is none of {', '.join(choices)}")
         return text
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        """An option that is `true` or `false` (also `1 t T TRUE True 0 f F FALSE False`)."""
+        """The value of an option, `true` or `false` (also `1 t T TRUE True 0 f F FALSE False`)."""
         text = self.text(name, "true" if default else "false")
         if text not in _TRUE | _FALSE:
             raise ConfigError(f"{self.flag}: the option `{name}`: {text!r} is neither true nor false")
         return text in _TRUE
 
     def integer(self, name: str, default: int, *, at_least: int | None = None, at_most: int | None = None) -> int:
-        """An option that is a whole number within bounds, if there are any."""
+        """The value of an option, a whole number within the bounds that are set."""
         text = self.text(name, str(default))
         if not re.fullmatch(r"[+-]?[0-9]+", text):
             raise ConfigError(f"{self.flag}: the option `{name}`: {text!r} is not a whole number")
@@ -117,22 +117,22 @@ class UriOptions:
         return number
 
     def reject_unknown(self, *without_effect: str) -> tuple[str, ...]:
-        """Everything has been read; what is given of the known options `of_no_effect`, sorted.
+        """Check that every option was read; return those of `without_effect` that are set, sorted.
 
         Raises:
-            ConfigError: an option that there is not, with the nearest one that there is.
+            ConfigError: an option is unknown; the message suggests the most similar one.
         """
         known = self._read.union(without_effect)
         for name in self.values:
             if name not in known:
-                raise ConfigError(f"{self.flag}: there is no option `{name}`: {suggestion(name, known)}")
+                raise ConfigError(f"{self.flag}: unknown option `{name}`: {suggestion(name, known)}")
         return tuple(sorted(set(self.values) - self._read))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """What whoever wrote `name` may have meant, or all that there is."""
+    """The end of an error message about a wrong name: the most similar known name, or all known names."""
     spelt = {each.lower(): each for each in known}
     nearest = get_close_matches(name.lower(), spelt, n=1)
     if nearest:
-        return f"is it `{spelt[nearest[0]]}`?"
-    return f"there are {', '.join(sorted(spelt.values()))}" if spelt else "there is none"
+        return f"did you mean `{spelt[nearest[0]]}`?"
+    return f"use one of {', '.join(sorted(spelt.values()))}" if spelt else "no options are supported"

@@ -1,4 +1,7 @@
-"""Command-line flags: each also an environment variable, errors in one line and exit status 2."""
+"""Command-line flags, each also an environment variable; an error is one line and exit status 2.
+
+option: one flag · types: types of values · shared: flags of several services · program: run a command
+"""
 
 from runtime.flags.option import CONTEXT, flag, misspelt_variables
 from runtime.flags.program import PROGRAM, run

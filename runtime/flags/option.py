@@ -1,4 +1,4 @@
-"""A flag, which is also an environment variable, and the names that are nearly one."""
+"""Flags that are also environment variables, and the detection of misspelt variables."""
 
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import click
 
 _PREFIX: Final = "HEAPSTER_"
-_NEAR: Final = 0.85  # so alike two names are by a slip of the finger only
+_MIN_SIMILARITY: Final = 0.85  # ratio of difflib from which a name counts as misspelt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -17,20 +17,20 @@ CONTEXT: Final[dict[str, Any]] = {
     "show_default": True,
     "token_normalize_func": lambda name: name.replace("_", "-"),
 }
-"""Settings of every command."""
+"""click's context settings of every command."""
 
 
 def flag(name: str, *names: str, **settings: Any) -> Callable[[Command], Command]:  # noqa: ANN401 - click's own
-    """An option `--name` that is also read from `HEAPSTER_NAME`."""
+    """An option `--name` that is also read from the environment variable `HEAPSTER_NAME`."""
     variable = _PREFIX + name.removeprefix("--").upper().replace("-", "_")
     return click.option(name, *names, envvar=variable, show_envvar=True, **settings)
 
 
 def misspelt_variables(command: click.Command, environ: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Variables that no flag of the command is read from, each with the one that it nearly is."""
+    """Yield each variable that no flag of the command reads but that resembles one, with the correct name."""
     known = [each.envvar.removeprefix(_PREFIX) for each in command.params if isinstance(each.envvar, str)]
     for variable in sorted(environ):
         name = variable.removeprefix(_PREFIX)
-        near = get_close_matches(name, known, n=1, cutoff=_NEAR)
-        if variable.startswith(_PREFIX) and near and name not in known:
-            yield variable, _PREFIX + near[0]
+        similar = get_close_matches(name, known, n=1, cutoff=_MIN_SIMILARITY)
+        if variable.startswith(_PREFIX) and similar and name not in known:
+            yield variable, _PREFIX + similar[0]

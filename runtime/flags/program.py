@@ -1,4 +1,4 @@
-"""A command as a program: how it ends, and what it says then."""
+"""Run a command as a program: exit status and error message."""
 
 import sys
 from typing import Final
@@ -12,9 +12,9 @@ _INTERRUPTED: Final = 130
 
 
 def run(command: click.Command) -> None:
-    """Run a command as a program.
+    """Run a command and exit, with errors as one line on standard error.
 
-    The user's mistakes end it with one line on standard error and status 2, and what does not answer with status 1.
+    Exit status: 2 for invalid flags or configuration, 1 if another system is unavailable, 130 after Ctrl-C.
     """
     try:
         sys.exit(command.main(prog_name=PROGRAM, standalone_mode=False) or 0)
@@ -23,16 +23,16 @@ def run(command: click.Command) -> None:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         command_path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else PROGRAM
-        _tell(f"{command_path}: {error.format_message()}")
+        _print_error(f"{command_path}: {error.format_message()}")
         sys.exit(error.exit_code)
     except (ConfigError, UnavailableError) as error:
-        _tell(f"{PROGRAM}: {error}")
+        _print_error(f"{PROGRAM}: {error}")
         sys.exit(2 if isinstance(error, ConfigError) else 1)
     except (click.Abort, KeyboardInterrupt):
-        _tell(f"{PROGRAM}: interrupted")
+        _print_error(f"{PROGRAM}: interrupted")
         sys.exit(_INTERRUPTED)
 
 
-def _tell(message: str) -> None:
-    """One line, whatever it was made of."""
+def _print_error(message: str) -> None:
+    """Print a message on standard error, joined to one line."""
     click.echo(" ".join(message.split()), err=True)

@@ -1,4 +1,4 @@
-"""What a flag's value may be: read from text, and what it is said to be where it is not."""
+"""Types of flag values: parse the text, or fail with a message that names the expected form."""
 
 import re
 
@@ -8,17 +8,17 @@ from runtime.duration import NS_PER_MS, go_duration_ns
 
 
 class Duration(click.ParamType):
-    """A Go duration, handed on in nanoseconds; whole milliseconds, as Kafka's timestamps are."""
+    """A Go duration, converted to nanoseconds; must be whole milliseconds, the resolution of Kafka's timestamps."""
 
     name = "duration"
 
     def __init__(self, *, at_least: str = "0s", at_most: str = "24h") -> None:
-        """The shortest and the longest that are taken."""
+        """Set the shortest and the longest valid duration."""
         self.at_least = at_least
         self.at_most = at_most
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """From text, or from a number that was converted before."""
+        """Parse text; return a number unchanged, as it was converted before."""
         if isinstance(value, int):
             return value
         try:
@@ -41,38 +41,40 @@ class WholeNumber(click.IntRange):
 
 
 class Brokers(click.ParamType):
-    """`HOST:PORT,HOST:PORT,…`, checked for form."""
+    """A list of brokers, `HOST:PORT,HOST:PORT,…`."""
 
     name = "HOST:PORT,…"
     _broker = re.compile(r"([\w.-]+|\[[\da-fA-F:.%]+\]):(\d{1,5})", re.ASCII)
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The same text without spaces around the commas, and without empty parts, as Kafka's own tools take it."""
+        """Check the text; remove empty parts and spaces around commas, which Kafka's own tools accept too."""
         brokers = [broker.strip() for broker in str(value).split(",") if broker.strip()]
         for broker in brokers or [""]:
             parts = self._broker.fullmatch(broker)
             if parts is None or not 0 < int(parts[2]) <= 65535:  # noqa: PLR2004
-                self.fail(f"{broker!r} is not HOST:PORT, as kafka:9092; several are separated by commas", param, ctx)
+                self.fail(f"{broker!r} is not HOST:PORT, such as kafka:9092; separate brokers by commas", param, ctx)
         return ",".join(brokers)
 
 
 class LineSeparated(click.ParamType):
-    """Texts; in an environment variable one a line."""
+    """Text; an environment variable contains one value per line."""
 
     name = "text"
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        """The lines that are not empty."""
+        """Split into lines, without empty ones."""
         return [line.strip() for line in rv.splitlines() if line.strip()]
 
 
 class TopicPrefix(click.ParamType):
-    """What may begin a topic's name."""
+    """A prefix of topic names."""
 
     name = "text"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The same text."""
+        """Check the text and return it unchanged."""
         if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", str(value)):
-            self.fail(f"{value!r}: up to 100 letters, digits, dots, dashes and underscores", param, ctx)
+            self.fail(
+                f"{value!r} is not a prefix: use up to 100 letters, digits, dots, dashes and underscores", param, ctx
+            )
         return str(value)

@@ -170,7 +170,7 @@ def test_wrong_credentials_end_the_start_with_one_line(
     done = ran(command, f"--kafka-brokers={site.brokers}", *config)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert last.startswith(f"heapster-stream: Kafka at {site.brokers} refuses us, or we it: ")
+    assert last.startswith(f"heapster-stream: cannot log in to Kafka at {site.brokers}: ")
     assert reason in last
     assert "--kafka-config" in last
     assert "alice-secret" not in done.stderr

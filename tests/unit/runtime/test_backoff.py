@@ -13,14 +13,14 @@ FIRST_S, MAX_S = 0.5, 15.0
 @pytest.mark.parametrize(
     ("failures", "retry_after_s", "chance", "expected"),
     [
-        pytest.param(1, None, 1.0, 0.5, id="at most half a second at first"),
+        pytest.param(1, None, 1.0, 0.5, id="0.5 s after the first failure"),
         pytest.param(2, None, 1.0, 1.0, id="doubled"),
         pytest.param(3, None, 1.0, 2.0, id="doubled again"),
         pytest.param(6, None, 1.0, 15.0, id="never more than 15 s"),
-        pytest.param(10_000, None, 1.0, 15.0, id="however often"),
-        pytest.param(3, None, 0.25, 0.5, id="any part of it"),
-        pytest.param(3, None, 0.0, 0.0, id="or none"),
-        pytest.param(1, 7.0, 0.0, 7.0, id="never earlier than the server asks for"),
+        pytest.param(10_000, None, 1.0, 15.0, id="after any number of failures"),
+        pytest.param(3, None, 0.25, 0.5, id="a quarter of the limit"),
+        pytest.param(3, None, 0.0, 0.0, id="no pause"),
+        pytest.param(1, 7.0, 0.0, 7.0, id="not before Retry-After"),
         pytest.param(9, 7.0, 1.0, 7.5, id="with jitter, so that not all clients return at once"),
         pytest.param(1, 86400.0, 0.0, 300.0, id="a Retry-After of a day is cut to five minutes"),
         pytest.param(1, -3.0, 0.0, 0.0, id="a negative Retry-After is ignored"),
@@ -31,7 +31,7 @@ def test_pause(failures: int, retry_after_s: float | None, chance: float, expect
 
 
 @given(st.integers(1, 100_000), st.none() | st.floats(0, 1e6), st.floats(0, 1))
-def test_no_pause_is_negative_or_endless(failures: int, retry_after_s: float | None, chance: float) -> None:
+def test_pauses_are_bounded(failures: int, retry_after_s: float | None, chance: float) -> None:
     assert 0 <= pause_s(failures, chance, retry_after_s, first_s=FIRST_S, max_s=MAX_S) <= 315
 
 

@@ -1,4 +1,4 @@
-"""What is said when Kafka does not answer: the reason that the client has heard beside the call."""
+"""The reason in the exception when Kafka is unreachable, as reported by the client's error callback."""
 
 import pytest
 from confluent_kafka import KafkaError
@@ -13,41 +13,41 @@ PASSWORD = KafkaError(KafkaError._AUTHENTICATION, "Invalid username or password"
 CERTIFICATE = KafkaError(KafkaError._SSL, "certificate verify failed")
 
 
-def told(*heard: KafkaError) -> ConfigError | UnavailableError:
-    reasons = ConnectionErrors(KafkaSettings("k:9092"))
-    for error in heard:
-        reasons(error)
-    return reasons.error(FAILED)
+def exception_after(*reported: KafkaError) -> ConfigError | UnavailableError:
+    errors = ConnectionErrors(KafkaSettings("k:9092"))
+    for error in reported:
+        errors(error)
+    return errors.to_exception(FAILED)
 
 
 @pytest.mark.parametrize(
-    ("heard", "reason"),
+    ("reported", "reason"),
     [
-        pytest.param((REFUSED,), "Connection refused", id="what was heard"),
-        pytest.param((REFUSED, VAGUE), "Connection refused", id="not what says less"),
+        pytest.param((REFUSED,), "Connection refused", id="the reported error"),
+        pytest.param((REFUSED, VAGUE), "Connection refused", id="not a later one without a reason"),
         pytest.param(
             (),
-            "Failed to get metadata; if it asks for TLS or a password: security.protocol, --kafka-config",
-            id="nothing: somebody listens there and hangs up",
+            "Failed to get metadata; if Kafka requires TLS or a password, set security.protocol with --kafka-config",
+            id="none: the server accepts connections and closes them",
         ),
     ],
 )
-def test_a_kafka_that_is_away_may_come_back(heard: tuple[KafkaError, ...], reason: str) -> None:
-    error = told(*heard)
+def test_an_unreachable_kafka_is_a_temporary_error(reported: tuple[KafkaError, ...], reason: str) -> None:
+    error = exception_after(*reported)
     assert isinstance(error, UnavailableError)
     assert str(error) == f"Kafka at k:9092 does not answer: {reason}"
 
 
-@pytest.mark.parametrize("heard", [(PASSWORD,), (CERTIFICATE,), (REFUSED, PASSWORD), (PASSWORD, REFUSED, VAGUE)])
-def test_a_refusal_does_not_get_better_by_waiting(heard: tuple[KafkaError, ...]) -> None:
-    error = told(*heard)
+@pytest.mark.parametrize("reported", [(PASSWORD,), (CERTIFICATE,), (REFUSED, PASSWORD), (PASSWORD, REFUSED, VAGUE)])
+def test_wrong_credentials_are_a_permanent_error(reported: tuple[KafkaError, ...]) -> None:
+    error = exception_after(*reported)
     assert isinstance(error, ConfigError)
-    assert str(error).endswith("; see --kafka-config")
+    assert str(error).endswith("; check --kafka-config")
 
 
-def test_what_was_heard_before_it_answered_is_forgotten() -> None:
-    reasons = ConnectionErrors(KafkaSettings("k:9092"))
-    reasons(PASSWORD)
-    reasons.forget()
-    reasons(REFUSED)
-    assert "Connection refused" in str(reasons.error(FAILED))
+def test_errors_from_before_the_last_answer_are_discarded() -> None:
+    errors = ConnectionErrors(KafkaSettings("k:9092"))
+    errors(PASSWORD)
+    errors.clear()
+    errors(REFUSED)
+    assert "Connection refused" in str(errors.to_exception(FAILED))

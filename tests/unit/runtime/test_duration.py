@@ -21,7 +21,7 @@ def test_go_durations(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "60", "s", "-5s", "1 m", "5d", "1m30", "٣s", "1e3s", "5S"])
-def test_what_is_no_go_duration_is_refused_and_named(text: str) -> None:
+def test_an_invalid_go_duration_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration like 60s"):
         go_duration_ns(text)
 
@@ -35,6 +35,6 @@ def test_influxql_durations(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "7 d", "7days"])
-def test_what_is_no_influxql_duration_is_refused(text: str) -> None:
+def test_an_invalid_influxql_duration_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="7d"):
         influx_duration_ns(text)

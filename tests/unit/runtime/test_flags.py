@@ -20,15 +20,15 @@ def test_brokers(text: str, brokers: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", ",", "kafka", "kafka:", ":9092", "kafka:0", "kafka:65536", "http://kafka:9092", "a:1;b:2", "a:1 b:2"]
 )
-def test_what_is_no_broker_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is not HOST:PORT, as kafka:9092; several are separated by commas"):
+def test_an_invalid_broker_is_rejected(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not HOST:PORT, such as kafka:9092; separate brokers by commas"):
         Brokers().convert(text, None, None)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("x", "'x' is not a valid whole number."), ("0", "0 is not in the range x>=1.")]
+    ("text", "message"), [("x", "'x' is not a valid whole number."), ("0", "0 is not in the range x>=1.")]
 )
-def test_what_is_no_whole_number_within_its_bounds_is_refused(text: str, told: str) -> None:
+def test_an_invalid_number_is_rejected(text: str, message: str) -> None:
     with pytest.raises(click.BadParameter) as raised:
         WholeNumber(1).convert(text, None, None)
-    assert raised.value.message == told
+    assert raised.value.message == message

@@ -14,7 +14,7 @@ def test_a_new_process_is_alive_and_not_ready() -> None:
     assert health.unready() == ["Kafka: has not answered yet"]
 
 
-def test_it_is_ready_once_every_part_is() -> None:
+def test_a_process_is_ready_when_all_its_parts_are() -> None:
     health = Health(Clock())
     health.report("partitions", "none")
     health.report("Kafka", None)
@@ -23,14 +23,14 @@ def test_it_is_ready_once_every_part_is() -> None:
     assert health.unready() == []
 
 
-def test_the_newest_reason_of_a_part_counts() -> None:
+def test_a_new_reason_replaces_the_previous_one() -> None:
     health = Health(Clock())
     health.report("Kafka", "first")
     health.report("Kafka", "second")
     assert health.unready() == ["Kafka: second"]
 
 
-def test_a_loop_hangs_once_its_time_is_over_and_no_more_when_it_moves() -> None:
+def test_a_loop_is_stuck_after_its_timeout_until_the_next_beat() -> None:
     clock = Clock()
     health = Health(clock)
     health.report("Kafka", None)
@@ -43,7 +43,7 @@ def test_a_loop_hangs_once_its_time_is_over_and_no_more_when_it_moves() -> None:
     assert health.stuck() == []
 
 
-def test_a_loop_that_has_not_begun_hangs_not() -> None:
+def test_a_loop_that_has_not_started_is_not_stuck() -> None:
     clock = Clock()
     health = Health(clock)
     clock.now_s += 3600.0

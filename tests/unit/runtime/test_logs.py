@@ -9,31 +9,31 @@ import pytest
 from runtime.logs import FaustLifecycleFilter, JsonFormatter, LogSettings, RateLimitFilter, TextFormatter
 
 
-def passes(seldom: RateLimitFilter, message: str, *, at_s: float) -> bool:
+def is_logged(limit: RateLimitFilter, message: str, *, at_s: float) -> bool:
     record = logging.LogRecord("librdkafka", logging.ERROR, "", 0, message, None, None)
     record.created = at_s
-    return bool(seldom.filter(record))
+    return bool(limit.filter(record))
 
 
 @pytest.mark.parametrize(
     ("message", "at_s", "told"),
     [
-        pytest.param("FAIL kafka:9092 refused (after 3ms)", 59.0, False, id="the same within a minute"),
-        pytest.param("FAIL kafka:9092 refused (after 17ms)", 1.0, False, id="the same but for the milliseconds"),
-        pytest.param("FAIL [me#consumer-2] [thrd:x]: kafka:9092 refused", 1.0, False, id="the same of another client"),
-        pytest.param("FAIL kafka:9092 refused (after 3ms)", 60.0, True, id="the same a minute later"),
+        pytest.param("FAIL kafka:9092 refused (after 3ms)", 59.0, False, id="within a minute"),
+        pytest.param("FAIL kafka:9092 refused (after 17ms)", 1.0, False, id="other milliseconds"),
+        pytest.param("FAIL [me#consumer-2] [thrd:x]: kafka:9092 refused", 1.0, False, id="another client"),
+        pytest.param("FAIL kafka:9092 refused (after 3ms)", 60.0, True, id="a minute later"),
         pytest.param("FAIL kafka:9093 refused (after 3ms)", 1.0, True, id="another broker"),
-        pytest.param("FAIL kafka:9092 refused (after 3ms)", -5.0, True, id="a clock that was set back"),
+        pytest.param("FAIL kafka:9092 refused (after 3ms)", -5.0, True, id="the clock was set back"),
     ],
 )
-def test_a_message_passes_once_a_minute(message: str, at_s: float, *, told: bool) -> None:
-    seldom = RateLimitFilter("librdkafka", "aiokafka")
-    assert passes(seldom, "FAIL kafka:9092 refused (after 3ms)", at_s=0.0)
-    assert passes(seldom, "FAIL [me#producer-1] [thrd:x/bootstrap]: kafka:9092 refused", at_s=0.0)
-    assert passes(seldom, message, at_s=at_s) is told
+def test_the_same_message_is_logged_once_a_minute(message: str, at_s: float, *, told: bool) -> None:
+    limit = RateLimitFilter("librdkafka", "aiokafka")
+    assert is_logged(limit, "FAIL kafka:9092 refused (after 3ms)", at_s=0.0)
+    assert is_logged(limit, "FAIL [me#producer-1] [thrd:x/bootstrap]: kafka:9092 refused", at_s=0.0)
+    assert is_logged(limit, message, at_s=at_s) is told
 
 
-def test_what_passes_is_a_warning_at_most() -> None:
+def test_errors_of_client_libraries_become_warnings() -> None:
     record = logging.LogRecord("librdkafka", logging.ERROR, "", 0, "FAIL", None, None)
     RateLimitFilter("librdkafka", "aiokafka").filter(record)
     assert (record.levelno, record.levelname) == (logging.WARNING, "WARNING")
@@ -43,18 +43,18 @@ def test_what_passes_is_a_warning_at_most() -> None:
     ("logger", "told"),
     [("librdkafka", False), ("aiokafka", False), ("aiokafka.consumer", False), ("aiokafkas", True), ("writer", True)],
 )
-def test_only_kafkas_clients_are_held_back(logger: str, *, told: bool) -> None:
-    seldom = RateLimitFilter("librdkafka", "aiokafka")
+def test_only_client_libraries_are_limited(logger: str, *, told: bool) -> None:
+    limit = RateLimitFilter("librdkafka", "aiokafka")
     record = logging.LogRecord(logger, logging.WARNING, "", 0, "the same", None, None)
-    assert seldom.filter(record)
-    assert seldom.filter(record) is told
+    assert limit.filter(record)
+    assert limit.filter(record) is told
 
 
-def test_a_property_for_another_kind_of_client_is_not_complained_about() -> None:
-    seldom = RateLimitFilter("librdkafka", "aiokafka")
+def test_warnings_about_properties_of_other_clients_are_dropped() -> None:
+    limit = RateLimitFilter("librdkafka", "aiokafka")
     text = "CONFWARN [rdkafka#consumer-9] [thrd:app]: Configuration property linger.ms is a producer property and will"
-    assert not passes(seldom, f"{text} be ignored by this consumer instance", at_s=0.0)
-    assert passes(seldom, "CONFWARN [rdkafka#consumer-9] [thrd:app]: something else", at_s=0.0)
+    assert not is_logged(limit, f"{text} be ignored by this consumer instance", at_s=0.0)
+    assert is_logged(limit, "CONFWARN [rdkafka#consumer-9] [thrd:app]: something else", at_s=0.0)
 
 
 def record(level: int = logging.WARNING, **extra: object) -> logging.LogRecord:
@@ -67,7 +67,7 @@ def record(level: int = logging.WARNING, **extra: object) -> logging.LogRecord:
     return made
 
 
-def test_json_is_one_object_a_line() -> None:
+def test_json_format() -> None:
     line = JsonFormatter().format(record(node="n1", partitions=[1, 2]))
     assert json.loads(line) == {
         "time": "2026-01-02T03:04:05.678+00:00",
@@ -99,13 +99,13 @@ def test_text_is_a_line_for_people(extra: dict[str, object], told: str) -> None:
     assert TextFormatter().format(record(**extra)) == f"{local} WARNING  {told}"
 
 
-def test_colours_are_for_what_is_worth_a_look() -> None:
+def test_warnings_are_coloured() -> None:
     coloured = TextFormatter(coloured=True)
     assert "\x1b[33mWARNING \x1b[0m scrape failed" in coloured.format(record())
     assert "\x1b[" not in coloured.format(record(logging.INFO))
 
 
-def test_a_traceback_stands_below_its_line() -> None:
+def test_a_traceback_follows_its_line() -> None:
     try:
         int("odd")
     except ValueError as error:
@@ -116,28 +116,28 @@ def test_a_traceback_stands_below_its_line() -> None:
     assert below[-1].startswith("    ValueError: invalid literal")
 
 
-def told_by(code: str) -> list[dict[str, object]]:
-    """The lines that a process logs that runs this."""
+def log_lines(code: str) -> list[dict[str, object]]:
+    """The log lines of a process that runs this code."""
     program = f"from runtime.logs import LogSettings\nLogSettings().start()\n{code}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     return [json.loads(line) for line in done.stderr.splitlines()]
 
 
-def test_where_no_person_reads_it_is_json_also_pythons_warnings_and_what_ends_the_process() -> None:
-    warning, bug = told_by("import warnings\nwarnings.warn('old')\nraise RuntimeError('broken')")
+def test_without_a_terminal_warnings_and_uncaught_exceptions_are_logged_as_json() -> None:
+    warning, bug = log_lines("import warnings\nwarnings.warn('old')\nraise RuntimeError('broken')")
     assert (warning["level"], warning["logger"]) == ("warning", "py.warnings")
-    assert (bug["level"], bug["message"]) == ("critical", "a bug ends the process")
+    assert (bug["level"], bug["message"]) == ("critical", "uncaught exception ends the process: a bug")
     assert str(bug["exception"]).endswith("RuntimeError: broken")
 
 
-def test_a_thread_that_dies_is_told_in_the_same_form() -> None:
+def test_an_uncaught_exception_of_a_thread_is_logged_as_json() -> None:
     code = "import threading\ndied = threading.Thread(target=lambda: 1 / 0, name='t')\ndied.start()\ndied.join()"
-    (bug,) = told_by(code)
+    (bug,) = log_lines(code)
     assert (bug["level"], bug["in_thread"]) == ("critical", "t")
 
 
 @pytest.mark.parametrize(("asked", "told"), [("info", "warning"), ("debug", "debug"), ("error", "error")])
-def test_a_quiet_command_says_as_much_as_was_asked_for(asked: str, told: str) -> None:
+def test_a_level_set_by_the_user_overrides_the_default_of_a_command(asked: str, told: str) -> None:
     assert LogSettings(asked).with_default_level("warning").level == told
 
 
@@ -149,6 +149,6 @@ def test_a_quiet_command_says_as_much_as_was_asked_for(asked: str, told: str) ->
         (logging.INFO, "window scraped", True),
     ],
 )
-def test_steps_of_faust_are_left_out(level: int, message: str, *, told: bool) -> None:
+def test_fausts_service_messages_are_dropped(level: int, message: str, *, told: bool) -> None:
     made = logging.LogRecord("processor.app", level, "", 0, message, None, None)
     assert FaustLifecycleFilter().filter(made) is told

@@ -1,4 +1,4 @@
-"""A service's figures about itself, over real HTTP."""
+"""Metrics and health endpoints over real HTTP."""
 
 import socket
 import urllib.error
@@ -11,7 +11,7 @@ from runtime.errors import ConfigError
 from runtime.health import Health
 from runtime.metrics import serve_metrics
 
-SHEEP = Counter("test_sheep", "Counted in the tests.")
+COUNTER = Counter("test_events", "Events of this test.")
 
 
 def health(now_s: float = 0.0) -> Health:
@@ -26,7 +26,7 @@ def answer(url: str, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def test_alive_is_not_ready() -> None:
+def test_a_new_process_is_alive_but_not_ready() -> None:
     state = health()
     with serve_metrics("127.0.0.1", 0, state) as url:
         assert answer(url, "/healthz") == (200, "ok\n")
@@ -35,7 +35,7 @@ def test_alive_is_not_ready() -> None:
         assert answer(url, "/readyz") == (200, "ok\n")
 
 
-def test_a_loop_that_hangs_is_told_where_liveness_is_asked() -> None:
+def test_healthz_names_a_stuck_loop() -> None:
     now_s = [0.0]
     state = Health(lambda: now_s[0])
     state.beat("scraping", 60.0)
@@ -44,30 +44,30 @@ def test_a_loop_that_hangs_is_told_where_liveness_is_asked() -> None:
         assert answer(url, "/healthz") == (503, "scraping: has not moved for 61 s\n")
 
 
-def test_a_path_that_is_not_there_names_those_that_are() -> None:
+def test_an_unknown_path_is_answered_with_the_valid_paths() -> None:
     with serve_metrics("127.0.0.1", 0, health()) as url:
-        assert answer(url, "/status") == (404, "there are /metrics, /healthz and /readyz\n")
+        assert answer(url, "/status") == (404, "not found: use /metrics, /healthz or /readyz\n")
 
 
-def test_an_address_of_ipv6() -> None:
+def test_ipv6_address() -> None:
     with serve_metrics("::1", 0, health()) as url:
         assert answer(url.replace("::1", "[::1]"), "/healthz") == (200, "ok\n")
 
 
-def test_metrics_are_there_while_the_service_runs_and_gone_behind_it() -> None:
-    SHEEP.inc(3)
+def test_metrics_are_served_inside_the_with_block_only() -> None:
+    COUNTER.inc(3)
     with serve_metrics("127.0.0.1", 0, health()) as url, urllib.request.urlopen(url, timeout=10) as answer:
-        assert b"test_sheep_total 3.0" in answer.read()
+        assert b"test_events_total 3.0" in answer.read()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=10)
 
 
-def test_two_services_on_one_host_do_not_collide() -> None:
+def test_port_0_gives_each_service_its_own_port() -> None:
     with serve_metrics("127.0.0.1", 0, health()) as first, serve_metrics("127.0.0.1", 0, health()) as second:
         assert first != second
 
 
-def test_a_port_that_is_taken_is_told_with_its_flag() -> None:
+def test_the_error_about_a_used_port_names_the_flag() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         with (

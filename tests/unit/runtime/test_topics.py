@@ -16,10 +16,10 @@ WANTED = topics().all
 
 
 class SlowKafka:
-    """Lists what it has created some looks later, as a Kafka with much to do."""
+    """An admin client that lists new topics only after some requests, like a busy Kafka."""
 
-    def __init__(self, looks: int) -> None:
-        self.looks = looks
+    def __init__(self, requests: int) -> None:
+        self.requests = requests
         self._created: dict[str, int] = {}
 
     def create_topics(self, wanted: Iterable[NewTopic], **_: object) -> dict[str, Future[None]]:
@@ -27,8 +27,8 @@ class SlowKafka:
         return {name: done() for name in self._created}
 
     def list_topics(self, **_: object) -> Any:
-        self.looks -= bool(self._created)
-        listed = self._created if self.looks < 0 else {}
+        self.requests -= bool(self._created)
+        listed = self._created if self.requests < 0 else {}
         return SimpleNamespace(
             topics={
                 name: SimpleNamespace(error=None, partitions=dict.fromkeys(range(count)))
@@ -43,15 +43,15 @@ def done() -> Future[None]:
     return future
 
 
-def test_topics_are_there_when_clients_find_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    kafka = SlowKafka(looks=3)
+def test_ensure_topics_waits_until_new_topics_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = SlowKafka(requests=3)
     monkeypatch.setattr(runtime_topics, "AdminClient", lambda *_, **__: kafka)
     assert ensure_topics(KafkaSettings("h:9092"), WANTED, partitions=4) == {topic.name: 4 for topic in WANTED}
-    assert kafka.looks < 0
+    assert kafka.requests < 0
 
 
-def test_topics_that_are_never_listed_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime_topics, "AdminClient", lambda *_, **__: SlowKafka(looks=10_000))
+def test_topics_that_are_never_listed_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_topics, "AdminClient", lambda *_, **__: SlowKafka(requests=10_000))
     monkeypatch.setattr(runtime_topics, "_REQUEST_TIMEOUT_S", 0.1)
-    with pytest.raises(UnavailableError, match=r"Kafka has created derived-metrics, .* and does not list it yet"):
+    with pytest.raises(UnavailableError, match=r"Kafka has created derived-metrics, .* but does not list it yet"):
         ensure_topics(KafkaSettings("h:9092"), WANTED)

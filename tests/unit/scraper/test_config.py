@@ -131,10 +131,10 @@ def test_only_scheme_host_and_port_of_the_uri_are_used(uri: str, expected: str) 
         ),
         ((f"kubernetes:?{OUTSIDE}",), "--source=kubernetes: invalid kubernetes master url specified"),
         ((f"kubernetes:h:8080?{OUTSIDE}",), "--source=kubernetes: invalid kubernetes master url specified"),
-        ((f"kubernetes:ftp://h?{OUTSIDE}",), "--source=kubernetes: ftp:// is not spoken: give http:// or https://"),
+        ((f"kubernetes:ftp://h?{OUTSIDE}",), "--source=kubernetes: ftp:// is not supported: use http:// or https://"),
         (
             ("kubernetes:http://h?inClusterconfig=false",),
-            "--source=kubernetes: there is no option `inClusterconfig`: is it `inClusterConfig`?",
+            "--source=kubernetes: unknown option `inClusterconfig`: did you mean `inClusterConfig`?",
         ),
         (("kubernetes",), "--source=kubernetes: inClusterConfig=true needs KUBERNETES_SERVICE_HOST"),
     ],

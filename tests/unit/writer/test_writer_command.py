@@ -38,12 +38,12 @@ def test_an_invalid_sink_is_a_start_up_error(values: tuple[str, ...], message: s
     [
         (
             "influxdb:http://h?with_fields=true",
-            "--sink=influxdb: there is no option `with_fields`: is it `withfields`?",
+            "--sink=influxdb: unknown option `with_fields`: did you mean `withfields`?",
         ),
-        ("influxdb:http://h?Db=secret", "--sink=influxdb: there is no option `Db`: is it `db`?"),
-        ("influxdb:http://h?org=o&token=secret&usr=u", "--sink=influxdb: there is no option `usr`: is it `user`?"),
-        ("log:?db=secret", "--sink=log: there is no option `db`: there are exclude_labels, exclude_metrics,"),
-        ("influxdb:ftp://h:1", "--sink=influxdb: ftp:// is not spoken: give http:// or https://"),
+        ("influxdb:http://h?Db=secret", "--sink=influxdb: unknown option `Db`: did you mean `db`?"),
+        ("influxdb:http://h?org=o&token=secret&usr=u", "--sink=influxdb: unknown option `usr`: did you mean `user`?"),
+        ("log:?db=secret", "--sink=log: unknown option `db`: use one of exclude_labels, exclude_metrics,"),
+        ("influxdb:ftp://h:1", "--sink=influxdb: ftp:// is not supported: use http:// or https://"),
     ],
 )
 def test_a_misspelt_option_is_reported_with_the_closest_name(value: str, message: str) -> None:

@@ -126,8 +126,8 @@ def test_excluded_tags_can_still_be_filtered_by() -> None:
     [
         ("metrics=", "the option `metrics` is empty: remove it, or give names separated by commas"),
         ("exclude_labels=,", "the option `exclude_labels` is empty: remove it, or give names separated by commas"),
-        ("types=nod", "the option `types`: unknown type 'nod': is it `node`?"),
-        ("exclude_types=Pod", "the option `exclude_types`: unknown type 'Pod': is it `pod`?"),
+        ("types=nod", "the option `types`: unknown type 'nod': did you mean `node`?"),
+        ("exclude_types=Pod", "the option `exclude_types`: unknown type 'Pod': did you mean `pod`?"),
         (
             "exclude_tags=pod_*",
             (
@@ -135,7 +135,7 @@ def test_excluded_tags_can_still_be_filtered_by() -> None:
                 " overwrite each other; give other tags"
             ),
         ),
-        ("metric=cpu/*", "there is no option `metric`: is it `metrics`?"),
+        ("metric=cpu/*", "unknown option `metric`: did you mean `metrics`?"),
     ],
 )
 def test_an_invalid_filter_is_a_start_up_error(query: str, message: str) -> None:

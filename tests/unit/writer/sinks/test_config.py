@@ -125,24 +125,24 @@ def test_an_empty_cluster_name_differs_from_none() -> None:
         ("concurrency=-1", "the option `concurrency` can only be 1 or more, not -1"),
         ("concurrency=many", "the option `concurrency`: 'many' is not a whole number"),
         ("concurrency=65", "the option `concurrency` can only be 64 or less, not 65"),
-        ("retention=soon", "`retention` 'soon' is not a duration like 4h or 7d, or INF: for ever"),
-        ("retention=", "`retention` '' is not a duration like 4h or 7d, or INF: for ever"),
+        ("retention=soon", "`retention` 'soon' is not a duration like 4h or 7d, or INF for no limit"),
+        ("retention=", "`retention` '' is not a duration like 4h or 7d, or INF for no limit"),
         ("retention=30m", "`retention` '30m' is too short: InfluxDB accepts 1h or more"),
         ("retention=16000w", "`retention` '16000w' is over 292 years: give 0 to keep points for ever"),
         (
             "tags=1.4",
             "`tags` is '1.4': expected 1.5 (without namespace_id, pod_id, hostname, host_id) or 1.3 (every label)",
         ),
-        ("db=", "`db` '' is no name that InfluxDB takes"),
-        ("db=a/b", "`db` 'a/b' is no name that InfluxDB takes"),
-        ("db=a%0Ab", "`db` 'a\\nb' is no name that InfluxDB takes"),
-        ("org=o", "InfluxDB 2.x needs one of `token` and `token_file`"),
-        ("org=o&token=a&token_file=b", "InfluxDB 2.x needs one of `token` and `token_file`"),
-        ("token=t", "`org` is missing: InfluxDB 2.x needs org, and token or token_file"),
-        ("bucket=b", "`org` is missing: InfluxDB 2.x needs org, and token or token_file"),
-        ("org=o&token=t&bucket=_monitoring", "`bucket` '_monitoring' is no name that InfluxDB takes"),
-        ("org=o&token=t&bucket=", "`bucket` '' is no name that InfluxDB takes"),
-        ("org=o&token=%C3%A9", "`token` has characters that no token has"),
+        ("db=", "`db` '' is not a valid name in InfluxDB"),
+        ("db=a/b", "`db` 'a/b' is not a valid name in InfluxDB"),
+        ("db=a%0Ab", "`db` 'a\\nb' is not a valid name in InfluxDB"),
+        ("org=o", "InfluxDB 2.x needs either `token` or `token_file`"),
+        ("org=o&token=a&token_file=b", "InfluxDB 2.x needs either `token` or `token_file`"),
+        ("token=t", "`org` is missing: InfluxDB 2.x needs `org`, and `token` or `token_file`"),
+        ("bucket=b", "`org` is missing: InfluxDB 2.x needs `org`, and `token` or `token_file`"),
+        ("org=o&token=t&bucket=_monitoring", "`bucket` '_monitoring' is not a valid name in InfluxDB"),
+        ("org=o&token=t&bucket=", "`bucket` '' is not a valid name in InfluxDB"),
+        ("org=o&token=%C3%A9", "`token` contains characters that are not printable ASCII"),
         ("org=o&token_file=/no/such", "`token_file` /no/such cannot be read: No such file or directory"),
         ("org=o&token_file=/dev/null", "`token_file` /dev/null is empty"),
     ],
@@ -157,7 +157,7 @@ def test_an_invalid_value_is_named(query: str, message: str) -> None:
     "value", ["influxdb:monitoring-influxdb:8086", "influxdb:h", "influxdb:http:/h:8086?pw=secret"]
 )
 def test_a_uri_without_a_host_is_rejected(value: str) -> None:
-    with pytest.raises(ConfigError, match="names no host: expected influxdb:http://HOST:PORT") as raised:
+    with pytest.raises(ConfigError, match="has no host: expected influxdb:http://HOST:PORT") as raised:
         config(value)
     assert "secret" not in str(raised.value)
 

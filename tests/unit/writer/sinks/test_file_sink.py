@@ -163,7 +163,7 @@ def test_identity_is_the_file_and_the_schema(tmp_path: Path) -> None:
         ("file:/no/such/points.lp", "the directory /no/such does not exist"),
         ("file:/dev", "/dev is a directory: give the path of a file"),
         ("file:-?tags=1.4", "`tags` is '1.4': expected"),
-        ("file:-?retention=7d", "there is no option `retention`"),
+        ("file:-?retention=7d", "unknown option `retention`"),
     ],
 )
 def test_an_invalid_file_is_a_start_up_error(value: str, message: str) -> None:

@@ -1,7 +1,7 @@
-"""The metric catalogue: every metric's name, kind, value type, unit, entities and rate. Nothing else spells one.
+"""The metric catalogue: name, kind, value type, unit, entities and rate of every metric.
 
-A metric's `number` stands for its name in `derived-metrics`: it is never changed and never used again for another
-metric. Numbers are given in the order of the list below; new metrics are appended.
+Records of `derived-metrics` contain a metric's `number` instead of its name: a number is never changed or reused.
+New metrics are appended to the list below with the next number.
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ MAX_INT: Final = 2**63 - 1
 class Metric:
     """One metric of the catalogue.
 
-    `unit` is what the number is; `rate` names the metric that a counter's growth becomes. `labeled` metrics have a
-    value per `resource_id` (or accelerator, or interface), the others one per entity. `summary` tells whether the
-    kubelet's Summary API can feed it at all; an `extended` one is none of Heapster's, and derived on demand only.
+    `rate` names the metric with the counter's rate, None if it has none. A `labeled` metric has one value per
+    `resource_id` (or accelerator, or interface), others have one per entity. `summary`: the kubelet's Summary API
+    provides the data. `extended`: not one of Heapster's metrics, computed with --extended-metrics only.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Metric:
     extended: bool = False
 
 
-_LETTERS: Final[Mapping[str, EntityType]] = MappingProxyType(
+_ENTITY_CODES: Final[Mapping[str, EntityType]] = MappingProxyType(
     {
         "cl": "cluster",
         "ns": "ns",
@@ -61,7 +61,7 @@ _LETTERS: Final[Mapping[str, EntityType]] = MappingProxyType(
 _KINDS: Final[Mapping[str, Kind]] = MappingProxyType({"G": "gauge", "C": "cumulative"})
 _VALUES: Final[Mapping[str, ValueType]] = MappingProxyType({"int": "int", "float": "float"})
 
-# number, name, kind and type, unit, entities, then what else is to say
+# number, name, kind, value type, unit, entities, then rate and attributes
 _TABLE: Final = """
  1 cpu/usage                             C int   ns           no,po,pc,sc        rate=cpu/usage_rate
  2 cpu/usage_rate                        G int   millicores   cl,ns,wl,no,po,pc,sc
@@ -171,7 +171,7 @@ def _metric(line: str) -> Metric:
         kind=_KINDS[kind],
         value=_VALUES[value],
         unit=unit,
-        entities=frozenset(_LETTERS[letters] for letters in entities.split(",")),
+        entities=frozenset(_ENTITY_CODES[code] for code in entities.split(",")),
         rate=rate,
         labeled="labeled" in more,
         summary="cadvisor" not in more,
@@ -186,20 +186,20 @@ BY_NUMBER: Final[Mapping[int, Metric]] = MappingProxyType({metric.number: metric
 RATED_COUNTERS: Final[Mapping[str, str]] = MappingProxyType(
     {metric.name: metric.rate for metric in METRICS if metric.rate is not None}
 )
-"""The nine counters that have a rate, and its name."""
+"""The nine counters that have a rate, with the name of the rate."""
 
 GROUP_METRICS: Final[tuple[str, ...]] = tuple(metric.name for metric in METRICS if "cluster" in metric.entities)
-"""The six that are summed over namespaces and the cluster."""
+"""The six metrics that are summed over namespaces and the cluster."""
 
 EXTENDED_REQUEST_SUFFIX: Final = "/request"
 CUSTOM_PREFIX: Final = "custom/"
 
 
 def extended_request(resource: str) -> str:
-    """The metric of an extended resource's requests, as `nvidia.com/gpu/request` (int, count)."""
+    """Name of the metric for requests of an extended resource, such as `nvidia.com/gpu/request` (int, count)."""
     return resource + EXTENDED_REQUEST_SUFFIX
 
 
 def custom(name: str) -> str:
-    """The metric of a container's user-defined metric, as `custom/qps` (float)."""
+    """Name of the metric for a container's user-defined metric, such as `custom/qps` (float)."""
     return CUSTOM_PREFIX + name

@@ -1,8 +1,8 @@
 """Avro single-object encoding: a marker, the schema's fingerprint, the body.
 
-The fingerprint names the schema that wrote a record, so no registry has to run: every version ever
-published lies in `versions/` and an old topic stays readable. Format: Avro specification, "Single-object
-encoding"; fingerprint CRC-64-AVRO of the schema's parsing canonical form.
+The fingerprint identifies the schema that wrote a record, so no schema registry is needed: `versions/` contains every
+published version, and old records stay readable. Format: Avro specification, "Single-object encoding"; the
+fingerprint is the CRC-64-AVRO of the schema's parsing canonical form.
 """
 
 import io
@@ -25,7 +25,7 @@ ParsedSchema: TypeAlias = dict[str, Any]
 
 
 class UndecodableError(ValueError):
-    """Bytes that no published schema can read; the message says why. Whoever reads a topic dead-letters them."""
+    """Bytes that no published schema can read, with the reason. Consumers send such records to the dead letters."""
 
 
 def rabin_fingerprint(schema: Mapping[str, object]) -> bytes:
@@ -41,7 +41,7 @@ class Codec:
     """
 
     def __init__(self, name: str, *, read_as_written: Collection[int] = ()) -> None:
-        """Read every published version of `name`; those in `other_layouts` do not become the newest by themselves."""
+        """Load all versions of `name`; records of the versions in `read_as_written` are not converted to the newest."""
         versions = [ParsedVersion.read(name, number) for number in range(1, _published(name) + 1)]
         self.name = name
         self.current = versions[-1]
@@ -50,18 +50,18 @@ class Codec:
         self.header = MARKER + self.current.fingerprint
 
     def encode(self, record: Mapping[str, object]) -> bytes:
-        """The record's bytes, header first.
+        """The record's bytes with the header.
 
         Raises:
-            ValueError: the record does not fit the schema (also: a number past 64 bits).
+            ValueError: the record does not fit the schema, for example a number that needs more than 64 bits.
         """
         out = io.BytesIO()
         out.write(self.header)
         _write(out, self.name, self.current.schema, dict(record))
         return out.getvalue()
 
-    def around(self, field: str) -> "SplitSchema":
-        """The newest schema, taken apart around one of its fields."""
+    def split_at(self, field: str) -> "SplitSchema":
+        """Split the newest schema at an array field."""
         fields = self.current.schema["fields"]
         at = [each["name"] for each in fields].index(field)
         before, after = ({**self.current.schema, "fields": part} for part in (fields[:at], fields[at + 1 :]))
@@ -70,17 +70,17 @@ class Codec:
         )
 
     def recognises(self, data: bytes | None) -> bool:
-        """Whether the header names a version of this schema; several schemas may share a topic."""
+        """Return whether the header has a fingerprint of this schema; several schemas may share a topic."""
         return data is not None and data[len(MARKER) : _HEADER_BYTES] in self._by_fingerprint
 
     def decode(self, data: bytes | None) -> Record:
-        """The record in `data`, as the newest schema reads it; one of another layout as it was written.
+        """Decode a record, converted to the newest schema except for versions in `read_as_written`.
 
         Raises:
-            UndecodableError: no Avro single object, an unknown fingerprint, or a damaged body.
+            UndecodableError: not single-object encoding, an unknown fingerprint, or a damaged body.
         """
         if data is None:
-            raise UndecodableError(f"{self.name}: empty: a record without value")
+            raise UndecodableError(f"{self.name}: the record has no value")
         if len(data) < _HEADER_BYTES or data[: len(MARKER)] != MARKER:
             raise UndecodableError(
                 f"{self.name}: not Avro single-object encoding: begins with {data[:10].hex() or '-'}"
@@ -96,7 +96,7 @@ class Codec:
         reader = None if written_with.fingerprint in self._as_written else self.current.schema
         try:
             record = fastavro.schemaless_reader(body, written_with.schema, reader)
-        except Exception as error:  # fastavro raises whatever the damage leads to: all of it means damage
+        except Exception as error:  # fastavro raises many types of exceptions for damaged bytes
             raise UndecodableError(f"{self.name}: damaged body: {type(error).__name__}: {error}") from error
         if body.tell() != len(data):
             raise UndecodableError(f"{self.name}: damaged body: {len(data) - body.tell()} bytes too many")
@@ -106,30 +106,30 @@ class Codec:
 
 
 class RecordEncoder:
-    """A part of a record, encoded by itself."""
+    """Encodes a record, or a part of one, without the header."""
 
     def __init__(self, name: str, schema: ParsedSchema) -> None:
-        """`name` is the record's."""
+        """`name` is the record's name, for error messages."""
         self._name = name
         self._schema = parse_schema({key: schema[key] for key in ("type", "name", "fields")}, named_schemas={})
 
     def encode(self, value: Mapping[str, object]) -> bytes:
-        """Without header. Raises ValueError: it does not fit the schema."""
+        """The bytes without header. Raises ValueError: the value does not fit the schema."""
         out = io.BytesIO()
         _write(out, self._name, self._schema, value)
         return out.getvalue()
 
 
 class SplitSchema(NamedTuple):
-    """A record with an array whose items are encoded one by one: in Avro, the bytes of all follow one another."""
+    """Encoders for a record with an array whose items are encoded one by one and then concatenated."""
 
     before: RecordEncoder  # the fields before the array
     item: RecordEncoder
     after: RecordEncoder  # the fields after it
 
 
-def array(items: Sequence[bytes]) -> bytes:
-    """An array of items that are encoded already: their number, the items, and that no more follow."""
+def encode_array(items: Sequence[bytes]) -> bytes:
+    """An Avro array of encoded items: their number, the items, an end marker."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, "long", len(items))
     return b"".join((out.getvalue(), *items, _END)) if items else _END
@@ -146,7 +146,7 @@ class ParsedVersion:
     """One published version of a schema."""
 
     def __init__(self, schema: ParsedSchema) -> None:
-        """From the schema as JSON has it."""
+        """Parse a schema in JSON form."""
         self.fingerprint = rabin_fingerprint(schema)
         parsed = parse_schema(schema, named_schemas={})
         if not isinstance(parsed, dict):
@@ -155,7 +155,7 @@ class ParsedVersion:
 
     @classmethod
     def read(cls, name: str, number: int) -> "ParsedVersion":
-        """Version `number` of `name` from the package's files."""
+        """Read version `number` of `name` from `versions/`."""
         return cls(json.loads(_file(name, number).read_text("utf-8")))
 
 

@@ -1,7 +1,7 @@
-"""Columns: the metric sets of a batch as `metric_batch-3.avsc` lays them out.
+"""Write metric sets as columns, the format of `metric_batch` from version 3 on; `rows` reads them.
 
-A node's sets have few shapes, the same names again and again: a shape is written once, and of each set only what is
-its own. docs/optimizations.md says what that saves.
+Many sets of a node have the same label and metric names. These names form a shape, which is written once; each set
+adds only its key, times and values. See docs/optimizations.md for the savings.
 """
 
 import struct
@@ -21,16 +21,16 @@ _NO_TIME: Final = (False, False, False)
 _SHAPES_KEPT: Final = 4096
 
 _Names: TypeAlias = tuple[str, ...]
-_Pick: TypeAlias = Callable[[Mapping[str, Number]], tuple[Number, ...]]
+_Selector: TypeAlias = Callable[[Mapping[str, Number]], tuple[Number, ...]]
 
 
-def columns(sets: Iterable[MetricSet]) -> dict[str, object]:
-    """The sets as the record's `shapes`, `rows`, `texts`, `ints` and `floats`.
+def to_columns(sets: Iterable[MetricSet]) -> dict[str, object]:
+    """The fields `shapes`, `rows`, `texts`, `ints` and `floats` of the record.
 
     Raises:
-        ValueError: a number that 64 bits cannot hold.
+        ValueError: a number needs more than 64 bits.
     """
-    table = _Table()
+    table = _ColumnBuilder()
     for metric_set in sets:
         for labeled in metric_set.labeled:
             table.add(None, _NO_TIME, labeled.labels, labeled.values)
@@ -44,16 +44,16 @@ def columns(sets: Iterable[MetricSet]) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """What rows have in common, and how their numbers are put into columns."""
+    """The names that rows share, and functions that select the values of a row."""
 
     record: Mapping[str, object]
-    ints: _Pick
-    floats: _Pick
+    ints: _Selector
+    floats: _Selector
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """The columns while they are filled."""
+class _ColumnBuilder:
+    """Columns to which rows are added."""
 
     shapes: dict[_Shape, int] = field(default_factory=dict)
     rows: list[int] = field(default_factory=list)
@@ -91,7 +91,7 @@ class _Table:
 def _shape(
     kind: EntityType | None, has_time: tuple[bool, ...], labels: _Names, metrics: _Names, types: tuple[type, ...]
 ) -> _Shape:
-    """By type, and by number where the catalogue has one."""
+    """Sort names by value type; write catalogue numbers instead of names where there are any."""
     floats = [name for name, found in zip(metrics, types, strict=True) if issubclass(found, float)]
     ints = [name for name in metrics if name not in floats]
     known_ints, other_ints = _known_first(ints)
@@ -105,7 +105,7 @@ def _shape(
         "floats": [BY_NAME[name].number for name in known_floats],
         "other_floats": other_floats,
     }
-    return _Shape(record, _pick(known_ints + other_ints), _pick(known_floats + other_floats))
+    return _Shape(record, _selector(known_ints + other_ints), _selector(known_floats + other_floats))
 
 
 def _known_first(names: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -116,8 +116,8 @@ def _known_first(names: Iterable[str]) -> tuple[list[str], list[str]]:
     return known, others
 
 
-def _pick(names: list[str]) -> _Pick:
-    """The values of these names, always as a tuple."""
+def _selector(names: list[str]) -> _Selector:
+    """A function that returns the values of these names as a tuple."""
     if len(names) > 1:
-        return cast("_Pick", itemgetter(*names))
+        return cast("_Selector", itemgetter(*names))
     return lambda values: tuple([values[name] for name in names])

@@ -1,4 +1,4 @@
-"""Counters: what a node's entities and disks counted, as `node_sample-4.avsc` lays it out in columns."""
+"""Counters of a node's entities and disks, written as columns: the format of `node_sample` from version 4 on."""
 
 import struct
 from collections.abc import Iterable, Mapping
@@ -13,27 +13,27 @@ _SHAPES_KEPT: Final = 1024
 
 
 class EntitySample(NamedTuple):
-    """The counters of one entity, at the kubelet's own sample time."""
+    """The counters of one entity at the sample time that the kubelet reports."""
 
     key: str
     scrape_ns: int
     start_ns: int | None
-    counters: Mapping[str, int]  # by metric name, those of `catalogue.RATED_COUNTERS`
+    counters: Mapping[str, int]  # by metric name; only those in `catalogue.RATED_COUNTERS`
 
 
 DiskKey: TypeAlias = tuple[str, str]
-"""An entity's key, and the `resource_id` of one of its disks."""
+"""Key of an entity and `resource_id` of one of its disks."""
 
 _Names: TypeAlias = tuple[str | None, ...]
 _Shape: TypeAlias = tuple[bool, bool, tuple[str, ...]]
-"""Whether it is a disk's, whether it has a start time, and the metrics."""
+"""Whether the sample is of a disk, whether it has a start time, and its metrics."""
 
 
 def counter_columns(entities: Iterable[EntitySample], disks: Mapping[DiskKey, EntitySample]) -> dict[str, object]:
-    """As the record's `shapes`, `rows`, `texts` and `numbers`.
+    """The fields `shapes`, `rows`, `texts` and `numbers` of the record.
 
     Raises:
-        ValueError: a number that 64 bits cannot hold.
+        ValueError: a number needs more than 64 bits.
     """
     shapes: dict[_Shape, int] = {}
     rows: list[int] = []
@@ -62,7 +62,7 @@ def counter_columns(entities: Iterable[EntitySample], disks: Mapping[DiskKey, En
 
 
 def counters_of(record: Record) -> tuple[dict[str, EntitySample], dict[DiskKey, EntitySample]]:
-    """Those of entities and of disks. Numbers that a newer catalogue has given are left out.
+    """Read the counters of entities and of disks. Metrics that are not in this catalogue version are left out.
 
     Raises:
         UndecodableError: the columns do not fit the shapes.
@@ -74,8 +74,8 @@ def counters_of(record: Record) -> tuple[dict[str, EntitySample], dict[DiskKey, 
         column = struct.unpack(f"<{len(fields['numbers']) // _NUMBER_BYTES}q", fields["numbers"])
     except (IndexError, struct.error) as error:
         raise UndecodableError(f"node_sample: damaged body: {error}") from error
-    held = sum(1 + disk for disk, _, _ in rows), sum(1 + started + len(names) for _, started, names in rows)
-    if held != (len(fields["texts"]), len(column)):
+    expected = sum(1 + disk for disk, _, _ in rows), sum(1 + started + len(names) for _, started, names in rows)
+    if expected != (len(fields["texts"]), len(column)):
         raise UndecodableError("node_sample: damaged body: rows and columns do not fit")
     texts, numbers = iter(fields["texts"]), iter(column)
     entities: dict[str, EntitySample] = {}
@@ -83,7 +83,7 @@ def counters_of(record: Record) -> tuple[dict[str, EntitySample], dict[DiskKey, 
     for disk, started, names in rows:
         key = next(texts)
         scrape_ns, start_ns = next(numbers), next(numbers) if started else None
-        # the names come first: zip takes no number when they are over
+        # the names come first: after the last name zip takes no further number
         counters = dict(zip(names, numbers, strict=False))
         counters.pop(None, None)
         sample = EntitySample(key, scrape_ns, start_ns, cast("dict[str, int]", counters))
@@ -95,7 +95,7 @@ def counters_of(record: Record) -> tuple[dict[str, EntitySample], dict[DiskKey, 
 
 
 @lru_cache(maxsize=_SHAPES_KEPT)
-def _record(disk: bool, started: bool, metrics: tuple[str, ...]) -> dict[str, object]:  # noqa: FBT001 - a shape's parts
+def _record(disk: bool, started: bool, metrics: tuple[str, ...]) -> dict[str, object]:  # noqa: FBT001 - the fields of a shape
     return {"disk": disk, "started": started, "metrics": [BY_NAME[name].number for name in metrics]}
 
 

@@ -1,7 +1,7 @@
-"""GroupSum: what one partition of `kubelet-stats` adds to one group in one window; the record of `group-sums`.
+"""GroupSum: the total of one partition of `kubelet-stats` for one group and window; the record of `group-sums`.
 
-A running total, not a difference: a later one replaces an earlier one of the same partition, a lost one is covered
-by the next.
+It is a running total, not a difference: a later record replaces an earlier one of the same partition, so that a lost
+record is corrected by the next.
 """
 
 from collections.abc import Collection
@@ -15,21 +15,21 @@ CODEC: Final = Codec("group_sum")
 PROGRESS_CODEC: Final = Codec("source_progress")
 
 Sums: TypeAlias = tuple[int | None, ...]
-"""A value for each of `catalogue.GROUP_METRICS`, None where nothing had it."""
+"""A value for each of `catalogue.GROUP_METRICS`, None if no entity had the metric."""
 
 NO_SUMS: Final[Sums] = (None,) * len(GROUP_METRICS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSum:
-    """The total of one source partition for one group and window."""
+    """The running total of one source partition for one group and window."""
 
     cluster: str
     group: str
     window_end_ns: int
     resolution_ns: int
     source_partition: int
-    source_offset: int  # the greatest one folded in
+    source_offset: int  # highest offset that is included
     sums: Sums
     nodes: int
     nodes_expected: int
@@ -37,12 +37,12 @@ class GroupSum:
 
     @property
     def key(self) -> str:
-        """Key of the record in `group-sums`, and of the group's batches in `derived-metrics`."""
+        """Key of this record in `group-sums` and of the group's batches in `derived-metrics`."""
         return f"{self.cluster}/{self.group}"
 
 
 def node_counts(totals: Collection[GroupSum]) -> tuple[int, int]:
-    """How many nodes are in a group's totals, one of each source partition, and how many any of them expects."""
+    """Number of nodes in a group's totals (one per source partition), and the highest number that is expected."""
     return sum(total.nodes for total in totals), max(total.nodes_expected for total in totals)
 
 
@@ -52,7 +52,7 @@ def encode_group_sum(total: GroupSum) -> bytes:
 
 
 def decode_group_sum(data: bytes | None) -> GroupSum:
-    """The total in `data`. Raises UndecodableError: no published version reads it."""
+    """Decode a total. Raises UndecodableError: no published version reads it."""
     record = cast("dict[str, Any]", CODEC.decode(data))
     record["sums"] = tuple(record["sums"])
     if len(record["sums"]) != len(GROUP_METRICS):
@@ -62,15 +62,15 @@ def decode_group_sum(data: bytes | None) -> GroupSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceProgress:
-    """How far one partition of `kubelet-stats` has been processed; sent to every partition of `group-sums`.
+    """Progress of one partition of `kubelet-stats`, sent to every partition of `group-sums`.
 
-    Says which windows are over there, so that the state kept for them can go.
+    It tells which windows are complete in that partition, so that their state can be removed.
     """
 
     source_partition: int
-    position: int  # the next offset to be processed
-    watermark_ns: int | None  # the greatest window end so far
-    idle: bool  # read to its end: holds nothing back
+    position: int  # next offset to process
+    watermark_ns: int | None  # highest window end so far
+    idle: bool  # read to its end, so it delays no window
 
 
 def encode_progress(progress: SourceProgress) -> bytes:
@@ -79,18 +79,16 @@ def encode_progress(progress: SourceProgress) -> bytes:
 
 
 def decode_group_record(data: bytes | None) -> GroupSum | SourceProgress:
-    """Either record of `group-sums`. Raises UndecodableError: it is neither."""
+    """Decode a record of `group-sums`, of either type. Raises UndecodableError: it has neither type."""
     if PROGRESS_CODEC.recognises(data):
         return SourceProgress(**cast("dict[str, Any]", PROGRESS_CODEC.decode(data)))
     return decode_group_sum(data)
 
 
 def add(left: Sums, right: Sums) -> Sums:
-    """Both sums together; what only one side has is that side's.
+    """Add two sums, metric by metric; a value that only one side has is kept.
 
-    A sum of what is not negative stops at 2^63 - 1, so that it stays encodable whatever the order of adding.
+    Results are limited to 2^63 - 1, so that they can be encoded; for values of 0 or more, the order of additions
+    does not matter.
     """
-    return tuple(
-        theirs if ours is None else ours if theirs is None else min(ours + theirs, MAX_INT)
-        for ours, theirs in zip(left, right, strict=True)
-    )
+    return tuple(b if a is None else a if b is None else min(a + b, MAX_INT) for a, b in zip(left, right, strict=True))

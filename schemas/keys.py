@@ -1,4 +1,4 @@
-"""Keys of metric sets, as Heapster made them; names are not escaped (docs/labels.md)."""
+"""Keys of metric sets, in Heapster's format; names are not escaped (docs/labels.md)."""
 
 from typing import Final
 
@@ -31,7 +31,7 @@ def pod_container_key(namespace: str, pod: str, container: str) -> str:
 
 
 def name_of(key: str) -> str:
-    """The name of an entity within what it is in: of the node, namespace, pod or container itself."""
+    """The entity's own name: of the node, namespace, pod or container."""
     for part in (_CONTAINER, _POD):
         _, found, name = key.partition(part)
         if found:
@@ -40,16 +40,16 @@ def name_of(key: str) -> str:
 
 
 def namespace_of(key: str) -> str | None:
-    """The namespace, if the key is a namespace's own."""
+    """The namespace's name, None if the key is not of a namespace."""
     return key.removeprefix(_NAMESPACE) if key.startswith(_NAMESPACE) and "/" not in key else None
 
 
 def pod_name(key: str) -> tuple[str, str]:
-    """Namespace and name of the pod with that key."""
+    """Namespace and name of the pod with this key."""
     namespace, _, name = key.removeprefix(_NAMESPACE).partition(_POD)
     return namespace, name
 
 
 def pod_of(key: str) -> str:
-    """Key of the pod that the container with that key is in."""
+    """Key of the pod of the container with this key."""
     return key.partition(_CONTAINER)[0]

@@ -1,4 +1,4 @@
-"""Parse a kubelet's JSON, also where it is slightly invalid, as scraper and processor both read it."""
+"""Parse a kubelet's JSON, also if it is slightly invalid; scraper and processor both use it."""
 
 import json
 import math
@@ -10,7 +10,7 @@ _MAX_DIGITS: Final = 20  # of an integer that 64 bits can hold
 
 
 class Parsed(NamedTuple):
-    """A JSON value, and whether it is valid JSON."""
+    """A JSON value, and whether the text was valid JSON."""
 
     value: object
     valid: bool
@@ -22,7 +22,7 @@ def parse_json(data: bytes) -> Parsed:
     An integer of more than 20 digits becomes infinity.
 
     Raises:
-        ValueError: not JSON even so; the message is that of the strict parser.
+        ValueError: not JSON even by these rules; the message is that of the strict parser.
     """
     try:
         return Parsed(orjson.loads(data), valid=True)

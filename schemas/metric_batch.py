@@ -1,4 +1,4 @@
-"""MetricBatch: all metric sets of one node, or of one group, in one window; the record of `derived-metrics`."""
+"""MetricBatch: all metric sets of one node or one group in one window; the record of `derived-metrics`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from schemas.catalogue import BY_NUMBER, Number
 from schemas.codec import Codec
-from schemas.columns import columns
+from schemas.columns import to_columns
 from schemas.metric_set import LabeledValues, MetricSet
 from schemas.rows import LazyMetricSets, read_columns
 from schemas.workload import Workload
@@ -19,7 +19,7 @@ _WORKLOAD_PREFIX: Final = "workload:"
 
 
 class Version(NamedTuple):
-    """Which of two batches of one entity and window knows more: the greater one."""
+    """Version of a batch: of two batches of one entity and window, the greater version includes more data."""
 
     nodes: int
     offsets: int
@@ -27,22 +27,22 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricBatch:
-    """All metric sets of one node, or of one group, in one window."""
+    """All metric sets of one node or one group in one window."""
 
     cluster: str
-    entity: str  # the node's name, or a group's key
+    entity: str  # the node's name or the group's key
     window_end_ns: int  # timestamp of every point
     resolution_ns: int
     sets: Sequence[MetricSet]
     version: Version
     nodes_counted: int = 1
     nodes_expected: int = 1
-    # of the node and its pods, by key: as they are, which the text of the label `labels` need not tell
+    # unchanged Kubernetes labels of the node and its pods by key; the text in the label `labels` can be ambiguous
     object_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        """Key of the record in `derived-metrics`."""
+        """Key of this record in `derived-metrics`."""
         return f"{self.cluster}/{self.entity}"
 
 
@@ -52,7 +52,7 @@ def namespace_group(namespace: str) -> str:
 
 
 def namespace_of_group(group: str) -> str | None:
-    """The namespace that a group sums up, None for another group."""
+    """The namespace of a group, None if it is not the group of a namespace."""
     return group.removeprefix(_NAMESPACE_PREFIX) if group.startswith(_NAMESPACE_PREFIX) else None
 
 
@@ -62,7 +62,7 @@ def workload_group(workload: Workload) -> str:
 
 
 def workload_of_group(group: str) -> Workload | None:
-    """The workload that a group sums up, None for another group."""
+    """The workload of a group, None if it is not the group of a workload."""
     if not group.startswith(_WORKLOAD_PREFIX):
         return None
     namespace, kind, name = group.removeprefix(_WORKLOAD_PREFIX).split("/", 2)
@@ -81,14 +81,14 @@ def encode_batch(batch: MetricBatch) -> bytes:
             "nodes_expected": batch.nodes_expected,
             "version_nodes": batch.version.nodes,
             "version_offsets": batch.version.offsets,
-            **columns(batch.sets),
+            **to_columns(batch.sets),
             "object_labels": batch.object_labels,
         }
     )
 
 
 def decode_batch(data: bytes | None) -> MetricBatch:
-    """The batch in `data`. Raises UndecodableError: no published version reads it."""
+    """Decode a batch. Raises UndecodableError: no published version reads it."""
     record = cast("dict[str, Any]", CODEC.decode(data))
     return MetricBatch(
         cluster=record["cluster"],
@@ -106,14 +106,14 @@ def decode_batch(data: bytes | None) -> MetricBatch:
 
 
 def _set_of(fields: dict[str, Any]) -> MetricSet:
-    """In versions 1 and 2 every set is written in full."""
+    """Read a metric set of versions 1 and 2, which have no columns."""
     fields["values"] = _values_of(fields["values"])
     fields["labeled"] = tuple(LabeledValues(each["labels"], _values_of(each["values"])) for each in fields["labeled"])
     return MetricSet(**fields)
 
 
 def _values_of(record: dict[str, Any]) -> dict[str, Number]:
-    """Numbers a newer catalogue has given are left out: this reader has no name for them."""
+    """Values by metric name; metrics that are not in this catalogue version are left out."""
     values: dict[str, Number] = {**record["other_ints"], **record["other_floats"]}
     for metrics, numbers in (("int_metrics", "ints"), ("float_metrics", "floats")):
         for number, value in zip(record[metrics], record[numbers], strict=True):

@@ -1,4 +1,4 @@
-"""MetricSet: one entity in one scrape, the unit of which batches are made."""
+"""MetricSet: labels and values of one entity in one scrape; a batch contains many."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,16 +8,16 @@ from schemas.catalogue import EntityType, Number
 
 
 class LabeledValues(NamedTuple):
-    """Values that carry labels of their own, as `resource_id`, beside those of their entity."""
+    """Values with labels of their own, such as `resource_id`, in addition to those of their entity."""
 
     labels: Mapping[str, str]
     values: Mapping[str, Number]  # by metric name
 
 
 class MetricSet(NamedTuple):
-    """One entity in one scrape. The Python type of a value is its type in InfluxDB.
+    """Labels and values of one entity in one scrape. The Python type of a value is its type in InfluxDB.
 
-    Times are nanoseconds since the epoch, None where the entity has none.
+    Times are nanoseconds since the epoch, None if the entity has none.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""NodeSample: what the next scrapes of a node need to know of this one; the processor's state, kept in a changelog."""
+"""NodeSample: the data of a scrape that later scrapes of the node need; the processor's state, kept in a changelog."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ CODEC: Final = Codec("node_sample", read_as_written={1, 2, 3})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """What one scrape of one node adds to one group."""
+    """The values that one scrape of one node adds to one group."""
 
-    group: str  # namespace:NAME or cluster
+    group: str  # key of a namespace, a workload or the cluster
     sums: Sums
     nodes_expected: int
     namespace_id: str = ""
@@ -27,17 +27,17 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSample:
-    """One counted scrape of one node."""
+    """One processed scrape of one node."""
 
     cluster: str
     node: str
     window_end_ns: int
     resolution_ns: int
-    offset: int  # of the scrape in its partition of kubelet-stats
+    offset: int  # of the scrape's record in its partition of kubelet-stats
     contributions: tuple[Contribution, ...]
     entities: Mapping[str, EntitySample]  # by key
-    disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # counters that an entity has per disk
-    reached_ns: int | None = None  # how far event time has come by it; None: to the window's end
+    disks: Mapping[DiskKey, EntitySample] = field(default_factory=dict)  # counters per disk
+    reached_ns: int | None = None  # event time after this scrape; None: the window's end
 
     @property
     def key(self) -> str:
@@ -70,13 +70,13 @@ def encode_sample(sample: NodeSample) -> bytes:
 
 
 def decode_sample(data: bytes | None) -> NodeSample:
-    """The sample in `data`. Raises UndecodableError: no published version reads it."""
+    """Decode a sample. Raises UndecodableError: no published version reads it."""
     record = cast("dict[str, Any]", CODEC.decode(data))
     record["contributions"] = tuple(
         Contribution(**{**each, "sums": tuple(each["sums"])}) for each in record["contributions"]
     )
     if "entities" in record:
-        entities, disks = _written_in_full(record.pop("entities"), record.pop("disks", []))
+        entities, disks = _without_columns(record.pop("entities"), record.pop("disks", []))
     else:
         entities, disks = counters_of(record)
         for column in ("shapes", "rows", "texts", "numbers"):
@@ -84,10 +84,10 @@ def decode_sample(data: bytes | None) -> NodeSample:
     return NodeSample(entities=entities, disks=disks, **record)
 
 
-def _written_in_full(
+def _without_columns(
     entities: list[dict[str, Any]], disks: list[dict[str, Any]]
 ) -> tuple[dict[str, EntitySample], dict[DiskKey, EntitySample]]:
-    """As versions 1 to 3 have it."""
+    """Read the counters of versions 1 to 3, which have no columns."""
     return (
         {fields["key"]: _entity(fields) for fields in entities},
         {(fields["key"], fields["resource_id"]): _entity(fields) for fields in disks},

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from schemas.codec import Codec, array
+from schemas.codec import Codec, encode_array
 
 CODEC: Final = Codec("node_scrape")
-_AROUND_PODS: Final = CODEC.around("pods")
+_SPLIT: Final = CODEC.split_at("pods")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContainer:
-    """A container of a pod's spec; requests and limits are Kubernetes quantities by resource."""
+    """A container in a pod's spec; requests and limits are Kubernetes quantities by resource."""
 
     name: str
     image: str
@@ -22,7 +22,7 @@ class ApiContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPod:
-    """A pod as the Kubernetes API showed it when the node was scraped."""
+    """A pod in the Kubernetes API at the time of the scrape."""
 
     namespace: str
     name: str
@@ -33,57 +33,57 @@ class ApiPod:
     owner_kind: str = ""
     owner_name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    restarts: Mapping[str, int] = field(default_factory=dict)  # by container, of those with a status
-    containers: tuple[ApiContainer, ...] = ()  # of the spec, init containers left out
+    restarts: Mapping[str, int] = field(default_factory=dict)  # by container; only containers with a status
+    containers: tuple[ApiContainer, ...] = ()  # of the spec, without init containers
     _encoded: bytes | None = field(default=None, init=False, compare=False, repr=False)
 
     def encoded(self) -> bytes:
-        """Its part of a record. Kept: a pod is in one record a window and hardly ever changes in between."""
+        """The pod's bytes in a record. They are cached, as pods rarely change between two windows."""
         if self._encoded is None:
             fields = {**_fields(self), "containers": [_fields(container) for container in self.containers]}
-            object.__setattr__(self, "_encoded", _AROUND_PODS.item.encode(fields))
+            object.__setattr__(self, "_encoded", _SPLIT.item.encode(fields))
         return cast("bytes", self._encoded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiNamespace:
-    """A namespace as the Kubernetes API showed it when the node was scraped."""
+    """A namespace in the Kubernetes API at the time of the scrape."""
 
     name: str
     uid: str
-    nodes: int  # how many nodes run pods of it
+    nodes: int  # number of nodes that run its pods
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiWorkload:
-    """What pods belong to, as a Deployment: see `schemas.workload`."""
+    """A workload such as a Deployment, see `schemas.workload`."""
 
     namespace: str
     kind: str
     name: str
-    nodes: int  # how many nodes run pods of it
+    nodes: int  # number of nodes that run its pods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeScrape:
-    """One scrape of one node, complete in itself.
+    """One scrape of one node, with all data that the processor needs.
 
-    `document` holds the kubelet's JSON as it came; a failed scrape has none and says why in `error`. `cadvisor` holds
-    those lines of `/metrics/cadvisor` that are used, as they came; None if that was not asked, or it failed.
+    `document` is the kubelet's unchanged JSON; a failed scrape has None and the reason in `error`. `cadvisor` is the
+    unchanged lines of `/metrics/cadvisor` that are used; None if they were not requested or the request failed.
     """
 
     cluster: str
     node: str  # name of the API object
     window_end_ns: int  # event time
     resolution_ns: int
-    scraped_at_ns: int  # the scraper's clock when the answer was complete
+    scraped_at_ns: int  # end of the response, by the scraper's clock
     duration_ns: int = 0
     clock_offset_ns: int | None = None  # the kubelet's clock minus the scraper's
     source: str = "summary"
     document: bytes | None
     error: str | None = None
-    cluster_nodes: int = 1  # to be scraped in this window, this one included
+    cluster_nodes: int = 1  # nodes to scrape in this window, including this one
     hostname: str = ""
     host_id: str = ""
     address: str = ""
@@ -100,12 +100,12 @@ class NodeScrape:
 
     @property
     def key(self) -> str:
-        """Key of the record in `kubelet-stats`."""
+        """Key of this record in `kubelet-stats`."""
         return node_key(self.cluster, self.node)
 
 
 def node_key(cluster: str, node: str) -> str:
-    """Key of everything about one node in a topic."""
+    """Key of a node's records in every topic."""
     return f"{cluster}/{node}"
 
 
@@ -114,12 +114,12 @@ def encode_scrape(scrape: NodeScrape) -> bytes:
     record = _fields(scrape)
     record["namespaces"] = [_fields(namespace) for namespace in scrape.namespaces]
     record["workloads"] = [_fields(workload) for workload in scrape.workloads]
-    before, after = _AROUND_PODS.before.encode(record), _AROUND_PODS.after.encode(record)
-    return b"".join((CODEC.header, before, array([pod.encoded() for pod in scrape.pods]), after))
+    before, after = _SPLIT.before.encode(record), _SPLIT.after.encode(record)
+    return b"".join((CODEC.header, before, encode_array([pod.encoded() for pod in scrape.pods]), after))
 
 
 def decode_scrape(data: bytes | None) -> NodeScrape:
-    """The scrape in `data`. Raises UndecodableError: no published version reads it."""
+    """Decode a scrape. Raises UndecodableError: no published version reads it."""
     record = cast("dict[str, Any]", CODEC.decode(data))
     record["pods"] = tuple(
         ApiPod(**{**pod, "containers": tuple(ApiContainer(**container) for container in pod["containers"])})
@@ -131,5 +131,5 @@ def decode_scrape(data: bytes | None) -> NodeScrape:
 
 
 def _fields(record: NodeScrape | ApiPod | ApiContainer | ApiNamespace | ApiWorkload) -> dict[str, object]:
-    """One level of a record: nested ones stay as they are, which makes this cheap."""
+    """The fields of a record; nested records are not converted."""
     return {name: getattr(record, name) for name in record.__slots__}

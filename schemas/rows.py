@@ -1,4 +1,4 @@
-"""Rows: the metric sets in the columns of a batch, as `metric_batch-3.avsc` lays them out; `columns` writes them."""
+"""Read the columns of `metric_batch` from version 3 on, one row per metric set; `columns` writes them."""
 
 import struct
 from collections import Counter
@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast, overload
 
 from schemas.catalogue import BY_NUMBER, EntityType, Number
 from schemas.codec import Record, UndecodableError
-from schemas.columns import columns
+from schemas.columns import to_columns
 from schemas.metric_set import LabeledValues, MetricSet
 
-_LAYOUTS_KEPT: Final = 4096
+_FORMATS_KEPT: Final = 4096
 _NUMBER_BYTES: Final = 8
 
 _Names: TypeAlias = tuple[str, ...]
@@ -20,39 +20,39 @@ _Names: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowFormat:
-    """A shape as it is read; equal ones are one object."""
+    """Names and lengths of the rows of one shape; equal formats are the same object."""
 
-    type: EntityType | None  # None: labeled values, of the next metric set
+    type: EntityType | None  # None: labeled values, which belong to the next metric set
     times: _Names
     labels: _Names
-    ints: tuple[str | None, ...]  # None: a number without a name here
+    ints: tuple[str | None, ...]  # metric names; None if the catalogue has no metric with the number
     floats: tuple[str | None, ...]
-    lengths: tuple[int, int, int]  # in texts, ints and floats
+    lengths: tuple[int, int, int]  # number of texts, ints and floats in a row
 
 
 class Columns(NamedTuple):
-    """What the rows of a batch have, one row after the other."""
+    """The rows of a batch: the format of each row, and the values of all rows in order."""
 
     rows: tuple[RowFormat, ...]
-    texts: tuple[str, ...]  # of each row: a metric set's key, then the values of its labels
-    ints: tuple[int, ...]  # of each row: its times, then its metrics
-    floats: tuple[float, ...]
+    texts: tuple[str, ...]  # per row: the metric set's key, then the values of its labels
+    ints: tuple[int, ...]  # per row: its times, then its metrics
+    floats: tuple[float, ...]  # per row: its metrics
 
 
 class LazyMetricSets(Sequence[MetricSet]):
-    """The metric sets of some columns, made when somebody looks at one: lines are made of the columns themselves."""
+    """The metric sets in columns, created at the first access; the writer renders lines from the columns directly."""
 
-    def __init__(self, found: Columns) -> None:
-        """Nothing is made yet."""
-        self.columns = found
+    def __init__(self, columns: Columns) -> None:
+        """Keep the columns without reading them."""
+        self.columns = columns
 
     @cached_property
-    def _made(self) -> tuple[MetricSet, ...]:
+    def _sets(self) -> tuple[MetricSet, ...]:
         rows, texts, ints, floats = self.columns
-        return tuple(_read(rows, iter(texts), iter(ints), iter(floats)))
+        return tuple(_metric_sets(rows, iter(texts), iter(ints), iter(floats)))
 
     def __len__(self) -> int:
-        """How many sets; labeled values are part of one."""
+        """Number of metric sets; rows with labeled values are parts of sets."""
         return len([row for row in self.columns.rows if row.type is not None])
 
     @overload
@@ -60,41 +60,42 @@ class LazyMetricSets(Sequence[MetricSet]):
     @overload
     def __getitem__(self, at: slice) -> tuple[MetricSet, ...]: ...
     def __getitem__(self, at: int | slice) -> MetricSet | tuple[MetricSet, ...]:
-        """One or some of them."""
-        return self._made[at]
+        """The metric set at this index, or those of a slice."""
+        return self._sets[at]
 
     def __iter__(self) -> Iterator[MetricSet]:
-        """One by one."""
-        return iter(self._made)
+        """Iterate over the metric sets."""
+        return iter(self._sets)
 
     def __eq__(self, other: object) -> bool:
-        """As a tuple of the same sets."""
-        return self._made == (other._made if isinstance(other, LazyMetricSets) else other)
+        """Compare like a tuple of the metric sets."""
+        return self._sets == (other._sets if isinstance(other, LazyMetricSets) else other)
 
     def __hash__(self) -> int:
-        """As a tuple of the same sets."""
-        return hash(self._made)
+        """Hash like a tuple of the metric sets."""
+        return hash(self._sets)
 
     def __repr__(self) -> str:
-        """As a tuple of the same sets."""
-        return repr(self._made)
+        """Represent like a tuple of the metric sets."""
+        return repr(self._sets)
 
 
 def columns_from_sets(sets: Sequence[MetricSet]) -> Columns:
-    """The columns of sets: as they were read, or made of them. Raises ValueError: a number that 64 bits cannot hold."""
-    return sets.columns if isinstance(sets, LazyMetricSets) else read_columns(columns(sets))
+    """The columns that sets were read from, or new ones. Raises ValueError: a number needs more than 64 bits."""
+    return sets.columns if isinstance(sets, LazyMetricSets) else read_columns(to_columns(sets))
 
 
 def read_columns(record: Record) -> Columns:
-    """The columns in a record. Metrics that a newer catalogue has numbered have no name here.
+    """Read the columns of a record. Metrics that are not in this catalogue version get the name None.
 
     Raises:
         UndecodableError: the columns do not fit the shapes.
     """
-    layouts = [_layout(**{name: _hashable(value) for name, value in each.items()}) for each in _list(record["shapes"])]
+    shapes = _list(record["shapes"])
+    formats = [_row_format(**{name: _hashable(value) for name, value in shape.items()}) for shape in shapes]
     numbers = _list(record["rows"])
     try:
-        rows = tuple([layouts[number] for number in numbers])
+        rows = tuple([formats[number] for number in numbers])
         texts, ints, floats = (
             tuple(_list(record["texts"])),
             _numbers("q", record["ints"]),
@@ -108,13 +109,13 @@ def read_columns(record: Record) -> Columns:
 
 
 def _lengths(rows: tuple[RowFormat, ...]) -> tuple[int, ...]:
-    """Of the columns that these rows fill."""
-    counted = Counter(rows).items()
-    return tuple(sum(times * layout.lengths[column] for layout, times in counted) for column in range(3))
+    """The lengths of the columns that these rows need: texts, ints, floats."""
+    counts = Counter(rows).items()
+    return tuple(sum(count * row.lengths[column] for row, count in counts) for column in range(3))
 
 
-@lru_cache(maxsize=_LAYOUTS_KEPT)
-def _layout(  # noqa: PLR0913 - the fields of a shape
+@lru_cache(maxsize=_FORMATS_KEPT)
+def _row_format(  # noqa: PLR0913 - the fields of a shape
     *,
     type: EntityType | None,  # noqa: A002 - its name in the schema
     times: _Names,
@@ -129,10 +130,10 @@ def _layout(  # noqa: PLR0913 - the fields of a shape
     return RowFormat(type, times, labels, int_names, float_names, lengths)
 
 
-def _read(
+def _metric_sets(
     rows: Iterable[RowFormat], texts: Iterator[str], ints: Iterator[int], floats: Iterator[float]
 ) -> Iterator[MetricSet]:
-    """Walks all columns at once. In `zip` the names come first: it takes nothing from a column when they are over."""
+    """Read all columns in parallel. In `zip` the names come first: after the last name it takes no further value."""
     labeled: list[LabeledValues] = []
     for row in rows:
         key = "" if row.type is None else next(texts)
@@ -164,5 +165,5 @@ def _list(value: object) -> list[Any]:
     return cast("list[Any]", value)
 
 
-def _hashable(value: object) -> Any:  # noqa: ANN401 - a shape's field, as `_layout` takes it
+def _hashable(value: object) -> Any:  # noqa: ANN401 - a shape's field, as `_row_format` takes it
     return tuple(value) if isinstance(value, list) else value

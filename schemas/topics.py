@@ -1,20 +1,20 @@
-"""Every topic: its name, cleanup and retention. No other place names one."""
+"""Names and settings of all topics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 DEFAULT_PARTITIONS: Final = 12
-MAX_RECORD_BYTES: Final = 8 * 1024 * 1024  # a node of 250 pods answers about 1.5 MB, derived records are smaller
+MAX_RECORD_BYTES: Final = 8 * 1024 * 1024  # a node with 250 pods has about 1.5 MB, derived records are smaller
 _MINUTE_MS: Final = 60 * 1000
 _DAY_MS: Final = 24 * 60 * _MINUTE_MS
-_LEAST: Final = ("max.message.bytes", "message.timestamp.after.max.ms", "min.compaction.lag.ms")
-"""Settings that may be greater than needed."""
+_MINIMUMS: Final = ("max.message.bytes", "message.timestamp.after.max.ms", "min.compaction.lag.ms")
+"""Settings that may be higher than our values, but not lower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic as it is created; `retention_ms` -1 keeps for ever, `settings` are further ones of Kafka's."""
+    """Name and settings of a topic; `retention_ms` -1 means no limit, `settings` are additional Kafka settings."""
 
     name: str
     retention_ms: int
@@ -23,36 +23,38 @@ class Topic:
 
     @property
     def all_settings(self) -> Mapping[str, str]:
-        """All of its settings, as Kafka names them."""
+        """All settings to create the topic with, under Kafka's names."""
         return {
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(MAX_RECORD_BYTES),
-            # a clock that is ahead is warned about, its records are not lost
+            # do not refuse records of a scraper whose clock is ahead; a warning is logged instead
             "message.timestamp.after.max.ms": str(2**63 - 1),
             **self.settings,
         }
 
     def wrong_settings(self, found: Mapping[str, str]) -> Mapping[str, str]:
-        """Of an existing topic with the settings `found`: those that must be otherwise, as they are to be.
+        """The settings to change in an existing topic with the settings `found`, with the required values.
 
-        Only what would lose or refuse records; retention, segments and the like are whoever's runs the Kafka.
+        Only settings with which records would be lost or refused; others, such as retention, are up to the operator.
         """
         needed = self.all_settings
-        wrong = {name for name in _LEAST if name in needed and int(found.get(name, needed[name])) < int(needed[name])}
+        wrong = {
+            name for name in _MINIMUMS if name in needed and int(found.get(name, needed[name])) < int(needed[name])
+        }
         if found.get("cleanup.policy") != self.cleanup:
             wrong.add("cleanup.policy")
-        kept_by = "message.timestamp.type"
-        if kept_by in needed and found.get(kept_by) != needed[kept_by] and found.get("retention.ms") != "-1":
-            wrong.add(kept_by)
+        time = "message.timestamp.type"
+        if time in needed and found.get(time) != needed[time] and found.get("retention.ms") != "-1":
+            wrong.add(time)
         return {name: needed[name] for name in sorted(wrong)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
-    """The topics of one pipeline: the live one, or a replay under a suffix.
+    """The topics of the live pipeline or of a replay.
 
-    A replay reads the live `kubelet-stats` and writes topics of its own.
+    A replay reads the live `kubelet-stats` and writes to topics of its own, which have a suffix.
     """
 
     kubelet_stats: Topic
@@ -63,7 +65,7 @@ class Topics:
 
     @property
     def all(self) -> tuple[Topic, ...]:
-        """Every one of them."""
+        """All topics."""
         return (
             self.kubelet_stats,
             self.group_sums,
@@ -74,16 +76,16 @@ class Topics:
 
 
 def changelog(name: str) -> Topic:
-    """A table's changelog: the last value of each row is kept."""
+    """The changelog of a table: a compacted topic, which keeps the last value of each row."""
     return Topic(
         name=name,
         retention_ms=-1,
         cleanup="compact",
         settings={
-            # small segments, compacted soon: a worker that takes over reads less
+            # small segments are compacted earlier: a worker that takes over a partition reads less
             "segment.ms": str(10 * _MINUTE_MS),
             "segment.bytes": str(16 * 1024 * 1024),
-            # not at once: compaction keeps what was written last, which may be a late write of a lower offset
+            # delay compaction: it keeps the record written last, which may be a late write of a lower offset
             "min.compaction.lag.ms": str(10 * _MINUTE_MS),
             "delete.retention.ms": str(10 * _MINUTE_MS),
         },
@@ -91,10 +93,10 @@ def changelog(name: str) -> Topic:
 
 
 def topics(prefix: str = "") -> Topics:
-    """The live pipeline's topics; `prefix` tells the pipelines on one Kafka apart."""
+    """The topics of the live pipeline; `prefix` distinguishes several pipelines on one Kafka."""
     return Topics(
         kubelet_stats=Topic(name=f"{prefix}kubelet-stats", retention_ms=30 * _DAY_MS),
-        # kept by when it was written: a processor that catches up with older windows must find its own totals
+        # retention by time of writing: a processor that catches up with old windows needs the totals it writes
         group_sums=Topic(
             name=f"{prefix}group-sums", retention_ms=_DAY_MS, settings={"message.timestamp.type": "LogAppendTime"}
         ),
@@ -105,19 +107,19 @@ def topics(prefix: str = "") -> Topics:
 
 
 def replay_topics(suffix: str, prefix: str = "") -> Topics:
-    """A replay's topics: the live `kubelet-stats`, the others under a suffix.
+    """The topics of a replay: the live `kubelet-stats`, and the others with a suffix.
 
-    Records carry the time of their windows, which may be long past: nothing of a replay is deleted by age.
+    They have no time limit: record timestamps are the ends of windows, which may be older than any retention.
     """
     live = topics(prefix)
 
-    def under_suffix(topic: Topic) -> Topic:
+    def with_suffix(topic: Topic) -> Topic:
         return replace(topic, name=topic.name + suffix, retention_ms=-1)
 
     return Topics(
         kubelet_stats=live.kubelet_stats,
-        group_sums=under_suffix(live.group_sums),
-        derived_metrics=under_suffix(live.derived_metrics),
-        kubelet_stats_dead_letter=under_suffix(live.kubelet_stats_dead_letter),
-        derived_metrics_dead_letter=under_suffix(live.derived_metrics_dead_letter),
+        group_sums=with_suffix(live.group_sums),
+        derived_metrics=with_suffix(live.derived_metrics),
+        kubelet_stats_dead_letter=with_suffix(live.kubelet_stats_dead_letter),
+        derived_metrics_dead_letter=with_suffix(live.derived_metrics_dead_letter),
     )

@@ -16,7 +16,7 @@ def is_logged(limit: RateLimitFilter, message: str, *, at_s: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("message", "at_s", "told"),
+    ("message", "at_s", "logged"),
     [
         pytest.param("FAIL kafka:9092 refused (after 3ms)", 59.0, False, id="within a minute"),
         pytest.param("FAIL kafka:9092 refused (after 17ms)", 1.0, False, id="other milliseconds"),
@@ -26,11 +26,11 @@ def is_logged(limit: RateLimitFilter, message: str, *, at_s: float) -> bool:
         pytest.param("FAIL kafka:9092 refused (after 3ms)", -5.0, True, id="the clock was set back"),
     ],
 )
-def test_the_same_message_is_logged_once_a_minute(message: str, at_s: float, *, told: bool) -> None:
+def test_the_same_message_is_logged_once_a_minute(message: str, at_s: float, *, logged: bool) -> None:
     limit = RateLimitFilter("librdkafka", "aiokafka")
     assert is_logged(limit, "FAIL kafka:9092 refused (after 3ms)", at_s=0.0)
     assert is_logged(limit, "FAIL [me#producer-1] [thrd:x/bootstrap]: kafka:9092 refused", at_s=0.0)
-    assert is_logged(limit, message, at_s=at_s) is told
+    assert is_logged(limit, message, at_s=at_s) is logged
 
 
 def test_errors_of_client_libraries_become_warnings() -> None:
@@ -40,14 +40,14 @@ def test_errors_of_client_libraries_become_warnings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logger", "told"),
+    ("logger", "logged"),
     [("librdkafka", False), ("aiokafka", False), ("aiokafka.consumer", False), ("aiokafkas", True), ("writer", True)],
 )
-def test_only_client_libraries_are_limited(logger: str, *, told: bool) -> None:
+def test_only_client_libraries_are_limited(logger: str, *, logged: bool) -> None:
     limit = RateLimitFilter("librdkafka", "aiokafka")
     record = logging.LogRecord(logger, logging.WARNING, "", 0, "the same", None, None)
     assert limit.filter(record)
-    assert limit.filter(record) is told
+    assert limit.filter(record) is logged
 
 
 def test_warnings_about_properties_of_other_clients_are_dropped() -> None:
@@ -80,7 +80,7 @@ def test_json_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "told"),
+    ("extra", "logged"),
     [
         pytest.param({}, "scrape failed [scraper.round]", id="nothing more"),
         pytest.param({"node": "n1"}, "scrape failed node=n1 [scraper.round]", id="a word"),
@@ -94,9 +94,9 @@ def test_json_format() -> None:
         pytest.param({"key": ""}, 'scrape failed key="" [scraper.round]', id="an empty text"),
     ],
 )
-def test_text_is_a_line_for_people(extra: dict[str, object], told: str) -> None:
+def test_text_is_a_line_for_people(extra: dict[str, object], logged: str) -> None:
     local = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.678")
-    assert TextFormatter().format(record(**extra)) == f"{local} WARNING  {told}"
+    assert TextFormatter().format(record(**extra)) == f"{local} WARNING  {logged}"
 
 
 def test_warnings_are_coloured() -> None:
@@ -136,19 +136,19 @@ def test_an_uncaught_exception_of_a_thread_is_logged_as_json() -> None:
     assert (bug["level"], bug["in_thread"]) == ("critical", "t")
 
 
-@pytest.mark.parametrize(("asked", "told"), [("info", "warning"), ("debug", "debug"), ("error", "error")])
-def test_a_level_set_by_the_user_overrides_the_default_of_a_command(asked: str, told: str) -> None:
-    assert LogSettings(asked).with_default_level("warning").level == told
+@pytest.mark.parametrize(("asked", "logged"), [("info", "warning"), ("debug", "debug"), ("error", "error")])
+def test_a_level_set_by_the_user_overrides_the_default_of_a_command(asked: str, logged: str) -> None:
+    assert LogSettings(asked).with_default_level("warning").level == logged
 
 
 @pytest.mark.parametrize(
-    ("level", "message", "told"),
+    ("level", "message", "logged"),
     [
         (logging.INFO, "[^--OrderedConsumer]: Starting...", False),
         (logging.ERROR, "[^--OrderedConsumer]: Crashed", True),
         (logging.INFO, "window scraped", True),
     ],
 )
-def test_fausts_service_messages_are_dropped(level: int, message: str, *, told: bool) -> None:
+def test_fausts_service_messages_are_dropped(level: int, message: str, *, logged: bool) -> None:
     made = logging.LogRecord("processor.app", level, "", 0, message, None, None)
-    assert FaustLifecycleFilter().filter(made) is told
+    assert FaustLifecycleFilter().filter(made) is logged

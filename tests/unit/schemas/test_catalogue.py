@@ -3,7 +3,7 @@ import pytest
 from schemas.catalogue import BY_NAME, GROUP_METRICS, METRICS, RATED_COUNTERS
 
 
-def test_numbers_are_given_once_and_without_gaps() -> None:
+def test_numbers_are_unique_and_without_gaps() -> None:
     assert [metric.number for metric in METRICS] == list(range(1, len(METRICS) + 1))
     assert len(BY_NAME) == len(METRICS)
 
@@ -21,7 +21,7 @@ def test_numbers_are_given_once_and_without_gaps() -> None:
         (92, "scrape/up"),
     ],
 )
-def test_a_published_number_stays_with_its_metric(number: int, name: str) -> None:
+def test_published_numbers_do_not_change(number: int, name: str) -> None:
     assert BY_NAME[name].number == number
 
 
@@ -47,15 +47,15 @@ def test_six_metrics_are_summed_over_groups_and_all_are_whole_numbers() -> None:
 
 
 @pytest.mark.parametrize("name", ["cpu/load", "memory/cache", "disk/io_read_bytes", "disk/io_write_bytes_rate"])
-def test_what_the_summary_api_cannot_feed_is_marked(name: str) -> None:
+def test_metrics_that_the_summary_api_does_not_provide_are_marked(name: str) -> None:
     assert not BY_NAME[name].summary
 
 
-def test_network_is_never_on_containers() -> None:
+def test_containers_have_no_network_metrics() -> None:
     for metric in METRICS:
         if metric.name.startswith("network/"):
             assert metric.entities == {"node", "pod"}
 
 
-def test_what_is_none_of_heapsters_is_marked() -> None:
+def test_metrics_that_heapster_did_not_have_are_marked_as_extended() -> None:
     assert [metric.number for metric in METRICS if not metric.extended] == list(range(1, 53))

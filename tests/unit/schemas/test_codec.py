@@ -32,11 +32,13 @@ PUBLISHED = sorted(
         pytest.param({"type": "string"}, "c70345637248018f", id="string"),
     ],
 )
-def test_fingerprint_is_the_specifications_in_little_endian(schema: dict[str, object], fingerprint: str) -> None:
+def test_the_fingerprint_is_that_of_the_specification_in_little_endian(
+    schema: dict[str, object], fingerprint: str
+) -> None:
     assert rabin_fingerprint(schema) == bytes.fromhex(fingerprint)
 
 
-def test_a_record_begins_with_marker_and_fingerprint() -> None:
+def test_a_record_starts_with_marker_and_fingerprint() -> None:
     data = encode_scrape(SCRAPE)
     assert data[:2] == b"\xc3\x01"
     assert data[2:10] == CODEC.current.fingerprint
@@ -45,22 +47,22 @@ def test_a_record_begins_with_marker_and_fingerprint() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        pytest.param(None, "a record without value", id="no value"),
+        pytest.param(None, "the record has no value", id="no value"),
         pytest.param(b"", "not Avro single-object encoding", id="empty"),
         pytest.param(b'{"node": "n"}', "not Avro single-object encoding: begins with 7b22", id="JSON"),
         pytest.param(MARKER + bytes(8) + b"rest", "unknown schema fingerprint 0000000000000000", id="unknown schema"),
-        pytest.param(encode_scrape(SCRAPE)[:-3], "damaged body", id="cut short"),
+        pytest.param(encode_scrape(SCRAPE)[:-3], "damaged body", id="truncated"),
         pytest.param(encode_scrape(SCRAPE) + b"x", "1 bytes too many", id="trailing bytes"),
-        pytest.param(encode_scrape(SCRAPE)[:10] + b"\xff" * 40, "damaged body", id="noise behind a good header"),
+        pytest.param(encode_scrape(SCRAPE)[:10] + b"\xff" * 40, "damaged body", id="noise after a valid header"),
     ],
 )
-def test_undecodable_bytes_are_told_apart(data: bytes | None, reason: str) -> None:
+def test_the_error_says_why_bytes_are_undecodable(data: bytes | None, reason: str) -> None:
     with pytest.raises(UndecodableError, match=reason):
         decode_scrape(data)
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_raise_anything_but_undecodable(noise: bytes) -> None:
+def test_any_bytes_are_decoded_or_raise_undecodable(noise: bytes) -> None:
     for data in (noise, encode_scrape(SCRAPE)[:10] + noise):
         try:
             decode_scrape(data)
@@ -68,7 +70,7 @@ def test_no_bytes_raise_anything_but_undecodable(noise: bytes) -> None:
             continue
 
 
-def test_a_number_past_64_bits_is_refused() -> None:
+def test_a_number_of_more_than_64_bits_is_rejected() -> None:
     with pytest.raises(ValueError, match="node_scrape"):
         encode_scrape(
             NodeScrape(cluster="c", node="n", window_end_ns=2**63, resolution_ns=1, scraped_at_ns=0, document=b"")

@@ -176,33 +176,33 @@ samples = st.builds(
 
 
 @given(scrapes)
-def test_a_scrape_survives_the_topic(scrape: NodeScrape) -> None:
+def test_a_scrape_is_decoded_as_it_was_encoded(scrape: NodeScrape) -> None:
     assert decode_scrape(encode_scrape(scrape)) == scrape
 
 
 @given(scrapes, st.integers(0, 70))
-def test_pods_encoded_one_by_one_are_the_array_of_the_schema(scrape: NodeScrape, times: int) -> None:
+def test_pods_encoded_one_by_one_equal_the_encoded_array(scrape: NodeScrape, times: int) -> None:
     many = replace(scrape, pods=scrape.pods * times)
     for _ in range(2):
         assert encode_scrape(many) == SCRAPE_CODEC.encode(asdict(many))
 
 
 @given(pods)
-def test_a_pod_that_differs_is_encoded_anew(pod: ApiPod) -> None:
+def test_a_changed_pod_is_encoded_again(pod: ApiPod) -> None:
     before = pod.encoded()
     assert pod.encoded() is before
     assert replace(pod, phase=pod.phase + "x").encoded() != before
 
 
 @given(batches)
-def test_a_batch_survives_the_topic_with_the_type_of_every_value(batch: MetricBatch) -> None:
+def test_a_batch_is_decoded_as_it_was_encoded_with_the_type_of_every_value(batch: MetricBatch) -> None:
     found = decode_batch(encode_batch(batch))
     assert found == batch
     assert _types(found) == _types(batch)
 
 
 @given(st.binary(max_size=60), st.integers(0, 400))
-def test_a_damaged_batch_is_undecodable_and_nothing_else(noise: bytes, at: int) -> None:
+def test_a_damaged_batch_is_decoded_or_raises_undecodable(noise: bytes, at: int) -> None:
     data = encode_batch(BATCH)
     with suppress(UndecodableError):
         decode_batch(data[:at] + noise + data[at + len(noise) :])
@@ -217,16 +217,16 @@ def test_a_batch_whose_columns_do_not_fit_is_undecodable(column: str) -> None:
 
 
 def test_a_batch_of_version_1_is_still_read() -> None:
-    """Written in full by the first release."""
+    """Bytes that the first release wrote."""
     assert decode_batch(VERSION_1) == BATCH
 
 
 @given(batches)
-def test_a_batch_of_the_third_version_has_no_object_labels(batch: MetricBatch) -> None:
+def test_a_batch_of_version_3_has_no_object_labels(batch: MetricBatch) -> None:
     assert decode_batch(rewritten("metric_batch", 3, encode_batch(batch))) == replace(batch, object_labels={})
 
 
-def test_metrics_that_a_newer_catalogue_has_numbered_are_left_out() -> None:
+def test_metrics_of_a_newer_catalogue_are_left_out() -> None:
     record = CODEC.decode(encode_batch(BATCH))
     shape = record["shapes"][1]  # type: ignore[index]
     shape["ints"] = [9999, *shape["ints"][1:]]
@@ -235,30 +235,30 @@ def test_metrics_that_a_newer_catalogue_has_numbered_are_left_out() -> None:
 
 
 @given(group_sums)
-def test_a_total_survives_the_topic(total: GroupSum) -> None:
+def test_a_total_is_decoded_as_it_was_encoded(total: GroupSum) -> None:
     assert decode_group_sum(encode_group_sum(total)) == total
     assert decode_group_record(encode_group_sum(total)) == total
 
 
 @given(samples)
-def test_a_sample_survives_the_changelog(sample: NodeSample) -> None:
+def test_a_sample_is_decoded_as_it_was_encoded(sample: NodeSample) -> None:
     assert decode_sample(encode_sample(sample)) == sample
 
 
 @given(scrapes)
-def test_a_scrape_of_the_first_version_has_what_came_later_at_its_default(scrape: NodeScrape) -> None:
+def test_a_scrape_of_version_1_has_defaults_for_later_fields(scrape: NodeScrape) -> None:
     written = rewritten("node_scrape", 1, encode_scrape(scrape))
     assert decode_scrape(written) == replace(scrape, cadvisor=None, cadvisor_error=None, workloads=())
 
 
 @pytest.mark.parametrize(
-    ("version", "left"), [(1, {"disks": {}, "reached_ns": None}), (2, {"disks": {}}), (3, {})], ids=["1", "2", "3"]
+    ("version", "defaults"), [(1, {"disks": {}, "reached_ns": None}), (2, {"disks": {}}), (3, {})], ids=["1", "2", "3"]
 )
 @given(sample=samples)
-def test_a_sample_written_in_full_is_read_with_what_its_version_had(
-    version: int, left: dict[str, Any], sample: NodeSample
+def test_a_sample_without_columns_has_defaults_for_later_fields(
+    version: int, defaults: dict[str, Any], sample: NodeSample
 ) -> None:
-    assert decode_sample(written_as("node_sample", version, in_full(sample))) == replace(sample, **left)
+    assert decode_sample(written_as("node_sample", version, without_columns(sample))) == replace(sample, **defaults)
 
 
 @pytest.mark.parametrize("column", ["rows", "texts", "numbers"])
@@ -278,20 +278,21 @@ def test_a_sample_whose_columns_do_not_fit_is_undecodable(column: str) -> None:
         decode_sample(SAMPLE_CODEC.encode(record))
 
 
-def in_full(sample: NodeSample) -> dict[str, Any]:
-    """As it was written before there were columns."""
+def without_columns(sample: NodeSample) -> dict[str, Any]:
+    """The record in the format of versions 1 to 3."""
     return {
         **{name: getattr(sample, name) for name in ("cluster", "node", "window_end_ns", "resolution_ns", "offset")},
         "reached_ns": sample.reached_ns,
         "contributions": [asdict(each) for each in sample.contributions],
-        "entities": [entity_in_full(entity) for entity in sample.entities.values()],
+        "entities": [entity_without_columns(entity) for entity in sample.entities.values()],
         "disks": [
-            {**entity_in_full(disk), "resource_id": resource_id} for (_, resource_id), disk in sample.disks.items()
+            {**entity_without_columns(disk), "resource_id": resource_id}
+            for (_, resource_id), disk in sample.disks.items()
         ],
     }
 
 
-def entity_in_full(entity: EntitySample) -> dict[str, Any]:
+def entity_without_columns(entity: EntitySample) -> dict[str, Any]:
     return {
         "key": entity.key,
         "scrape_ns": entity.scrape_ns,
@@ -302,7 +303,7 @@ def entity_in_full(entity: EntitySample) -> dict[str, Any]:
 
 
 def rewritten(name: str, number: int, data: bytes) -> bytes:
-    """The same record as that version would have written it."""
+    """The same record, written with that version."""
     return written_as(name, number, Codec(name).decode(data))
 
 

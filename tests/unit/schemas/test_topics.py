@@ -7,7 +7,7 @@ from schemas.topics import Topic, changelog, replay_topics, topics
 LIVE = topics()
 
 
-def test_a_prefix_begins_every_name() -> None:
+def test_the_prefix_is_added_to_every_name() -> None:
     assert [topic.name for topic in topics("team-a.").all] == [f"team-a.{topic.name}" for topic in LIVE.all]
     assert replay_topics("-again", "team-a.").derived_metrics.name == "team-a.derived-metrics-again"
     assert replay_topics("-again", "team-a.").kubelet_stats.name == "team-a.kubelet-stats"
@@ -16,7 +16,7 @@ def test_a_prefix_begins_every_name() -> None:
 @pytest.mark.parametrize(
     "topic", [*LIVE.all, *replay_topics("-again").all, changelog("c")], ids=lambda topic: str(topic.name)
 )
-def test_a_topic_as_we_create_it_is_suitable(topic: Topic) -> None:
+def test_a_topic_with_our_settings_needs_no_change(topic: Topic) -> None:
     assert topic.wrong_settings(topic.all_settings) == {}
 
 
@@ -27,25 +27,25 @@ def test_a_topic_as_we_create_it_is_suitable(topic: Topic) -> None:
             LIVE.kubelet_stats,
             {"max.message.bytes": "1048588"},
             {"max.message.bytes": "8388608"},
-            id="large nodes would be refused",
+            id="records of large nodes would be refused",
         ),
         pytest.param(
             LIVE.kubelet_stats,
             {"cleanup.policy": "compact"},
             {"cleanup.policy": "delete"},
-            id="compaction would leave one scrape a node",
+            id="compaction would keep one scrape per node",
         ),
         pytest.param(
             changelog("c"),
             {"cleanup.policy": "delete"},
             {"cleanup.policy": "compact"},
-            id="rows of a table would be deleted by age",
+            id="retention would delete rows of a table",
         ),
         pytest.param(
             changelog("c"),
             {"cleanup.policy": "compact,delete"},
             {"cleanup.policy": "compact"},
-            id="the same, besides being compacted",
+            id="retention and compaction would delete rows of a table",
         ),
         pytest.param(
             changelog("c"),
@@ -57,27 +57,25 @@ def test_a_topic_as_we_create_it_is_suitable(topic: Topic) -> None:
             LIVE.group_sums,
             {"message.timestamp.type": "CreateTime", "max.message.bytes": "1"},
             {"max.message.bytes": "8388608", "message.timestamp.type": "LogAppendTime"},
-            id="sums of old windows would be deleted at once",
+            id="retention would delete sums of old windows at once",
         ),
         pytest.param(
             LIVE.group_sums,
             {"message.timestamp.type": "CreateTime", "retention.ms": "-1"},
             {},
-            id="but not where nothing is deleted",
+            id="no retention deletes nothing",
         ),
         pytest.param(
             LIVE.kubelet_stats,
             {"message.timestamp.after.max.ms": "3600000"},
             {"message.timestamp.after.max.ms": "9223372036854775807"},
-            id="what a scraper with a fast clock says would be refused",
+            id="records of a scraper with a fast clock would be refused",
         ),
-        pytest.param(LIVE.kubelet_stats, {"max.message.bytes": "10000000"}, {}, id="more is as good"),
-        pytest.param(LIVE.kubelet_stats, {"retention.ms": "60000"}, {}, id="retention is whoever's runs the Kafka"),
-        pytest.param(changelog("c"), {"segment.ms": "604800000"}, {}, id="segments too"),
+        pytest.param(LIVE.kubelet_stats, {"max.message.bytes": "10000000"}, {}, id="higher values are accepted"),
+        pytest.param(LIVE.kubelet_stats, {"retention.ms": "60000"}, {}, id="retention is up to the operator"),
+        pytest.param(changelog("c"), {"segment.ms": "604800000"}, {}, id="segments are up to the operator"),
     ],
 )
-def test_what_has_to_be_changed_in_an_existing_topic(
-    topic: Topic, found: dict[str, str], needed: dict[str, str]
-) -> None:
+def test_settings_to_change_in_an_existing_topic(topic: Topic, found: dict[str, str], needed: dict[str, str]) -> None:
     existing = replace(topic, settings={**topic.settings, **found}).all_settings
     assert topic.wrong_settings(existing) == needed

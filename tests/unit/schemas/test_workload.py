@@ -29,7 +29,7 @@ def hashed(value: str) -> dict[str, str]:
     [
         pytest.param(pod("ReplicaSet", "web-5f9c", labels=hashed("5f9c")), ("Deployment", "web"), id="Deployment"),
         pytest.param(pod("ReplicaSet", "web-5f9c"), ("ReplicaSet", "web-5f9c"), id="ReplicaSet without the label"),
-        pytest.param(pod("ReplicaSet", "web", labels=hashed("5f9c")), ("ReplicaSet", "web"), id="another's hash"),
+        pytest.param(pod("ReplicaSet", "web", labels=hashed("5f9c")), ("ReplicaSet", "web"), id="hash not in the name"),
         pytest.param(pod("ReplicaSet", "web", labels=hashed("")), ("ReplicaSet", "web"), id="empty hash"),
         pytest.param(pod("StatefulSet", "db"), ("StatefulSet", "db"), id="StatefulSet"),
         pytest.param(pod("DaemonSet", "log"), ("DaemonSet", "log"), id="DaemonSet"),
@@ -38,7 +38,9 @@ def hashed(value: str) -> dict[str, str]:
         pytest.param(pod("Job", "night-29371395"), ("CronJob", "night"), id="CronJob"),
         pytest.param(pod("Job", "night-1762283700"), ("CronJob", "night"), id="CronJob before 1.21: seconds"),
         pytest.param(pod("Job", "import-20251104"), ("Job", "import-20251104"), id="a date in a Job's own name"),
-        pytest.param(pod("Job", "import-99999999"), ("Job", "import-99999999"), id="digits of a time far ahead"),
+        pytest.param(
+            pod("Job", "import-99999999"), ("Job", "import-99999999"), id="digits of a time in the far future"
+        ),
         pytest.param(pod("Job", "night-29371395", started=None), ("Job", "night-29371395"), id="not started yet"),
     ],
 )
@@ -46,12 +48,12 @@ def test_the_workload_of_a_pod(of: ApiPod, expected: tuple[str, str]) -> None:
     assert workload_of(of) == Workload("shop", *expected)
 
 
-@pytest.mark.parametrize("of", [pod("", ""), pod("Node", "node-1")], ids=["a pod of its own", "a static pod"])
+@pytest.mark.parametrize("of", [pod("", ""), pod("Node", "node-1")], ids=["no owner", "static pod"])
 def test_pods_without_a_workload(of: ApiPod) -> None:
     assert workload_of(of) is None
 
 
-def test_groups_are_told_apart_by_their_keys() -> None:
+def test_the_key_of_a_group_tells_its_type() -> None:
     shop = Workload("shop", "Deployment", "web")
     assert workload_group(shop) == "workload:shop/Deployment/web"
     assert workload_of_group("workload:shop/Deployment/web") == shop

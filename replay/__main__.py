@@ -1,4 +1,4 @@
-"""`heapster-stream replay`: a stretch of kubelet-stats through the processor once more."""
+"""`heapster-stream replay`: process a time range of kubelet-stats again."""
 
 import sys
 import time
@@ -28,31 +28,33 @@ from writer.pipeline.sink_worker import GROUP_PREFIX, WriterConfig
 
 @click.command("replay", context_settings=flags.CONTEXT)
 @flags.kafka_flags
-@flags.flag("--from", "from_", required=True, metavar="TIME", help="End of the first window, as 2026-01-01T00:00:00Z.")
-@flags.flag("--to", required=True, metavar="TIME", help="End of the last window, as 2026-01-02T00:00:00Z.")
+@flags.flag(
+    "--from", "from_", required=True, metavar="TIME", help="End of the first window, such as 2026-01-01T00:00:00Z."
+)
+@flags.flag("--to", required=True, metavar="TIME", help="End of the last window, such as 2026-01-02T00:00:00Z.")
 @flags.flag(
     "--topic-suffix",
-    help="What the replay's topics and consumer groups end in: workers with the same one share a replay."
-    " Without it made of --from and --to.",
+    help="Suffix of the replay's topics and consumer groups; workers with the same suffix share a replay.",
+    show_default="made from --from and --to",
 )
 @click.option(
     "--sink",
     multiple=True,
     metavar="KEY[:URI]",
-    help="Write the result there, as the writer does; not read from the environment, where the live writer's may be."
-    " Without it the result stays in the topic derived-metrics<suffix>.",
+    help="Sink to write the result to, as for the writer; repeatable. Not read from the environment, which may contain"
+    " the live writer's sink. Without a sink, the result stays in the topic derived-metrics<suffix>.",
 )
 @flags.label_flags
 @flags.extended_metrics
 @click.option(
     "--metrics-port",
     type=flags.WholeNumber(0, 65535),
-    help="Port of /metrics (Prometheus), /healthz and /readyz of this replay; 0 is any free one, told at the start. Not"
-    " read from the environment, where the live service's may be. Without it nothing is served.",
+    help="Port of /metrics (Prometheus), /healthz and /readyz of this replay; 0 is any free port, which is printed. Not"
+    " read from the environment, which may contain a live service's port. Without a port, nothing is served.",
 )
 @flags.metrics_ip
 @flags.log_flags
-def replay(  # noqa: PLR0913 - a flag each
+def replay(  # noqa: PLR0913 - one parameter per flag
     *,
     kafka: KafkaSettings,
     from_: str,
@@ -67,21 +69,21 @@ def replay(  # noqa: PLR0913 - a flag each
     metrics_ip: str,
     logs: LogSettings,
 ) -> None:
-    """Compute a stretch of history once more, as fast as it can, and stop at its end; the live pipeline goes on.
+    """Process a time range of kubelet-stats again, as fast as possible; the live pipeline is not affected.
 
-    The result is what the live run wrote, point for point. May be started several times: workers with the same
-    suffix share it, and one that was killed goes on where it was.
+    The result equals that of the live pipeline, point by point. You can start several workers: those with the same
+    suffix share the replay, and a restarted worker continues where it stopped.
     """
     logs = logs.with_default_level("warning")
     logs.start()
-    exit_on_ctrl_c()  # nothing has begun
+    exit_on_ctrl_c()  # until the replay starts
     time_range = _time_range(from_, to)
     rules = label_rules(label_separator, store_label, ignore_label)
     sink_names = [each.name for each in build_sinks(sink)]
     suffix = _suffix("--topic-suffix", topic_suffix) if topic_suffix else time_range.suffix
     topics = replay_topics(suffix, kafka.prefix)
     history = History(kafka, topics.kubelet_stats.name)
-    print_status(f"Looking up what {topics.kubelet_stats.name} holds …")
+    print_status(f"Looking up the time range in the topic {topics.kubelet_stats.name} …")
     offsets = history.offsets(time_range)
     span = Span(from_ns=time_range.from_ns, to_ns=time_range.to_ns, end_offsets=offsets.end)
     plan = Plan(

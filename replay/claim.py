@@ -1,4 +1,4 @@
-"""Which stretch a suffix stands for: its topics say so in a record of their own, so that no two replays mix in them."""
+"""Claim a suffix for a time range with a record in the replay's topics, so that different replays do not mix."""
 
 from typing import Final, cast
 
@@ -16,28 +16,28 @@ _PARTITION: Final = 0
 
 
 def claim(kafka: KafkaSettings, topic: str, time_range: TimeRange) -> None:
-    """Say in `topic`, one of the replay's, that it is of this stretch; who comes with the same one shares it.
+    """Write the time range to `topic`, a topic of the replay; workers with the same time range share the replay.
 
     Raises:
-        ConfigError: it is of another stretch.
+        ConfigError: the topic belongs to a replay of another time range.
         UnavailableError: Kafka does not answer.
     """
     claimed = _claimed(kafka, topic)
     if claimed is None:
-        _say(kafka, topic, time_range)
-        claimed = _claimed(kafka, topic)  # of two who come at once Kafka has one first
+        _write(kafka, topic, time_range)
+        claimed = _claimed(kafka, topic)  # if two workers write at the same time, the first record counts
     if claimed != str(time_range):
         raise ConfigError(
-            f"--topic-suffix: under it are the topics of the replay from {claimed}; this one is from {time_range}:"
-            " give it another suffix"
+            f"--topic-suffix: topics with this suffix belong to the replay from {claimed}, not from {time_range}:"
+            " use another suffix"
         )
 
 
-def _say(kafka: KafkaSettings, topic: str, time_range: TimeRange) -> None:
+def _write(kafka: KafkaSettings, topic: str, time_range: TimeRange) -> None:
     producer = Producer(producer_settings(kafka, _CLIENT_ID), logger=client_log)
     producer.produce(topic, partition=_PARTITION, headers={HEADER: str(time_range).encode()})
     if producer.flush(_FLUSH_S):
-        raise UnavailableError(f"Kafka at {kafka.brokers} has not taken a record for {topic} within {_FLUSH_S:.0f} s")
+        raise UnavailableError(f"Kafka at {kafka.brokers} did not acknowledge a record for {topic} in {_FLUSH_S:.0f} s")
 
 
 def _claimed(kafka: KafkaSettings, topic: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The replay's consumer groups and topics: where they stand, where they begin, and their end."""
+"""The replay's consumer groups and topics: start offsets, committed offsets, end offsets, deletion."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -15,37 +15,37 @@ log = logging.getLogger(__name__)
 
 _CLIENT_ID: Final = "heapster-replay"
 _TIMEOUT_S: Final = 20.0
-_BEGUN: Final = frozenset(
+_ALREADY_STARTED: Final = frozenset(
     {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
 )
-"""What Kafka answers when another worker of the replay is in the group."""
+"""Kafka's errors if another worker of the replay is already in the group."""
 
 
 class ConsumerGroups:
-    """Looks after groups and topics of one replay."""
+    """Reads and changes the consumer groups and topics of one replay."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        """In that Kafka."""
+        """Create the clients without a request."""
         self._kafka = kafka
         self._admin = AdminClient(client_settings(kafka, _CLIENT_ID), logger=client_log)
         self._readers: dict[str, TopicReader] = {}
         self._reader = TopicReader(kafka, _CLIENT_ID)
 
     def __enter__(self) -> Self:
-        """To be closed at the end."""
+        """Return itself; the `with` block closes it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the clients."""
         self.close()
 
     def close(self) -> None:
-        """No more questions."""
+        """Close the clients."""
         for reader in (self._reader, *self._readers.values()):
             reader.close()
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """By partition the offsets a group has committed, of those it has.
+        """The group's committed offset of each partition that has one.
 
         Raises UnavailableError: Kafka does not answer.
         """
@@ -54,7 +54,7 @@ class ConsumerGroups:
         return self._readers[group].committed(topic)
 
     def begin_at(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
-        """Have a new group begin there; one that has begun goes on where it is.
+        """Commit the start offsets of a new group; a group with committed offsets is not changed.
 
         Raises UnavailableError: Kafka does not answer.
         """
@@ -66,18 +66,18 @@ class ConsumerGroups:
             consumer.commit(offsets=wanted, asynchronous=False)
         except KafkaException as error:
             reason = error.args[0]
-            if reason.code() not in _BEGUN:
-                raise UnavailableError(f"Kafka does not let {group} begin: {reason.str()}") from error
-            log.info("the replay has begun", extra={"group": group, "answer": reason.str()})
+            if reason.code() not in _ALREADY_STARTED:
+                raise UnavailableError(f"Kafka did not commit start offsets of {group}: {reason.str()}") from error
+            log.info("another worker has started the replay", extra={"group": group, "answer": reason.str()})
         finally:
             consumer.close()
 
     def ends(self, topic: str) -> dict[int, int]:
-        """By partition the end of a topic. Raises UnavailableError: Kafka does not answer."""
+        """The end offset of each partition of a topic. Raises UnavailableError: Kafka does not answer."""
         return {partition: end for partition, (_, end) in self._reader.bounds(topic).items()}
 
     def in_use(self, group: str) -> bool:
-        """Whether somebody is in the group still."""
+        """Return whether the group still has members."""
         (answer,) = self._admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S).values()
         try:
             return bool(answer.result().members)
@@ -85,7 +85,7 @@ class ConsumerGroups:
             return False
 
     def remove(self, groups: Iterable[str], topics: Iterable[str]) -> None:
-        """Delete groups and topics; one that is gone already is no matter."""
+        """Delete groups and topics; missing ones are ignored."""
         answers = {
             **self._admin.delete_consumer_groups(list(groups), request_timeout=_TIMEOUT_S),
             **self._admin.delete_topics(list(topics), request_timeout=_TIMEOUT_S),
@@ -94,9 +94,9 @@ class ConsumerGroups:
             try:
                 answer.result()
             except KafkaException as error:
-                log.info("not deleted", extra={"what": name, "answer": error.args[0].str()})
+                log.info("group or topic not deleted", extra={"what": name, "answer": error.args[0].str()})
 
 
 def reached(committed: Mapping[int, int], ends: Mapping[int, int]) -> bool:
-    """Whether everything up to `ends` is done; partitions without records are."""
+    """Return whether all records up to the offsets `ends` are committed."""
     return all(committed.get(partition, 0) >= end for partition, end in ends.items())

@@ -1,4 +1,4 @@
-"""All that a replay is to do."""
+"""Configuration of a replay."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from writer.pipeline.sink_worker import WriterConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is read, by whom, and where the result goes."""
+    """Time range, offsets to read, settings of the workers, and sinks of a replay."""
 
     time_range: TimeRange
     processor: ProcessorConfig
     writer: WriterConfig
-    sinks: tuple[str, ...]  # as they were given
+    sinks: tuple[str, ...]  # values of --sink
     sink_names: Sequence[str]
     offsets: Offsets
     logs: LogSettings

@@ -1,4 +1,4 @@
-"""How far a replay is, shown until it is done."""
+"""Show the progress of a replay until it is complete, and restart its workers if they end."""
 
 import logging
 import threading
@@ -21,9 +21,9 @@ from runtime.health import KAFKA, Health
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S: Final = 1.0
+_INTERVAL_S: Final = 1.0
 _LOOP: Final = "progress"
-_LONGEST_LOOK_S: Final = 300.0  # each of its questions waits 20 s for Kafka
+_STUCK_AFTER_S: Final = 300.0  # longer than all requests of one update, each with a timeout of 20 s
 
 
 def watch(
@@ -34,42 +34,42 @@ def watch(
     stopped: threading.Event,
     health: Health,
 ) -> bool:
-    """Show how far it is until it is done; False if told to stop before."""
+    """Show the progress until the replay is complete; return False if `stopped` is set before."""
     steps = _steps(plan, groups)
     topic = plan.processor.topics.kubelet_stats.name
     with _bar() as bar:
-        task = bar.add_task("replay", total=max(1, plan.offsets.records), told="starting …")
-        began, before = time.monotonic(), None
-        while not stopped.wait(_LOOK_EVERY_S):
-            health.beat(_LOOP, _LONGEST_LOOK_S)
+        task = bar.add_task("replay", total=max(1, plan.offsets.records), status="starting …")
+        started_s, before = time.monotonic(), None
+        while not stopped.wait(_INTERVAL_S):
+            health.beat(_LOOP, _STUCK_AFTER_S)
             for worker in workers:
                 health.report(worker.name, worker.keep_running())
             try:
                 committed = groups.committed(plan.processor.group, topic)
-                found = progress_snapshot(plan, groups, history, committed)
+                snapshot = progress_snapshot(plan, groups, history, committed)
                 while steps and steps[0](committed):
                     steps.pop(0)
-            except UnavailableError as error:  # the workers wait for Kafka, and so do we
+            except UnavailableError as error:  # the workers wait for Kafka too
                 log.warning("waiting for Kafka", extra={"error": str(error)})
                 health.report(KAFKA, str(error))
                 continue
             health.report(KAFKA, None)
-            telemetry.export_progress(plan.time_range, found)
-            before = found.records_done if before is None else before
-            speed = (found.records_done - before) / (time.monotonic() - began)
-            bar.update(task, completed=found.records_done, told=_told(speed, found))
+            telemetry.export_progress(plan.time_range, snapshot)
+            before = snapshot.records_done if before is None else before
+            speed = (snapshot.records_done - before) / (time.monotonic() - started_s)
+            bar.update(task, completed=snapshot.records_done, status=_status(speed, snapshot))
             if not steps:
                 return True
     return False
 
 
 def _steps(plan: Plan, groups: ConsumerGroups) -> list[Callable[[Mapping[int, int]], bool]]:
-    """What has to be reached one after the other: all scrapes, all sums made of them, all points written."""
+    """Conditions that become true in this order: all scrapes processed, all sums processed, all points written."""
     config = plan.processor
     ends: dict[str, Mapping[int, int]] = {}
 
     def end_of(topic: str) -> Mapping[int, int]:
-        """The topic's end when everything before it was done."""
+        """The topic's end offsets at the first call, when the previous step is complete."""
         return ends.setdefault(topic, groups.ends(topic))
 
     def sums(_: Mapping[int, int]) -> bool:
@@ -86,20 +86,20 @@ def _steps(plan: Plan, groups: ConsumerGroups) -> list[Callable[[Mapping[int, in
     return [scrapes, sums, points] if plan.sinks else [scrapes, sums]
 
 
-def _told(speed: float, found: ProgressSnapshot) -> str:
-    """Speed, and the window of the stretch that the partition furthest behind has reached."""
-    if not found.begun:
+def _status(speed: float, snapshot: ProgressSnapshot) -> str:
+    """Records per second, and the window that the slowest partition has reached."""
+    if not snapshot.begun:
         return "starting …"
-    if found.reached_ns is None:
+    if snapshot.reached_ns is None:
         return f"{speed:.0f}/s, before --from"
-    return f"{speed:.0f}/s, reached {time_text(found.reached_ns)}"
+    return f"{speed:.0f}/s, reached {time_text(snapshot.reached_ns)}"
 
 
 def _bar() -> Progress:
     return Progress(
         BarColumn(),
         TextColumn("{task.completed:.0f} of {task.total:.0f} records"),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[status]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )

@@ -1,4 +1,4 @@
-"""Where a replay stands, all its workers together: what they have committed in Kafka says it."""
+"""Progress of a replay, over all its workers, computed from the offsets committed in Kafka."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from replay.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressSnapshot:
-    """Records are those of `kubelet-stats`, batches those of the replay's `derived-metrics`."""
+    """Progress at one moment: records of `kubelet-stats`, batches of the replay's `derived-metrics`."""
 
-    records: int  # to be read
+    records: int  # number of records to read
     records_done: int
-    begun: bool  # something is done
-    reached_ns: int | None  # end of the window that the partition furthest behind has reached; None: not --from yet
+    begun: bool  # at least one record is done
+    reached_ns: int | None  # end of the window that the slowest partition has reached; None: before --from
     batches: int
     written: Mapping[str, int]  # batches, by sink
-    lag: Mapping[str, int]  # records that are there and not done, by topic
+    lag: Mapping[str, int]  # available records that are not processed, by topic
 
 
 def progress_snapshot(
     plan: Plan, groups: ConsumerGroups, history: History, committed: Mapping[int, int]
 ) -> ProgressSnapshot:
-    """Look where it is; `committed` is what the processor has of `kubelet-stats`.
+    """Read the progress; `committed` are the processor's offsets of `kubelet-stats`.
 
     Raises UnavailableError: Kafka does not answer.
     """
@@ -32,7 +32,7 @@ def progress_snapshot(
     records_done = count_done(plan.offsets, committed)
     sums = groups.committed(group, topics.group_sums.name)
     batch_ends = groups.ends(topics.derived_metrics.name)
-    of_sinks = {
+    committed_by_sink = {
         name: groups.committed(writers, topics.derived_metrics.name)
         for name, writers in zip(plan.sink_names, plan.writer_groups, strict=True)
     }
@@ -40,21 +40,21 @@ def progress_snapshot(
         topics.kubelet_stats.name: plan.offsets.records - records_done,
         topics.group_sums.name: count_left(groups.ends(topics.group_sums.name), sums),
     }
-    if of_sinks:
-        lag[topics.derived_metrics.name] = max(count_left(batch_ends, written) for written in of_sinks.values())
+    if committed_by_sink:
+        lag[topics.derived_metrics.name] = max(count_left(batch_ends, each) for each in committed_by_sink.values())
     return ProgressSnapshot(
         records=plan.offsets.records,
         records_done=records_done,
         begun=records_done > 0,
         reached_ns=_reached_ns(plan, history, committed),
         batches=sum(batch_ends.values()),
-        written={name: sum(written.values()) for name, written in of_sinks.items()},
+        written={name: sum(offsets.values()) for name, offsets in committed_by_sink.items()},
         lag=lag,
     )
 
 
 def count_done(offsets: Offsets, committed: Mapping[int, int]) -> int:
-    """How many of the records to be read are done; a group that has not begun in a partition has done none of it."""
+    """Number of records to read that are done; none in partitions without a committed offset."""
     return sum(
         max(0, min(committed.get(partition, begin), offsets.end[partition]) - begin)
         for partition, begin in offsets.begin.items()
@@ -62,23 +62,26 @@ def count_done(offsets: Offsets, committed: Mapping[int, int]) -> int:
 
 
 def count_left(ends: Mapping[int, int], committed: Mapping[int, int]) -> int:
-    """How many records are there that are not done."""
+    """Number of available records that are not committed."""
     return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
 
 
 def slowest_partition(offsets: Offsets, committed: Mapping[int, int]) -> tuple[int, int] | None:
-    """The partition, of those with records to be read, with the fewest done, and the last one done; None: none is."""
-    behind = [
+    """The partition with the fewest records done, of those with records to read, and its last offset that is done.
+
+    None if it has none done.
+    """
+    records_done = [
         (min(committed.get(partition, begin), offsets.end[partition]) - begin, partition)
         for partition, begin in offsets.begin.items()
         if offsets.end[partition] > begin
     ]
-    count, partition = min(behind, default=(0, 0))
+    count, partition = min(records_done, default=(0, 0))
     return (partition, offsets.begin[partition] + count - 1) if count > 0 else None
 
 
 def _reached_ns(plan: Plan, history: History, committed: Mapping[int, int]) -> int | None:
-    """The window that the partition furthest behind has reached, None before the stretch's first."""
+    """End of the window that the slowest partition has reached, None before the first window of the time range."""
     last = slowest_partition(plan.offsets, committed)
     time_ns = history.time_ns(*last) if last else None
     if time_ns is None or time_ns < plan.time_range.from_ns:

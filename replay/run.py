@@ -1,4 +1,4 @@
-"""One replay from its begin to its end, told to whoever has started it."""
+"""Run one replay: create topics, start workers, wait for the end, report the result and clean up."""
 
 import threading
 from collections.abc import Mapping
@@ -22,26 +22,26 @@ _INTERRUPTED: Final = 1
 
 
 def run(plan: Plan, history: History, health: Health) -> int:
-    """Replay until everything is done; the exit status. Interrupted, it can be started again."""
+    """Run the replay and return the exit status. If it is interrupted, the same command continues it."""
     stopped = stop_on_signals()
     with ConsumerGroups(plan.processor.kafka) as groups:
-        _begin(plan, groups, history)
-        if not _watched(plan, groups, history, stopped, health):
-            print_status("Interrupted: start it again to go on.")
+        _prepare(plan, groups, history)
+        if not _completed(plan, groups, history, stopped, health):
+            print_status("Interrupted: run the same command again to continue.")
             return _INTERRUPTED
-        _end(plan, groups)
+        _finish(plan, groups)
     return 0
 
 
-def _begin(plan: Plan, groups: ConsumerGroups, history: History) -> None:
+def _prepare(plan: Plan, groups: ConsumerGroups, history: History) -> None:
     config = plan.processor
     ensure_topics(config.kafka, config.topics.all, partitions=len(plan.offsets.begin))
     claim(config.kafka, config.topics.kubelet_stats_dead_letter.name, plan.time_range)
     groups.begin_at(config.group, config.topics.kubelet_stats.name, plan.offsets.begin)
-    _tell_what_begins(plan, history)
+    _print_start(plan, history)
 
 
-def _watched(plan: Plan, groups: ConsumerGroups, history: History, stopped: threading.Event, health: Health) -> bool:
+def _completed(plan: Plan, groups: ConsumerGroups, history: History, stopped: threading.Event, health: Health) -> bool:
     workers = start_workers(plan)
     try:
         return watch(plan, groups, history, workers, stopped, health)
@@ -50,8 +50,8 @@ def _watched(plan: Plan, groups: ConsumerGroups, history: History, stopped: thre
             worker.stop()
 
 
-def _end(plan: Plan, groups: ConsumerGroups) -> None:
-    """Clean up, and tell what there is."""
+def _finish(plan: Plan, groups: ConsumerGroups) -> None:
+    """Clean up and print the result."""
     topics = plan.processor.topics
     batches, *rejected = (
         _count(groups.ends(topic.name))
@@ -61,21 +61,21 @@ def _end(plan: Plan, groups: ConsumerGroups) -> None:
     result = f"written to {', '.join(plan.sink_names)}" if plan.sinks else f"in the topic {topics.derived_metrics.name}"
     count = f"{batches} batches of " if batches else ""  # another worker of the replay may have removed the topic
     print_status(f"Done: {count}the windows from {plan.time_range} are {result}.")
-    if letters := sum(rejected) - 1:  # one says whose the topics are
+    if dead_letters := sum(rejected) - 1:  # without the record that claims the topics
         print_status(
-            f"{letters} records were rejected: they are in the topics {topics.kubelet_stats_dead_letter.name}"
+            f"{dead_letters} records were rejected: see the topics {topics.kubelet_stats_dead_letter.name}"
             f" and {topics.derived_metrics_dead_letter.name}."
         )
 
 
-def _tell_what_begins(plan: Plan, history: History) -> None:
+def _print_start(plan: Plan, history: History) -> None:
     print_status(
-        f"{plan.offsets.records} records are read: the windows from {plan.time_range}, and those around them that their"
-        " rates and sums need."
+        f"Reading {plan.offsets.records} records: the windows from {plan.time_range}, and windows before and after"
+        " that their rates and sums need."
     )
     newest_ns = history.newest_ns(plan.offsets)
     if newest_ns is not None and newest_ns < plan.time_range.to_ns:
-        print_status(f"Nothing is newer than {time_text(newest_ns)}: --to lies behind that, so the replay ends there.")
+        print_status(f"The newest record is of {time_text(newest_ns)}, before --to: the replay ends there.")
 
 
 def _count(ends: Mapping[int, int]) -> int:
@@ -83,12 +83,12 @@ def _count(ends: Mapping[int, int]) -> int:
 
 
 def print_status(text: str) -> None:
-    """To whoever waits: standard output is for results."""
+    """Print a status line on standard error; standard output is for results."""
     click.echo(text, err=True)
 
 
 def _clean_up(plan: Plan, groups: ConsumerGroups) -> None:
-    """Remove what only the replay needed; the last of its workers does."""
+    """Delete the replay's internal groups and topics, unless another worker still uses them."""
     config, topics = plan.processor, plan.processor.topics
     if groups.in_use(config.group):
         return

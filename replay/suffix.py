@@ -1,4 +1,4 @@
-"""What the names of a replay's topics and consumer groups end in."""
+"""Check the suffix of a replay's topics and consumer groups."""
 
 import re
 from typing import Final
@@ -6,26 +6,26 @@ from typing import Final
 from schemas.topics import topics
 
 _FORM: Final = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
-"""What Kafka takes in a topic's name, with room for the rest of it."""
+"""Characters that Kafka allows in topic names; the length leaves space for the rest of the name."""
 
-_TAKEN: Final = {
+_RESERVED: Final = {
     longer.name.removeprefix(shorter.name)
     for shorter in topics().all
     for longer in topics().all
     if longer.name.startswith(shorter.name) and longer != shorter
 }
-"""What turns the name of one topic into that of another."""
+"""Suffixes that turn the name of one topic into that of another."""
 
 
 def checked_suffix(text: str) -> str:
-    """The suffix as it was given.
+    """Return the suffix unchanged.
 
-    Raises ValueError: Kafka takes no such name; or the replay would write into topics of the live pipeline, or of a
-    replay under another suffix.
+    Raises ValueError: it is not valid in topic names; or the replay would write to topics of the live pipeline or of a
+    replay with another suffix.
     """
     if not _FORM.fullmatch(text):
-        raise ValueError(f"{text!r} cannot end a topic's name: Kafka takes up to 100 of a-z, A-Z, 0-9, '.', '_', '-'")
-    for taken in _TAKEN:
-        if text.startswith(taken):
-            raise ValueError(f"{text!r} would make the names of other topics: choose one that begins otherwise")
+        raise ValueError(f"{text!r} is not a valid suffix: use up to 100 of a-z, A-Z, 0-9, '.', '_', '-'")
+    for reserved in _RESERVED:
+        if text.startswith(reserved):
+            raise ValueError(f"{text!r} gives names of other topics: use a suffix that does not start with {reserved}")
     return text

@@ -1,4 +1,4 @@
-"""The processes of a replay: a processor, and a writer if there is a sink."""
+"""The worker processes of a replay: a processor, and a writer if there is a sink."""
 
 import logging
 import multiprocessing
@@ -22,34 +22,34 @@ from writer.pipeline.sink_worker import WriterConfig
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S: Final = 1.0
-_STOP_S: Final = 12.0
+_PARENT_CHECK_INTERVAL_S: Final = 1.0
+_STOP_TIMEOUT_S: Final = 12.0
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 class WorkerProcess:
-    """A process of the replay; started again if it ends before its time."""
+    """A worker process, restarted if it ends before the replay does."""
 
     def __init__(self, name: str, target: Callable[..., None], arguments: tuple[object, ...]) -> None:
-        """Started at once."""
+        """Start the process; it runs `target` with the process id of its parent and `arguments`."""
         self.name = name
         self._target = target
         self._arguments = arguments
         self._process = self._start()
 
     def keep_running(self) -> str | None:
-        """Start it again if it has ended: nothing is lost by that. What has happened, None if it runs."""
+        """Restart the process if it has ended, without loss of data; return what happened, None if it runs."""
         if self._process.is_alive():
             return None
         status = self._process.exitcode
-        log.warning("ended, started again", extra={"worker": self.name, "status": status})
+        log.warning("worker process ended, restarted", extra={"worker": self.name, "status": status})
         self._process = self._start()
-        return f"ended with status {status}, started again"
+        return f"ended with status {status}, restarted"
 
     def stop(self) -> None:
-        """End it; kill it if that takes too long."""
+        """Stop the process gracefully; kill it after a timeout."""
         self._process.terminate()
-        self._process.join(_STOP_S)
+        self._process.join(_STOP_TIMEOUT_S)
         self._process.kill()
 
     def _start(self) -> SpawnProcess:
@@ -58,14 +58,14 @@ class WorkerProcess:
         return process
 
 
-def _process(parent: int, config: ProcessorConfig, logs: LogSettings) -> None:
+def _run_processor(parent: int, config: ProcessorConfig, logs: LogSettings) -> None:
     _end_with(parent)
     tune_memory()
     logs.start()
     run_processor(config, Health(time.monotonic))
 
 
-def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], logs: LogSettings) -> None:
+def _run_writer(parent: int, config: WriterConfig, sinks: tuple[str, ...], logs: LogSettings) -> None:
     _end_with(parent)
     tune_memory()
     logs.start()
@@ -73,19 +73,19 @@ def _write(parent: int, config: WriterConfig, sinks: tuple[str, ...], logs: LogS
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the replay's has been killed."""
+    """End this process if its parent, the replay, ends without stopping it."""
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_PARENT_CHECK_INTERVAL_S)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def start_workers(plan: Plan) -> list[WorkerProcess]:
-    """Those that the plan asks for, started."""
-    started = [WorkerProcess("processor", _process, (plan.processor, plan.logs))]
+    """Start the processes that the plan needs."""
+    workers = [WorkerProcess("processor", _run_processor, (plan.processor, plan.logs))]
     if plan.sinks:
-        started.append(WorkerProcess("writer", _write, (plan.writer, plan.sinks, plan.logs)))
-    return started
+        workers.append(WorkerProcess("writer", _run_writer, (plan.writer, plan.sinks, plan.logs)))
+    return workers

@@ -1,4 +1,4 @@
-"""Replay: what a live run wrote comes out again, also when the recording is old and the replay was killed."""
+"""A replay writes what the live pipeline wrote, also of old records and after a kill."""
 
 import signal
 import time
@@ -46,14 +46,14 @@ def ended(process: Process) -> bool:
 
 
 @pytest.fixture
-def kafka_of_a_year_ago(own_kafka: Callable[[], Kafka]) -> Kafka:
+def kafka_without_retention(own_kafka: Callable[[], Kafka]) -> Kafka:
     kafka = own_kafka()
     Recorder(kafka.bootstrap, keep_for_ever=True)
     return kafka
 
 
-def a_year_ago() -> tuple[list[list[NodeScrape]], int, int]:
-    """Windows with a gap, then of another length; the numbers of those behind the gap and behind the change."""
+def windows_of_a_year_ago() -> tuple[list[list[NodeScrape]], int, int]:
+    """Windows with a gap, then with another resolution; the indexes of the first ones after the gap and the change."""
     change_s = (int(time.time()) - YEAR_S) // RESOLUTION_S * RESOLUTION_S
     long = recorded(26, nodes=4, end_s=change_s)
     short = recorded(16, nodes=4, end_s=change_s + 16 * RESOLUTION_S // 2, resolution_s=RESOLUTION_S // 2)
@@ -62,15 +62,15 @@ def a_year_ago() -> tuple[list[list[NodeScrape]], int, int]:
     return windows, 10, 18
 
 
-def test_what_a_live_run_wrote_comes_out_again_a_year_later_and_when_the_replay_is_killed(
-    kafka_of_a_year_ago: Kafka, influxdb: InfluxDB, influx_database: str, service: Start
+def test_a_replay_a_year_later_equals_the_live_run_even_if_it_is_killed(
+    kafka_without_retention: Kafka, influxdb: InfluxDB, influx_database: str, service: Start
 ) -> None:
-    windows, behind_gap, behind_change = a_year_ago()
+    windows, behind_gap, behind_change = windows_of_a_year_ago()
     live, gap, change, undisturbed = (
         Database(influxdb, f"{influx_database}_{end}") for end in ("live", "gap", "change", "undisturbed")
     )
-    Recorder(kafka_of_a_year_ago.bootstrap, keep_for_ever=True).send(chain.from_iterable(windows))
-    pipeline = Pipeline(kafka_of_a_year_ago, influxdb, live, undisturbed, service)
+    Recorder(kafka_without_retention.bootstrap, keep_for_ever=True).send(chain.from_iterable(windows))
+    pipeline = Pipeline(kafka_without_retention, influxdb, live, undisturbed, service)
     workers = [pipeline.processor(), pipeline.writer()]
     pipeline.at_rest()
     undisturbed.write(batches_as_sent(chain.from_iterable(windows)))
@@ -83,7 +83,7 @@ def test_what_a_live_run_wrote_comes_out_again_a_year_later_and_when_the_replay_
         for database, time_range in time_ranges.items()
     }
     wait_until(lambda: change.points() > 0 or ended(replays[change]), "points of the second replay")
-    assert replays[change].kill() == -signal.SIGKILL, "it was at work"
+    assert replays[change].kill() == -signal.SIGKILL, "it was running"
     replays[change].launch()
     for database, time_range in time_ranges.items():
         wait_until(lambda replay=replays[database]: ended(replay), f"the end of {database.name}", 300)
@@ -93,9 +93,9 @@ def test_what_a_live_run_wrote_comes_out_again_a_year_later_and_when_the_replay_
 
 
 def test_several_workers_share_a_replay(
-    kafka_of_a_year_ago: Kafka, influxdb: InfluxDB, influx_database: str, service: Start
+    kafka_without_retention: Kafka, influxdb: InfluxDB, influx_database: str, service: Start
 ) -> None:
-    kafka = kafka_of_a_year_ago
+    kafka = kafka_without_retention
     windows = recorded(80, nodes=12, end_s=int(time.time()) - YEAR_S)
     time_range = windows[10:70]
     Recorder(kafka.bootstrap, keep_for_ever=True).send(chain.from_iterable(windows))
@@ -112,7 +112,7 @@ def test_several_workers_share_a_replay(
     assert [name for name in left if "replay" in name and "dead-letter" not in name] == []
 
 
-def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(
+def test_time_ranges_without_records_are_rejected_with_the_available_windows(
     own_kafka: Callable[[], Kafka], service: Start
 ) -> None:
     kafka = own_kafka()
@@ -121,22 +121,22 @@ def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(
     def text(number: int, seconds: int = 0) -> str:
         return time_text(windows[number][0].window_end_ns + seconds * NS_PER_S)
 
-    def refused(*ranges: tuple[str, str, str]) -> None:
+    def rejected(*ranges: tuple[str, str, str]) -> None:
         brokers = f"--kafka-brokers={kafka.bootstrap}"
         replays = [service("replay", brokers, f"--from={begin}", f"--to={end}") for begin, end, _ in ranges]
         for replay, (_, _, reason) in zip(replays, ranges, strict=True):
-            wait_until(lambda replay=replay: ended(replay), "a refusal")
+            wait_until(lambda replay=replay: ended(replay), "the error")
             assert replay.status == 2
-            _, line = replay.text.splitlines()  # the first says what is looked up
+            _, line = replay.text.splitlines()  # the first line is the status
             assert reason in line
 
-    refused((text(0), text(7), "there is no topic kubelet-stats"))
+    rejected((text(0), text(7), "the topic kubelet-stats does not exist"))
     recorder = Recorder(kafka.bootstrap)
-    refused((text(0), text(7), "the topic kubelet-stats is empty: there is nothing to replay"))
+    rejected((text(0), text(7), "the topic kubelet-stats is empty: there is nothing to replay"))
     recorder.send(chain.from_iterable(windows[:3] + windows[5:]))
     there = f"the topic kubelet-stats has windows from {text(0)} to {text(7)}"
-    refused(
-        ("2020-01-01T00:00:00Z", text(7), f"older than what is kept: {there}"),
+    rejected(
+        ("2020-01-01T00:00:00Z", text(7), f"before the oldest record: {there}"),
         (text(2, seconds=1), text(5, seconds=-1), "no record between --from and --to: kubelet-stats has a gap there"),
     )
     of_one_node = partition_of("default", windows[0][0].node, DEFAULT_PARTITIONS)
@@ -144,4 +144,4 @@ def test_ranges_that_cannot_be_replayed_are_refused_with_what_is_there(
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
     kept_from = TopicPartition("kubelet-stats", of_one_node, 2 * nodes_there)
     admin.delete_records([kept_from])[kept_from].result(30)
-    refused((text(1), text(7), f"older than what is kept of every node: {there}, whole ones after {text(2)}"))
+    rejected((text(1), text(7), f"before the oldest complete window: {there}, complete ones after {text(2)}"))

@@ -1,4 +1,4 @@
-"""What a replay tells its user: what is read, where the result is, and that a suffix is taken."""
+"""Output of a replay: what it reads, where the result is, errors, and progress metrics."""
 
 import os
 import re
@@ -18,19 +18,19 @@ from tests.waiting import wait_until
 from tools.stack.kafka import Kafka
 from tools.stack.process import Process
 
-NOBODY_THERE = {"HEAPSTER_SINK": "influxdb:http://127.0.0.1:1"}  # as the live writer's, where both are started
+UNREACHABLE_SINK = {"HEAPSTER_SINK": "influxdb:http://127.0.0.1:1"}  # of a live writer, must be ignored
 
 
 def replayed(kafka: Kafka, *arguments: str) -> tuple[int, str]:
-    """Exit status, and what it says."""
+    """Exit status and standard error."""
     command = [sys.executable, "-m", "heapster_stream", "replay", f"--kafka-brokers={kafka.bootstrap}", *arguments]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=300, env={**os.environ, **NOBODY_THERE}
+        command, check=False, capture_output=True, text=True, timeout=300, env={**os.environ, **UNREACHABLE_SINK}
     )
     return done.returncode, done.stderr
 
 
-def test_it_says_what_it_reads_and_where_the_result_is_and_no_other_replay_mixes_with_it(
+def test_a_replay_prints_what_it_reads_and_writes_and_rejects_a_used_suffix(
     own_kafka: Callable[[], Kafka],
 ) -> None:
     kafka = own_kafka()
@@ -38,25 +38,25 @@ def test_it_says_what_it_reads_and_where_the_result_is_and_no_other_replay_mixes
     Recorder(kafka.bootstrap).send(chain.from_iterable(windows))
     first, last = (time_text(window[0].window_end_ns) for window in (windows[2], windows[-1]))
 
-    status, told = replayed(kafka, f"--from={first}", "--to=2100-01-01T00:00:00Z", "--topic-suffix=-again")
-    assert status == 0, told
-    assert f"records are read: the windows from {first} to 2100-01-01T00:00:00Z, and those around them" in told
-    assert f"Nothing is newer than {last}: --to lies behind that" in told
+    status, output = replayed(kafka, f"--from={first}", "--to=2100-01-01T00:00:00Z", "--topic-suffix=-again")
+    assert status == 0, output
+    assert f"records: the windows from {first} to 2100-01-01T00:00:00Z, and windows before and after" in output
+    assert f"The newest record is of {last}, before --to" in output
     with TopicReader(KafkaSettings(kafka.bootstrap), "test") as reader:
         batches = sum(end for _, end in reader.bounds("derived-metrics-again").values())
     assert batches >= 2 * 6
-    assert f"Done: {batches} batches of the windows from {first} to 2100-01-01T00:00:00Z are in the topic" in told
-    assert "rejected" not in told
+    assert f"Done: {batches} batches of the windows from {first} to 2100-01-01T00:00:00Z are in the topic" in output
+    assert "rejected" not in output
 
-    status, told = replayed(kafka, f"--from={first}", f"--to={first}", "--topic-suffix=-again")
-    assert status == 2, told
-    assert told.splitlines()[-1] == (
-        f"heapster-stream: --topic-suffix: under it are the topics of the replay from {first} to 2100-01-01T00:00:00Z;"
-        f" this one is from {first} to {first}: give it another suffix"
+    status, output = replayed(kafka, f"--from={first}", f"--to={first}", "--topic-suffix=-again")
+    assert status == 2, output
+    assert output.splitlines()[-1] == (
+        f"heapster-stream: --topic-suffix: topics with this suffix belong to the replay from {first} to"
+        f" 2100-01-01T00:00:00Z, not from {first} to {first}: use another suffix"
     )
 
 
-def figures(url: str) -> dict[str, float]:
+def replay_metrics(url: str) -> dict[str, float]:
     with urllib.request.urlopen(url, timeout=10) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {
@@ -67,8 +67,8 @@ def figures(url: str) -> dict[str, float]:
     }
 
 
-def test_it_serves_how_far_it_is(own_kafka: Callable[[], Kafka], service: Callable[..., Process]) -> None:
-    """Of one whose InfluxDB is not there: all is computed, nothing written, and it waits."""
+def test_a_replay_serves_its_progress(own_kafka: Callable[[], Kafka], service: Callable[..., Process]) -> None:
+    """Without InfluxDB, everything is computed, nothing is written, and the replay waits."""
     kafka = own_kafka()
     windows = recorded(8, nodes=2)
     Recorder(kafka.bootstrap).send(chain.from_iterable(windows))
@@ -85,8 +85,8 @@ def test_it_serves_how_far_it_is(own_kafka: Callable[[], Kafka], service: Callab
     wait_until(lambda: "Progress is served at" in replay.text, "the port")
     [url] = re.findall(r"Progress is served at (\S+)\.$", replay.text, re.MULTILINE)
     lags = [f"heapster_replay_lag_records,{topic}" for topic in ("kubelet-stats", "group-sums-watched")]
-    wait_until(lambda: [figures(url).get(lag) for lag in lags] == [0, 0], "all of it computed")
-    found = figures(url)
+    wait_until(lambda: [replay_metrics(url).get(lag) for lag in lags] == [0, 0], "all of it computed")
+    found = replay_metrics(url)
     with TopicReader(KafkaSettings(kafka.bootstrap), "test") as reader:
         records, batches = (
             sum(end for _, end in reader.bounds(topic).values())
@@ -104,4 +104,4 @@ def test_it_serves_how_far_it_is(own_kafka: Callable[[], Kafka], service: Callab
         with urllib.request.urlopen(url.replace("metrics", path), timeout=10) as answer:
             assert answer.read() == b"ok\n"
     assert replay.stop() == 1
-    assert replay.text.endswith("Interrupted: start it again to go on.\n")
+    assert replay.text.endswith("Interrupted: run the same command again to continue.\n")

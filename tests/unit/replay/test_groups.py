@@ -18,11 +18,11 @@ class TopicReader:
         TopicReader.opened -= 1
 
 
-def test_every_reader_is_closed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_readers_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "TopicReader", TopicReader)
-    with ConsumerGroups(KafkaSettings("h:9092")) as asked:
-        asked.committed("one", "topic")
-        asked.committed("another", "topic")
-        asked.committed("another", "topic")
+    with ConsumerGroups(KafkaSettings("h:9092")) as opened:
+        opened.committed("one", "topic")
+        opened.committed("another", "topic")
+        opened.committed("another", "topic")
         assert TopicReader.opened == 3
     assert TopicReader.opened == 0

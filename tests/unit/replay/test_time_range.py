@@ -11,13 +11,13 @@ TOPIC = "kubelet-stats"
     "text",
     [
         pytest.param("2026-01-01T12:00:00Z", id="in UTC"),
-        pytest.param("2026-01-01t12:00:00z", id="small letters"),
+        pytest.param("2026-01-01t12:00:00z", id="lower case"),
         pytest.param("2026-01-01 12:00:00+00:00", id="a space between date and time"),
         pytest.param("2026-01-01T13:30:00+01:30", id="another time zone"),
-        pytest.param("2026-01-01T12:00:00.999Z", id="windows end at whole seconds"),
+        pytest.param("2026-01-01T12:00:00.999Z", id="fractions are cut off"),
     ],
 )
-def test_a_time_is_rfc_3339(text: str) -> None:
+def test_rfc_3339_times(text: str) -> None:
     assert parse_time(text) == NOON_NS
 
 
@@ -34,55 +34,55 @@ def test_a_time_is_rfc_3339(text: str) -> None:
         pytest.param("0001-01-01T00:00:00+23:59", id="before the year 1 in UTC"),
     ],
 )
-def test_anything_else_is_told(text: str) -> None:
+def test_invalid_times_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time like 2026-01-01T00:00:00Z"):
         parse_time(text)
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T12:00:00Z", "9999-12-31T23:59:59Z"])
-def test_a_time_is_told_as_it_is_read(text: str) -> None:
+def test_a_time_is_formatted_as_it_is_parsed(text: str) -> None:
     assert time_text(parse_time(text)) == text
 
 
-def test_workers_with_the_same_stretch_have_the_same_suffix_and_others_have_not() -> None:
+def test_the_suffix_identifies_the_time_range() -> None:
     assert TimeRange(NOON_NS, NOON_NS + MINUTE_NS).suffix == "-replay-20260101T120000Z-20260101T120100Z"
     assert TimeRange(NOON_NS, NOON_NS).suffix != TimeRange(NOON_NS, NOON_NS + MINUTE_NS).suffix
 
 
-WHOLE, TRUNCATED = False, True
+COMPLETE, TRUNCATED = False, True
 
 
 @pytest.mark.parametrize(
     ("time_range", "kept", "reason"),
     [
-        pytest.param((5, 5), [(1, 9, WHOLE)], None, id="one window"),
-        pytest.param((1, 9), [(1, 4, WHOLE), (3, 9, WHOLE)], None, id="all of them"),
-        pytest.param((5, 9), [(1, 9, WHOLE), (4, 9, TRUNCATED)], None, id="behind what was deleted"),
-        pytest.param((1, 9), [], "the topic kubelet-stats is empty: there is nothing to replay", id="nothing there"),
+        pytest.param((5, 5), [(1, 9, COMPLETE)], None, id="one window"),
+        pytest.param((1, 9), [(1, 4, COMPLETE), (3, 9, COMPLETE)], None, id="all windows"),
+        pytest.param((5, 9), [(1, 9, COMPLETE), (4, 9, TRUNCATED)], None, id="after the deleted records"),
+        pytest.param((1, 9), [], "the topic kubelet-stats is empty: there is nothing to replay", id="no records"),
         pytest.param(
             (0, 5),
-            [(1, 9, WHOLE)],
-            "--from 2026-01-01T12:00:00Z is older than what is kept: the topic kubelet-stats has windows from"
+            [(1, 9, COMPLETE)],
+            "--from 2026-01-01T12:00:00Z is before the oldest record: the topic kubelet-stats has windows from"
             " 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z",
             id="too old",
         ),
         pytest.param(
             (4, 9),
-            [(1, 9, WHOLE), (4, 9, TRUNCATED)],
-            "--from 2026-01-01T12:04:00Z is older than what is kept of every node: the topic kubelet-stats has windows"
-            " from 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z, whole ones after 2026-01-01T12:04:00Z",
+            [(1, 9, COMPLETE), (4, 9, TRUNCATED)],
+            "--from 2026-01-01T12:04:00Z is before the oldest complete window: the topic kubelet-stats has windows"
+            " from 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z, complete ones after 2026-01-01T12:04:00Z",
             id="partly deleted",
         ),
         pytest.param(
             (10, 12),
-            [(1, 9, WHOLE)],
-            "--from 2026-01-01T12:10:00Z lies behind the newest record: the topic kubelet-stats has windows from"
+            [(1, 9, COMPLETE)],
+            "--from 2026-01-01T12:10:00Z is after the newest record: the topic kubelet-stats has windows from"
             " 2026-01-01T12:01:00Z to 2026-01-01T12:09:00Z",
-            id="not there yet",
+            id="in the future",
         ),
     ],
 )
-def test_a_stretch_that_cannot_be_replayed_is_told_with_what_is_there(
+def test_a_time_range_without_all_records_is_rejected_with_the_available_windows(
     time_range: tuple[int, int], kept: list[tuple[int, int, bool]], reason: str | None
 ) -> None:
     def at(minute: int) -> int:

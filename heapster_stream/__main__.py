@@ -1,4 +1,4 @@
-"""`heapster-stream`: the services as subcommands, each loaded only when it is asked for."""
+"""`heapster-stream`: the services as subcommands, each imported only when it is used."""
 
 import os
 from difflib import get_close_matches
@@ -24,43 +24,45 @@ _COMMANDS: Final = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed: a writer has no use for Faust."""
+    """A group that imports only the command in use: a writer, for example, does not import Faust."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All of them, in alphabetical order."""
+        """Names of all commands, in alphabetical order."""
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        """The one of that name, if there is one."""
+        """Import a command; None if the name is unknown."""
         if cmd_name not in _COMMANDS:
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command = getattr(import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 - a slip in the table above
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
         command.epilog = f"\b\nExample:\n{EXAMPLES[cmd_name]}"
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is asked for; which variables are misspelt is told, as nothing reads them."""
+        """Find the command, suggest one for an unknown name, and warn about misspelt environment variables."""
         try:
             name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            error.message += "".join(f" Did you mean {each}?" for each in near)
+            similar = get_close_matches(args[0], _COMMANDS, n=1)
+            error.message += "".join(f" Did you mean {each}?" for each in similar)
             raise
-        for variable, meant in flags.misspelt_variables(command, os.environ) if command else ():
-            click.echo(f"{flags.PROGRAM}: the environment variable {variable} is not read: is it {meant}?", err=True)
+        for variable, known in flags.misspelt_variables(command, os.environ) if command else ():
+            click.echo(f"{flags.PROGRAM}: unknown environment variable {variable}: did you mean {known}?", err=True)
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Each with the whole first sentence of its help."""
+        """List the commands with the complete first paragraph of their help."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _purpose(self.get_command(ctx, name))) for name in self.list_commands(ctx)])
+            formatter.write_dl(
+                [(name, _first_paragraph(self.get_command(ctx, name))) for name in self.list_commands(ctx)]
+            )
 
 
-def _purpose(command: click.Command | None) -> str:
+def _first_paragraph(command: click.Command | None) -> str:
     text = command.help if command is not None else None
     return " ".join((text or "").partition("\n\n")[0].split())
 
@@ -68,15 +70,15 @@ def _purpose(command: click.Command | None) -> str:
 @click.command(cls=LazyGroup, context_settings=flags.CONTEXT)
 @click.version_option(package_name="heapster-stream", prog_name="heapster-stream", message="%(prog)s %(version)s")
 def program() -> None:
-    """Heapster's cluster metrics as a stream: kubelets to Kafka to InfluxDB.
+    """Heapster's cluster metrics as a stream: from kubelets through Kafka to InfluxDB.
 
-    A scraper reads the kubelets into Kafka, a processor computes the metrics, a writer brings them into InfluxDB.
-    Start any number of each. `simulate` is a cluster to try them on.
+    A scraper reads the kubelets into Kafka, a processor computes the metrics, a writer writes them to InfluxDB. You
+    can start any number of each. `simulate` runs a simulated cluster to try them with.
     """
 
 
 def main() -> None:
-    """Entry point of the installed program."""
+    """Run the program; the entry point of the installed script."""
     tune_memory()
     flags.run(program)
 

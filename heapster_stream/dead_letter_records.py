@@ -1,4 +1,4 @@
-"""Dead letters as they lie in their topics: read one or all, and which of their records have been sent again."""
+"""Read the dead-letter topics: one dead letter, all of them, and the records that were sent again."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _ID: Final = re.compile(r"(?P<topic>[\w.-]+)/(?P<partition>\d+)/(?P<offset>\d+)"
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter as it lies in its topic."""
+    """A record of a dead-letter topic."""
 
     id: str  # TOPIC/PARTITION/OFFSET
     key: bytes | None
@@ -27,39 +27,39 @@ class DeadLetter:
 
     @classmethod
     def of(cls, message: Message) -> "DeadLetter":
-        """From the record."""
+        """Convert a Kafka message."""
         key, value = message.key(), message.value()
         headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-        told = {name: (text or b"").decode("utf-8", "replace") for name, text in headers}
         return cls(
             f"{message.topic()}/{message.partition()}/{message.offset()}",
             key if isinstance(key, bytes) else None,
             value if isinstance(value, bytes) else None,
-            told,
+            {name: (text or b"").decode("utf-8", "replace") for name, text in headers},
         )
 
     @property
     def name(self) -> str:
-        """The key, readable."""
+        """The key as text, `-` if there is none."""
         return (self.key or b"-").decode("utf-8", "replace")
 
     @property
     def origin(self) -> str:
-        """Where the record was: TOPIC/PARTITION/OFFSET."""
+        """TOPIC/PARTITION/OFFSET of the original record, `?` for missing parts."""
         parts = (dead_letter.TOPIC, dead_letter.PARTITION, dead_letter.OFFSET)
         return "/".join(self.headers.get(part, "?") for part in parts)
 
     @property
-    def names_its_record(self) -> bool:
-        """Whether it can be sent again: what others have put into the topic cannot."""
+    def has_origin(self) -> bool:
+        """Whether the headers name the original record; false for records of other programs in the topic."""
         return _ID.fullmatch(self.origin) is not None
 
     @property
     def line(self) -> str:
-        """What `list` says of it."""
-        told = self.headers.get
-        by = " ".join(filter(None, (told(dead_letter.REJECTED_BY, "?"), told(dead_letter.SINK))))
-        return f"{self.id}  {told(dead_letter.REJECTED_AT, '?')}  {by}  {self.name}  {told(dead_letter.REASON, '?')}"
+        """The line that `list` prints."""
+        header = self.headers.get
+        by = " ".join(filter(None, (header(dead_letter.REJECTED_BY, "?"), header(dead_letter.SINK))))
+        at, reason = header(dead_letter.REJECTED_AT, "?"), header(dead_letter.REASON, "?")
+        return f"{self.id}  {at}  {by}  {self.name}  {reason}"
 
 
 def _topics(kafka: KafkaSettings) -> tuple[str, ...]:
@@ -68,14 +68,14 @@ def _topics(kafka: KafkaSettings) -> tuple[str, ...]:
 
 
 def read_dead_letters(kafka: KafkaSettings) -> Iterator[DeadLetter]:
-    """Every one of them. Raises UnavailableError: Kafka does not answer."""
-    return (letter for letter in _records(kafka) if dead_letter.SENT_AGAIN not in letter.headers)
+    """Yield all dead letters. Raises UnavailableError: Kafka does not answer."""
+    return (record for record in _records(kafka) if dead_letter.SENT_AGAIN not in record.headers)
 
 
 def requeued_origins(kafka: KafkaSettings) -> set[str]:
-    """Origins of the records that have been sent again. Raises UnavailableError: Kafka does not answer."""
-    marks = (record.headers.get(dead_letter.SENT_AGAIN) for record in _records(kafka))
-    return {origin for origin in marks if origin is not None}
+    """Origins of the records that were sent again. Raises UnavailableError: Kafka does not answer."""
+    origins = (record.headers.get(dead_letter.SENT_AGAIN) for record in _records(kafka))
+    return {origin for origin in origins if origin is not None}
 
 
 def _records(kafka: KafkaSettings) -> Iterator[DeadLetter]:
@@ -86,20 +86,20 @@ def _records(kafka: KafkaSettings) -> Iterator[DeadLetter]:
 
 
 def read_dead_letter(kafka: KafkaSettings, name: str) -> DeadLetter:
-    """The one of that name.
+    """Read the dead letter with the id `name`, TOPIC/PARTITION/OFFSET.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the id is invalid or does not exist.
         UnavailableError: Kafka does not answer.
     """
     parts = _ID.fullmatch(name)
     if parts is None or parts["topic"] not in _topics(kafka):
-        raise ConfigError(f"{name!r} is not a dead letter's name: TOPIC/PARTITION/OFFSET, as `dead-letters list` shows")
+        raise ConfigError(f"{name!r} is not TOPIC/PARTITION/OFFSET of a dead letter: see `dead-letters list`")
     topic, partition, offset = parts["topic"], int(parts["partition"]), int(parts["offset"])
     with _reader(kafka) as reader:
         begin, end = reader.bounds(topic).get(partition, (0, 0))
         if not begin <= offset < end:
-            raise ConfigError(f"there is no dead letter {name}")
+            raise ConfigError(f"the dead letter {name} does not exist: see `dead-letters list`")
         (record,) = reader.records(topic, partition, offset, offset + 1)
         return DeadLetter.of(record)
 

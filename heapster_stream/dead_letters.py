@@ -1,4 +1,4 @@
-"""`heapster-stream dead-letters`: looks at records that were rejected, and sends them again."""
+"""`heapster-stream dead-letters`: list and show rejected records, and send them again."""
 
 from contextlib import suppress
 from typing import Any, Final
@@ -19,103 +19,108 @@ _SHOWN_BYTES: Final = 512
 
 @click.group("dead-letters", context_settings=flags.CONTEXT)
 def dead_letters() -> None:
-    """Look at records that were rejected, and send them again once their cause is mended.
+    """List and show rejected records (dead letters), and send them again once the cause is fixed.
 
-    A letter is named TOPIC/PARTITION/OFFSET, as `list` shows it. Letters stay in their topic until its retention.
+    A dead letter is identified by TOPIC/PARTITION/OFFSET, as shown by `list`. Kafka keeps dead letters until the
+    retention of their topic ends.
     """
     exit_on_ctrl_c()
-    LogSettings("critical").start()  # what fails is raised
+    LogSettings("critical").start()  # errors are raised and printed
 
 
 @dead_letters.command("list", context_settings=flags.CONTEXT)
 @flags.kafka_flags
-def list_letters(kafka: KafkaSettings) -> None:
-    """One line for each letter: its name, when and by whom it was rejected, its key, and why.
+def list_records(kafka: KafkaSettings) -> None:
+    """Print one line per dead letter: its id, time of rejection, service and sink, key, and reason.
 
-    Letters whose record has been sent again say so. Two sinks may have rejected one record: then it has two letters.
+    Dead letters whose record was sent again are marked. A record that two sinks rejected has two dead letters.
     """
-    sent = requeued_origins(kafka)
-    count = again = 0
-    for letter in read_dead_letters(kafka):
+    requeued = requeued_origins(kafka)
+    count = requeued_count = 0
+    for record in read_dead_letters(kafka):
         count += 1
-        again += letter.origin in sent
-        click.echo(f"{letter.line}{'  (sent again)' if letter.origin in sent else ''}")
-    click.echo(f"{count} dead letters" + (f", {again} of them sent again" if again else ""), err=True)
+        requeued_count += record.origin in requeued
+        click.echo(f"{record.line}{'  (sent again)' if record.origin in requeued else ''}")
+    click.echo(f"{count} dead letters" + (f", {requeued_count} of them sent again" if requeued_count else ""), err=True)
 
 
 @dead_letters.command("show", context_settings=flags.CONTEXT)
 @flags.kafka_flags
 @click.argument("letter")
 def show(kafka: KafkaSettings, letter: str) -> None:
-    """All headers of one LETTER, and the beginning of its bytes."""
-    found = read_dead_letter(kafka, letter)
-    click.echo(f"letter: {found.id}\nkey: {found.name}\nrecord: {found.origin}")
-    for name, text in found.headers.items():
+    """Print all headers of the dead letter LETTER and the first bytes of its value."""
+    record = read_dead_letter(kafka, letter)
+    click.echo(f"letter: {record.id}\nkey: {record.name}\nrecord: {record.origin}")
+    for name, text in record.headers.items():
         click.echo(f"{name}: {text}")
-    value = found.value or b""
+    value = record.value or b""
     click.echo(f"value: {len(value)} bytes, beginning with {value[:_SHOWN_BYTES]!r}")
 
 
 @dead_letters.command("requeue", context_settings=flags.CONTEXT)
 @flags.kafka_flags
-@click.option("--all", "everything", is_flag=True, help="All letters there are.")
+@click.option("--all", "everything", is_flag=True, help="Send all dead letters again.")
 @click.argument("letters", nargs=-1)
 def requeue(kafka: KafkaSettings, letters: tuple[str, ...], everything: bool) -> None:  # noqa: FBT001 - click's flag
-    """Send LETTERS to where they came from, under their key and with their time.
+    """Send the records of the dead letters LETTERS to their original topics again, with their key and time.
 
-    Each record once, however many letters it has and however often this is done; nothing is counted twice by it. What
-    is rejected again becomes a new letter.
+    A record is sent once, even if it has several dead letters or the command is repeated, and it is never counted
+    twice. A record that is rejected again becomes a new dead letter.
     """
     if bool(letters) == everything:
-        raise ConfigError("requeue: name the letters, or give --all")
-    sent = requeued_origins(kafka)
-    marks: list[tuple[str, int, str]] = []  # topic, partition, origin: beside one of the record's letters
-    left_out = 0
+        raise ConfigError("requeue: either name the dead letters as TOPIC/PARTITION/OFFSET, or use --all")
+    requeued = requeued_origins(kafka)
+    markers: list[tuple[str, int, str]] = []  # topic and partition of the dead letter, origin of its record
+    skipped = 0
     producer = Producer(producer_settings(kafka, "heapster-stream-dead-letters"), logger=client_log)
-    for letter in read_dead_letters(kafka) if everything else [read_dead_letter(kafka, each) for each in letters]:
-        if not letter.names_its_record:
-            click.echo(f"{letter.id} does not say which record it was: left out", err=True)
+    for record in read_dead_letters(kafka) if everything else [read_dead_letter(kafka, each) for each in letters]:
+        if not record.has_origin:
+            click.echo(f"{record.id} skipped: its headers do not name the original record", err=True)
             continue
-        if dead_letter.LEFT_OUT_BYTES in letter.headers:
-            click.echo(f"{letter.id} has no value, Kafka did not take it again: see {letter.origin} itself", err=True)
+        if dead_letter.LEFT_OUT_BYTES in record.headers:
+            click.echo(
+                f"{record.id} skipped: it was stored without its value, see the record {record.origin}", err=True
+            )
             continue
-        if letter.origin in sent:
-            left_out += 1
+        if record.origin in requeued:
+            skipped += 1
             continue
-        sent.add(letter.origin)
-        _send(producer, letter)
-        topic, partition, _ = letter.id.split("/")
-        marks.append((topic, int(partition), letter.origin))
-    _settle(producer, len(marks))
-    for topic, number, origin in marks:  # only now: what is marked has been sent
+        requeued.add(record.origin)
+        _send(producer, record)
+        topic, partition, _ = record.id.split("/")
+        markers.append((topic, int(partition), record.origin))
+    _flush(producer, len(markers))
+    for topic, number, origin in markers:  # after the flush, so that a marked record has been sent
         _produce(producer, topic, partition=number, headers={dead_letter.SENT_AGAIN: origin.encode()})
-    _settle(producer, len(marks))
-    click.echo(f"{len(marks)} records sent again")
-    if left_out:
-        click.echo(f"{left_out} letters left out: their records have been sent again already", err=True)
+    _flush(producer, len(markers))
+    click.echo(f"{len(markers)} records sent again")
+    if skipped:
+        click.echo(f"{skipped} dead letters skipped: their records were already sent again", err=True)
 
 
-def _settle(producer: Producer, count: int) -> None:
+def _flush(producer: Producer, count: int) -> None:
     left = producer.flush(_FLUSH_S)
     if left:
-        raise UnavailableError(f"Kafka has not taken {left} of {count} records within {_FLUSH_S:.0f} s: do it again")
+        raise UnavailableError(
+            f"Kafka did not acknowledge {left} of {count} records in {_FLUSH_S:.0f} s: run the command again"
+        )
 
 
-def _send(producer: Producer, letter: DeadLetter) -> None:
-    topic, partition, _ = letter.origin.split("/")
+def _send(producer: Producer, record: DeadLetter) -> None:
+    topic, partition, _ = record.origin.split("/")
     _produce(
         producer,
         topic,
-        key=letter.key,
-        value=letter.value,
+        key=record.key,
+        value=record.value,
         partition=int(partition),
-        timestamp=int(letter.headers.get(dead_letter.RECORD_TIME_MS, 0)),
+        timestamp=int(record.headers.get(dead_letter.RECORD_TIME_MS, 0)),
     )
 
 
 def _produce(producer: Producer, topic: str, **record: Any) -> None:  # noqa: ANN401 - Producer.produce's own
     while True:
-        with suppress(BufferError):  # full: some have to go first
+        with suppress(BufferError):  # the queue is full: wait until some are sent
             producer.produce(topic, **record)
             return
         producer.poll(1.0)

@@ -1,4 +1,4 @@
-"""An example of each command, for its help: as it is typed, with quotes where a shell asks for them."""
+"""Examples for the help text of each command, quoted for a shell."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""`heapster-stream topics`: creates the topics with the settings of your choice, before any service does."""
+"""`heapster-stream topics`: create the topics with chosen settings, before a service creates them."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,9 +22,13 @@ from schemas.topics import Topic
 @flags.flag(
     "--kubelet-stats-retention",
     default="30d",
-    help="How long raw statistics are kept, as 30d, 12h or INF for ever: as far back can be replayed.",
+    help="Retention of kubelet-stats, such as 30d, 12h or INF for no limit; limits how far back a replay can go.",
 )
-@flags.flag("--derived-metrics-retention", default="7d", help="How long computed metrics are kept, as 7d, 12h or INF.")
+@flags.flag(
+    "--derived-metrics-retention",
+    default="7d",
+    help="Retention of derived-metrics, such as 7d, 12h or INF for no limit.",
+)
 @flags.log_flags
 def topics(
     kafka: KafkaSettings,
@@ -32,11 +36,12 @@ def topics(
     derived_metrics_retention: str,
     logs: LogSettings,
 ) -> None:
-    """Create the topics that are missing, those of the processor's tables too; existing ones stay as they are.
+    """Create missing topics, including the changelogs of the processor; existing topics are not changed.
 
-    The services do the same at start, with these defaults. Where only this command may create topics, run it first.
+    Services create missing topics at start-up with these defaults. If they have no permission to, run this command
+    first.
     """
-    logs.with_default_level("critical").start()  # what fails is raised
+    logs.with_default_level("critical").start()  # errors are raised and printed
     raw_ms = _retention_ms("--kubelet-stats-retention", kubelet_stats_retention)
     derived_ms = _retention_ms("--derived-metrics-retention", derived_metrics_retention)
     live = catalogue.topics(kafka.prefix)
@@ -49,31 +54,31 @@ def topics(
     found = ensure_topics(kafka, wanted)
     for topic in wanted:
         click.echo(_line(topic.name, found[topic.name], kafka.partitions))
-        for difference in _kept(kafka, topic, before[topic.name]) if topic.name in before else ():
+        for difference in _differences(kafka, topic, before[topic.name]) if topic.name in before else ():
             click.echo(f"  {difference}")
     for changelog, source in changelogs(kafka.prefixed(GROUP), live):
         count = found[source.name]
-        of_table = ensure_topics(kafka, [changelog], partitions=count, grow=True)
-        click.echo(_line(changelog.name, of_table[changelog.name], count))
+        created = ensure_topics(kafka, [changelog], partitions=count, grow=True)
+        click.echo(_line(changelog.name, created[changelog.name], count))
 
 
-def _line(name: str, found: int, asked: int) -> str:
-    kept = "" if found == asked else f" (asked for {asked}: it was there before)"
-    return f"{name}: {found} partitions{kept}"
+def _line(name: str, found: int, wanted: int) -> str:
+    unchanged = "" if found == wanted else f" (not {wanted}: the topic already existed)"
+    return f"{name}: {found} partitions{unchanged}"
 
 
-def _kept(kafka: KafkaSettings, topic: Topic, found: TopicDescription) -> Iterator[str]:
-    """What stays as it was, unlike what was asked for, and how it is changed."""
+def _differences(kafka: KafkaSettings, topic: Topic, found: TopicDescription) -> Iterator[str]:
+    """Yield settings of an existing topic that differ from the flags, with the command to change them."""
     retention_ms = found.settings.get("retention.ms")
     if retention_ms is not None and retention_ms != str(topic.retention_ms):
         yield (
-            f"kept: retention.ms={retention_ms}, not {topic.retention_ms}. To change it: kafka-configs.sh"
+            f"unchanged: retention.ms={retention_ms}, not {topic.retention_ms}. To change it: kafka-configs.sh"
             f" --bootstrap-server {kafka.brokers} --alter --entity-type topics --entity-name {topic.name}"
             f" --add-config retention.ms={topic.retention_ms}"
         )
     if kafka.replication_factor not in {-1, found.replication_factor}:
         yield (
-            f"kept: replication factor {found.replication_factor}, not {kafka.replication_factor}. To change it:"
+            f"unchanged: replication factor {found.replication_factor}, not {kafka.replication_factor}. To change it:"
             " kafka-reassign-partitions.sh"
         )
 

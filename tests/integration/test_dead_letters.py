@@ -55,7 +55,7 @@ def test_a_record_rejected_by_two_sinks_is_sent_again_only_once(dead_letters: De
     dead_letters.reject(7, sinks=("influxdb-a", "influxdb-b"))
     assert dead_letters.run("requeue", "--all") == (
         ["1 records sent again"],
-        "1 letters left out: their records have been sent again already",
+        "1 dead letters skipped: their records were already sent again",
     )
     assert dead_letters.run("requeue", "--all")[0] == ["0 records sent again"]
     name = dead_letters.run("list")[0][0].split()[0]
@@ -88,7 +88,7 @@ def test_a_record_that_is_not_a_dead_letter_is_skipped(dead_letters: DeadLetterT
     dead_letters.reject(7, sinks=("influxdb-a",))
     sent, summary = dead_letters.run("requeue", "--all")
     assert sent == ["1 records sent again"]
-    assert summary.endswith("/0/0 does not say which record it was: left out")
+    assert summary.endswith("/0/0 skipped: its headers do not name the original record")
 
 
 @pytest.mark.parametrize("command", [("dead-letters", "list"), ("topics",)])

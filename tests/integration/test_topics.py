@@ -1,4 +1,4 @@
-"""Topics that others have made: taken as they are, or refused with what to run."""
+"""Existing topics: accepted, or rejected with the command that changes their settings."""
 
 import subprocess
 import sys
@@ -41,39 +41,40 @@ def create(kafka: Kafka, topic: str, settings: Mapping[str, str], partitions: in
         ),
     ],
 )
-def test_a_topic_that_would_lose_records_ends_the_start(
+def test_a_topic_that_would_lose_records_is_a_start_up_error(
     own_kafka: Callable[[], Kafka], command: str, topic: str, settings: Mapping[str, str], change: str
 ) -> None:
     kafka = own_kafka()
     create(kafka, topic, settings)
     done = ran(command, f"--kafka-brokers={kafka.bootstrap}")
     assert done.returncode == 2
-    told = done.stderr.splitlines()[-1]
-    assert told.startswith(f"heapster-stream: the topic {topic} has ")
-    assert told.endswith(
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith(f"heapster-stream: the topic {topic} has ")
+    assert error.endswith(
         f"Run kafka-configs.sh --bootstrap-server {kafka.bootstrap} --alter"
         f" --entity-type topics --entity-name {topic} --add-config {change}"
     )
 
 
-def test_differences_that_lose_nothing_are_taken(own_kafka: Callable[[], Kafka]) -> None:
+def test_topics_with_harmless_differences_are_accepted(own_kafka: Callable[[], Kafka]) -> None:
     kafka = own_kafka()
     create(kafka, "kubelet-stats", {"max.message.bytes": "9000000", "retention.ms": "3600000"})
     done = ran("topics", f"--kafka-brokers={kafka.bootstrap}", "--partitions=2", "--replication-factor=1")
     assert done.returncode == 0, done.stderr
-    assert "kubelet-stats: 3 partitions (asked for 2: it was there before)" in done.stdout
+    assert "kubelet-stats: 3 partitions (not 2: the topic already existed)" in done.stdout
     assert (
-        f"  kept: retention.ms=3600000, not {30 * 24 * 3600 * 1000}. To change it: kafka-configs.sh --bootstrap-server"
-        f" {kafka.bootstrap} --alter --entity-type topics --entity-name kubelet-stats --add-config retention.ms="
+        f"  unchanged: retention.ms=3600000, not {30 * 24 * 3600 * 1000}. To change it: kafka-configs.sh"
+        f" --bootstrap-server {kafka.bootstrap} --alter --entity-type topics --entity-name kubelet-stats"
+        " --add-config retention.ms="
     ) in done.stdout
     assert "derived-metrics: 2 partitions" in done.stdout
     assert "heapster-processor-samples-changelog: 3 partitions" in done.stdout
 
 
-def test_another_replication_factor_than_asked_for_is_told(own_kafka: Callable[[], Kafka]) -> None:
+def test_a_different_replication_factor_is_reported(own_kafka: Callable[[], Kafka]) -> None:
     kafka = own_kafka()
     assert ran("topics", f"--kafka-brokers={kafka.bootstrap}").returncode == 0
     done = ran("topics", f"--kafka-brokers={kafka.bootstrap}", "--replication-factor=3")
     assert done.returncode == 0, done.stderr
-    told = "  kept: replication factor 1, not 3. To change it: kafka-reassign-partitions.sh"
-    assert done.stdout.splitlines().count(told) == 5
+    line = "  unchanged: replication factor 1, not 3. To change it: kafka-reassign-partitions.sh"
+    assert done.stdout.splitlines().count(line) == 5

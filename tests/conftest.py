@@ -16,4 +16,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    gc.freeze()  # modules and thousands of tests stay to the end: the collector need not look at them again and again
+    gc.freeze()  # modules and tests live until the end: exclude them from garbage collection

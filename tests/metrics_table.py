@@ -1,4 +1,4 @@
-"""The table of docs/metrics.md, made from the catalogue: `python -m tests.metrics_table` writes it anew."""
+"""Generate the tables of docs/metrics.md from the catalogue: run `python -m tests.metrics_table`."""
 
 from pathlib import Path
 from typing import Final
@@ -34,7 +34,7 @@ def row(metric: Metric) -> str:
 
 
 def current(text: str) -> str:
-    """The document with its tables, Heapster's metrics first, as they should be."""
+    """The document with its tables generated again: Heapster's metrics, then the extended ones."""
     before, heapsters, rest = _around_table(text)
     between, extended, after = _around_table(rest)
     assert heapsters

@@ -1,4 +1,4 @@
-"""docs/reference.md, made from the commands and from what reads options: `python -m tests.reference` writes it anew."""
+"""Generate docs/reference.md from the commands and the options they read: run `python -m tests.reference`."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ Made from the code: what `heapster-stream COMMAND --help` says, in one page. Wha
 FLAGS: Final = "| flag | variable | default | |\n|---|---|---|---|\n"
 OPTIONS: Final = "| option | a | default |\n|---|---|---|\n"
 
-# What is read depends on what is given: of each sink so many URIs as it takes to have everything read.
+# Which options are read depends on the URI: these URIs together read all options of a sink.
 SINKS: Final[Mapping[str, Sequence[str]]] = {
     "influxdb": ("influxdb:?cluster_name=", "influxdb:?org=o&token=t&cluster_name="),
     "file": ("file:/dev/null?cluster_name=",),
@@ -33,14 +33,14 @@ SINKS: Final[Mapping[str, Sequence[str]]] = {
 
 
 class Option(NamedTuple):
-    """One option of a URI, as the code reads it."""
+    """An option of a URI: its type and default."""
 
     kind: str
     default: str
 
 
 class RecordingOptions(UriOptions):
-    """Options that take note of who asks for what."""
+    """Options that record which ones are read."""
 
     seen: Final[dict[str, Option]] = {}
 
@@ -103,8 +103,8 @@ def _command(path: str, command: click.Command) -> str:
 def _flag(option: click.Option) -> str:
     name = max(option.opts, key=len)
     value = "" if option.is_flag else f" {_value(option)}"
-    text, _, told = (option.help or "").partition(" [default: ")  # where the code chooses it
-    default = "required" if option.required else told.removesuffix("]") or _default(option)
+    text, _, stated = (option.help or "").partition(" [default: ")  # if the code computes the default
+    default = "required" if option.required else stated.removesuffix("]") or _default(option)
     variable = f"`{option.envvar}`" if option.envvar else ""
     bounds = _bounds(option.type.min, option.type.max) if isinstance(option.type, click.IntRange) else ""
     return f"| `{name}{value}` | {variable} | {default} | {_plain(text)}{bounds and f' A number{bounds}.'} |\n"
@@ -142,7 +142,7 @@ def _bounds(lowest: float | None, highest: float | None) -> str:
 
 
 def _plain(text: str) -> str:
-    """Markdown that shows this text."""
+    """Escape text for Markdown."""
     return re.sub(r"([*|])", r"\\\1", " ".join(text.split()).replace("<", "&lt;"))
 
 

@@ -1,4 +1,4 @@
-"""Scrapes as a test needs them: from the API's JSON and a kubelet's document, as a scraper would put them together."""
+"""Build scrapes for tests from the API's JSON and a kubelet's document, in the form that a scraper sends."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ def scrape_of(
     namespaces: Iterable[Json] = (),
     window_end_ns: int,
 ) -> NodeScrape:
-    """A scrape answered five seconds behind its window's end, as Heapster asks then."""
+    """A scrape answered five seconds after the end of its window, when Heapster scraped too."""
     name = node["metadata"]["name"]
     return NodeScrape(
         cluster="default",
@@ -52,8 +52,8 @@ def scrape_of(
 
 
 def summary_scrape(document: object = None, **fields: Any) -> NodeScrape:
-    """A scrape of node n1 at 2017-08-13T10:51:00Z with that Summary (JSON, or bytes as they are)."""
-    plain = {
+    """A scrape of node n1 at 2017-08-13T10:51:00Z with this Summary, as JSON or as bytes."""
+    defaults = {
         "cluster": "default",
         "node": "n1",
         "window_end_ns": time_ns("2017-08-13T10:51:00Z"),
@@ -63,15 +63,15 @@ def summary_scrape(document: object = None, **fields: Any) -> NodeScrape:
         "hostname": "h1",
         "host_id": "i-1",
     }
-    return NodeScrape(**{**plain, **fields})
+    return NodeScrape(**{**defaults, **fields})
 
 
 def processed(
     windows: Iterable[Iterable[NodeScrape]], rules: LabelRules | None = None, *, extended: bool = False
 ) -> Iterator[list[MetricBatch]]:
-    """Each window's batches: one per node and one per group, rates since the window before.
+    """The batches of each window: one per node and one per group, with rates since the previous window.
 
-    Every node is in a partition of its own, as far as the groups' sums are concerned.
+    For the sums of groups, every node is in a partition of its own.
     """
     previous: dict[str, NodeSample] = {}
     for window in windows:
@@ -87,7 +87,7 @@ def processed(
 
 
 def total_of(scrape: NodeScrape, contribution: Contribution, partition: int) -> GroupSum:
-    """A partition's total after this one scrape."""
+    """The total of a partition after this scrape alone."""
     return GroupSum(
         cluster=scrape.cluster,
         group=contribution.group,
@@ -103,8 +103,8 @@ def total_of(scrape: NodeScrape, contribution: Contribution, partition: int) -> 
 
 
 def hostname(node: Json) -> str:
-    named = [each["address"] for each in node["status"].get("addresses", ()) if each["type"] == "Hostname"]
-    return str(named[-1] if named else node["metadata"]["name"])
+    names = [each["address"] for each in node["status"].get("addresses", ()) if each["type"] == "Hostname"]
+    return str(names[-1] if names else node["metadata"]["name"])
 
 
 def api_pod(pod: Json) -> ApiPod:

@@ -1,4 +1,4 @@
-"""Sources of a scraper as the tests need them, and certificates for the servers behind them."""
+"""Sources of a scraper for tests, with certificates of their servers."""
 
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
@@ -10,12 +10,12 @@ from scraper.config import SourceConfig
 
 
 def source(url: str, options: str = "") -> SourceConfig:
-    """An API server outside of the scraper's own cluster."""
+    """A source with an API server outside the scraper's cluster."""
     return SourceConfig.parse((f"kubernetes:{url}?inClusterConfig=false{options}",))
 
 
 def node(address: str, port: int | None, name: str = "n1") -> ClusterNode:
-    """A node whose status says that its kubelet is there."""
+    """A node whose status has this address and port of its kubelet."""
     return ClusterNode(
         name=name,
         uid=f"uid-{name}",
@@ -29,21 +29,21 @@ def node(address: str, port: int | None, name: str = "n1") -> ClusterNode:
 
 
 def serving(authority: trustme.CA, *names: str) -> SSLContext:
-    """The TLS of a server that is found at these names or addresses."""
+    """TLS context of a server with a certificate for these names or addresses."""
     context = SSLContext(PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)
     return context
 
 
 def ca_file(authority: trustme.CA, folder: Path, name: str = "ca.crt") -> Path:
-    """Its certificate, to be believed."""
+    """Write the authority's certificate to a file."""
     path = folder / name
     authority.cert_pem.write_to_path(path)
     return path
 
 
 def kubeconfig(folder: Path, server: str, *, cluster: str = "", user: str = "") -> Path:
-    """A file whose only context is that cluster and that user, both in YAML's flow style."""
+    """Write a kubeconfig with one context; `cluster` and `user` are YAML in flow style."""
     path = folder / "kubeconfig"
     path.write_text(
         "current-context: x\n"

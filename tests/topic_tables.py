@@ -1,7 +1,7 @@
-"""What docs/topics.md says of records, made from their schemas: `python -m tests.topic_tables` writes it anew.
+"""Generate the tables of records in docs/topics.md from the schemas: run `python -m tests.topic_tables`.
 
-Each block lies between a line `<!-- NAME -->` and a line `<!-- end -->`. The same goes for `schemas/metrics.json`,
-the names behind the catalogue's numbers, for readers that are not written in Python.
+Each block is between the lines `<!-- NAME -->` and `<!-- end -->`. The command also writes `schemas/metrics.json`, the
+metric names by catalogue number for readers in other languages.
 """
 
 import json
@@ -52,7 +52,7 @@ def blocks() -> dict[str, str]:
 
 
 def versions() -> str:
-    """The first ten bytes of each version's records."""
+    """A table of the first ten bytes of records, by schema version."""
     rows = [
         f"| `{codec.name}-{number}.avsc` | `{(MARKER + version.fingerprint).hex()}` |\n"
         for codec in RECORDS
@@ -67,7 +67,7 @@ def fields(version: ParsedVersion) -> str:
 
 
 def columns() -> str:
-    """The example's columns, taken from its bytes."""
+    """The columns of the example, decoded from its bytes."""
     record: Any = metric_batch.CODEC.decode(encode_batch(EXAMPLE))
     names = {metric.number: metric.name for metric in METRICS}
     lines = [f"shapes {number}  {_shape(shape, names)}" for number, shape in enumerate(record["shapes"])]
@@ -85,7 +85,7 @@ def metric_names() -> str:
 
 
 def current(text: str) -> str:
-    """The document with its blocks as they should be."""
+    """The document with its blocks generated again."""
     for name, block in blocks().items():
         begin, end = f"<!-- {name} -->\n", "<!-- end -->\n"
         text, found = re.subn(
@@ -106,7 +106,7 @@ def _versions(codec: Codec) -> Iterator[ParsedVersion]:
 
 
 def _fields(record: Any, within: str) -> Iterator[tuple[str, str, str]]:
-    """Path, type and meaning of each field, those of nested records after the one that holds them."""
+    """Yield path, type and doc of each field; fields of a nested record follow the field that contains it."""
     for field in record["fields"]:
         assert field.get("doc"), f"{record['name']}.{field['name']} has no doc in its schema"
         kind, nested = _type(field["type"])
@@ -117,7 +117,7 @@ def _fields(record: Any, within: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _type(kind: Any) -> tuple[str, Any]:
-    """In words, and the record that it is an array of."""
+    """The type in words, and the record schema if it is an array of records."""
     match kind:
         case str():
             return kind, None
@@ -135,10 +135,10 @@ def _type(kind: Any) -> tuple[str, Any]:
 
 
 def _shape(shape: Any, names: dict[int, str]) -> str:
-    told = {**shape, "ints": [f"{number} ({names[number]})" for number in shape["ints"]]}
-    told["floats"] = [f"{number} ({names[number]})" for number in shape["floats"]]
-    given = {name: value for name, value in told.items() if value or name == "type"}
-    return "  ".join(f"{name}: {_plain(value)}" for name, value in given.items())
+    named = {**shape, "ints": [f"{number} ({names[number]})" for number in shape["ints"]]}
+    named["floats"] = [f"{number} ({names[number]})" for number in shape["floats"]]
+    shown = {name: value for name, value in named.items() if value or name == "type"}
+    return "  ".join(f"{name}: {_plain(value)}" for name, value in shown.items())
 
 
 def _plain(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Waiting for what other processes do, by a deadline instead of a sleep; and not waiting where pauses are looked at."""
+"""Wait for a condition until a deadline, instead of sleeping; and an event that records waits instead of waiting."""
 
 import threading
 import time
@@ -8,20 +8,20 @@ from typing import Final
 import pytest
 
 DEADLINE_S: Final = 90.0
-_LOOK_EVERY_S: Final = 0.1
+_POLL_INTERVAL_S: Final = 0.1
 
 
 def wait_until(reached: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Return as soon as it is so; past the deadline the test fails, saying what it waited for."""
+    """Return as soon as the condition is true; after the deadline the test fails and names `what` it waited for."""
     ends_at = time.monotonic() + deadline_s
     while not reached():
         if time.monotonic() > ends_at:
             pytest.fail(f"not within {deadline_s:g} s: {what}")
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
 
 
 class RecordedWaits(threading.Event):
-    """Notes how long it was waited for instead of waiting."""
+    """Records the timeout of each wait and returns at once."""
 
     def __init__(self) -> None:
         super().__init__()

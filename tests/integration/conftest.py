@@ -1,4 +1,4 @@
-"""Real servers and real processes for the tests: the stack's Kafka and InfluxDB, services as a user starts them."""
+"""Fixtures with real servers and processes: Kafka, InfluxDB, and services started from the command line."""
 
 import os
 import socket
@@ -25,19 +25,19 @@ _SHOWN_LINES: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class GivenKafka:
-    """A broker that somebody else runs, at KAFKA_BOOTSTRAP."""
+    """An external broker, at KAFKA_BOOTSTRAP."""
 
     bootstrap: str
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long ones: one of these begun last would keep all workers but its own idle."""
+    """Start with the long tests: a long test at the end would leave the other workers idle."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where a test fails, show what its processes have said."""
+    """Add the logs of a test's processes to the report if it fails."""
     report = yield
     if report.failed:
         for process in item.stash.get(_STARTED, []):
@@ -46,13 +46,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @contextmanager
-def _ended_by_force(request: pytest.FixtureRequest) -> Iterator[Callable[[_Process], _Process]]:
-    """Takes note of processes, shown where the test fails, and ends those that run at the end."""
-    with ExitStack() as ending:
+def _killed_at_end(request: pytest.FixtureRequest) -> Iterator[Callable[[_Process], _Process]]:
+    """Register processes whose logs are shown if the test fails, and kill those still running at the end."""
+    with ExitStack() as stack:
 
         def started(process: _Process) -> _Process:
             request.node.stash.setdefault(_STARTED, []).append(process)
-            ending.callback(lambda: process.kill() if process.running else None)
+            stack.callback(lambda: process.kill() if process.running else None)
             return process
 
         yield started
@@ -60,7 +60,7 @@ def _ended_by_force(request: pytest.FixtureRequest) -> Iterator[Callable[[_Proce
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka | GivenKafka]:
-    """One for all tests; topics and groups have names of their own in each. Not to be stopped: see `own_kafka`."""
+    """One Kafka for all tests, which use distinct topics and groups. Do not stop it: see `own_kafka`."""
     if given := os.environ.get("KAFKA_BOOTSTRAP"):
         yield GivenKafka(given)
         return
@@ -71,7 +71,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka | GivenKaf
 
 @pytest.fixture(scope="session")
 def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDB]:
-    """One for all tests, which asks for user and password; each has databases of its own."""
+    """One InfluxDB with authentication for all tests, which use distinct databases."""
     server = InfluxDB(tmp_path_factory.mktemp("servers") / "influxdb", auth=True)
     yield server.start()
     server.stop()
@@ -79,22 +79,22 @@ def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDB]:
 
 @pytest.fixture
 def own_kafka(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], Kafka]]:
-    """Starts a Kafka for one test: nothing is in it, and it may be stopped, killed, frozen and launched again."""
-    with _ended_by_force(request) as started:
+    """Start an empty Kafka for one test, which can be stopped, killed, frozen and started again."""
+    with _killed_at_end(request) as started:
         yield lambda: started(Kafka(tmp_path / f"kafka-{uuid.uuid4().hex[:8]}")).start()
 
 
 @pytest.fixture
 def own_influxdb(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[], InfluxDB]]:
-    """Starts an InfluxDB for one test, that may be broken as a Kafka of `own_kafka`."""
-    with _ended_by_force(request) as started:
+    """Start an InfluxDB for one test, which can be stopped, killed, frozen and started again."""
+    with _killed_at_end(request) as started:
         yield lambda: started(InfluxDB(tmp_path / f"influxdb-{uuid.uuid4().hex[:8]}", auth=True)).start()
 
 
 @pytest.fixture
 def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Process]]:
-    """Starts `heapster-stream` with these arguments, as a process of its own, ended with the test at the latest."""
-    with _ended_by_force(request) as started:
+    """Start `heapster-stream` with arguments as a process, which ends with the test at the latest."""
+    with _killed_at_end(request) as started:
 
         def start(*arguments: str) -> Process:
             log = tmp_path / f"{arguments[0]}-{uuid.uuid4().hex[:8]}.log"
@@ -106,25 +106,25 @@ def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable
 
 @pytest.fixture
 def influx_database() -> str:
-    """Name of a database that is not there."""
+    """Name of a database that does not exist."""
     return f"test_{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def topic_suffix() -> str:
-    """To end the names of topics and consumer groups with, where the Kafka is everybody's."""
+    """Suffix of the names of topics and consumer groups in the shared Kafka."""
     return f"-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def writer_pipeline(kafka: Kafka | GivenKafka) -> WriterPipeline:
-    """Topics of its own for a test of the writer."""
+    """Topics for one test of the writer."""
     return WriterPipeline(kafka.bootstrap)
 
 
 @pytest.fixture
 def start_writer(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StartWriter]:
-    """Starts writer processes, kills those still running at the end, and shows their logs if the test fails."""
+    """Start writer processes, kill those still running at the end, and add their logs to the report."""
     writers: list[WriterProcess] = []
 
     def start(*sinks: str, pipeline: WriterPipeline | None = None) -> WriterProcess:

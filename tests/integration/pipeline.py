@@ -1,4 +1,4 @@
-"""Processors and writers on a Kafka of one's own, and what is to come out of them."""
+"""A pipeline of processors and writers on its own Kafka, with the expected content of InfluxDB."""
 
 import json
 from collections.abc import Callable, Collection
@@ -23,7 +23,7 @@ Start = Callable[..., Process]
 
 @dataclass
 class Pipeline:
-    """A Kafka of its own with processors and writers, and what is to come out of it."""
+    """Processors and writers on one Kafka, the database they write to, and one with the expected points."""
 
     kafka: Kafka
     influxdb: InfluxDB
@@ -58,16 +58,16 @@ class Pipeline:
         return differences(self.database.content(), self.expected.content())[:20]
 
     def at_rest(self) -> None:
-        """Wait until everything that is in Kafka now has been processed and written."""
-        (writing_to,) = build((self.sink.removeprefix("--sink="),))
-        processor, writer = "heapster-processor", f"heapster-writer-{writing_to.name}"
+        """Wait until all records that are in Kafka now are processed and written."""
+        (sink,) = build((self.sink.removeprefix("--sink="),))
+        processor, writer = "heapster-processor", f"heapster-writer-{sink.name}"
         for group, topic in ((processor, "kubelet-stats"), (processor, "group-sums"), (writer, "derived-metrics")):
             self._done(group, topic)
 
     def _done(self, group: str, topic: str) -> None:
         with TopicReader(KafkaSettings(self.kafka.bootstrap), "test", group=group) as reader:
             ends = {partition: end for partition, (_, end) in reader.bounds(topic).items() if end}
-            wait_until(lambda: reached(reader.committed(topic), ends), f"{group} has done all of {topic}", 180)
+            wait_until(lambda: reached(reader.committed(topic), ends), f"{group} has committed all of {topic}", 180)
 
     def reaches_what_is_expected(self, deadline_s: float = 180.0) -> None:
         try:

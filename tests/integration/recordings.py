@@ -1,4 +1,4 @@
-"""Recordings of `kubelet-stats`, what must come of them, and what is in InfluxDB."""
+"""Recorded windows of `kubelet-stats`, and the batches expected from them."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ LARGEST_BYTES = 64 * 1024 * 1024
 def recorded(
     windows: int, *, nodes: int = 6, pods: int = 3, end_s: int | None = None, resolution_s: int = RESOLUTION_S
 ) -> list[list[NodeScrape]]:
-    """So many windows of a simulated cluster, the last one ending at `end_s` (a few windows ago if not given)."""
+    """Windows of a simulated cluster; the last one ends at `end_s`, by default a few windows ago."""
     last = (end_s or int(time.time())) // resolution_s - (0 if end_s else 3)
     cluster = Cluster(
         ClusterSize(nodes=nodes, pods_per_node=pods),
@@ -55,7 +55,7 @@ def _window(cluster: Cluster, end_s: int, resolution_s: int) -> list[NodeScrape]
 
 
 class Recorder:
-    """Sends scrapes as scrapers do."""
+    """Sends scrapes with the key, partition and timestamp that scrapers use."""
 
     def __init__(self, brokers: str, *, keep_for_ever: bool = False, prefix: str = "") -> None:
         live = topics(prefix)
@@ -90,12 +90,12 @@ class Recorder:
 
 
 def batches_of(windows: Iterable[Sequence[NodeScrape]]) -> list[MetricBatch]:
-    """What the core makes of them, undisturbed."""
+    """The batches that processor.core computes from windows in order."""
     return [batch for window in processed(windows) for batch in window]
 
 
 def batches_as_sent(scrapes: Iterable[NodeScrape]) -> Iterator[MetricBatch]:
-    """The same where windows come in another order than they ended."""
+    """The batches for scrapes that are sent in another order than their windows end."""
     by_partition: dict[int, list[bytes]] = {}
     for scrape in scrapes:
         partition = partition_of(scrape.cluster, scrape.node, DEFAULT_PARTITIONS)

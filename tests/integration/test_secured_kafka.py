@@ -1,4 +1,4 @@
-"""The whole pipeline on a Kafka that asks who one is, over TLS, and that several teams share."""
+"""The whole pipeline on a Kafka with authentication and TLS that several teams share."""
 
 import os
 import re
@@ -44,7 +44,7 @@ PLAIN: Final = 'org.apache.kafka.common.security.plain.PlainLoginModule required
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The Kafka, and the file with what its clients need."""
+    """The Kafka, and the file with the properties of its clients."""
 
     kafka: Kafka
     brokers: str
@@ -71,7 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     kafka = Kafka(folder / "kafka", secured).start()
     config = folder / "client.properties"
     config.write_text(
-        "# as an administrator hands it out\n"
+        "# from the administrator\n"
         "security.protocol=SASL_SSL\n"
         "sasl.mechanism = SCRAM-SHA-512\n"
         "sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\\n"
@@ -83,7 +83,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def keystore(path: Path, authority: trustme.CA) -> Path:
-    """A certificate of the broker with its key, in the form that Kafka reads."""
+    """Write the broker's certificate and key in Kafka's format."""
     issued = authority.issue_cert("127.0.0.1")
     key = load_pem_private_key(issued.private_key_pem.bytes(), None)
     path.write_bytes(
@@ -103,7 +103,7 @@ def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_everything_speaks_to_it_and_keeps_to_its_prefix(
+def test_all_services_authenticate_and_use_the_topic_prefix(
     site: Site, influxdb: InfluxDB, influx_database: str, service: Callable[..., Process]
 ) -> None:
     known = (f"--kafka-brokers={site.brokers}", f"--kafka-config={site.config}", f"--topic-prefix={PREFIX}")
@@ -140,7 +140,7 @@ def test_everything_speaks_to_it_and_keeps_to_its_prefix(
 
 
 def answers(api: Process, path: str) -> bool:
-    """Whether the api, once it serves, has a good answer."""
+    """Return whether the api is started and answers the path with status 200."""
     urls = re.findall(r'"url": "(\S+)"', api.text)
     try:
         return bool(urls) and urllib.request.urlopen(urls[0] + path, timeout=10).status == 200
@@ -149,7 +149,7 @@ def answers(api: Process, path: str) -> bool:
 
 
 def window_ends(database: Database) -> list[int]:
-    """The windows that have arrived with their groups, in order."""
+    """Ends of the windows whose cluster sums are in the database, in order."""
     of_cluster = database.query('SELECT "value" FROM "memory/usage" WHERE "type" = \'cluster\'')
     return sorted(row[0] for series in of_cluster for row in series["values"])
 
@@ -159,11 +159,11 @@ def window_ends(database: Database) -> list[int]:
     [
         pytest.param(("sasl.password=wrong",), "Authentication failed", id="a wrong password"),
         pytest.param(("sasl.mechanism=PLAIN", "sasl.username=eve"), "Authentication failed", id="a stranger"),
-        pytest.param(("ssl.ca.location=probe",), "certificate verify failed", id="an authority that is not trusted"),
+        pytest.param(("ssl.ca.location=probe",), "certificate verify failed", id="an untrusted authority"),
     ],
 )
 @pytest.mark.parametrize("command", ["processor", "topics"])
-def test_wrong_credentials_end_the_start_with_one_line(
+def test_wrong_credentials_are_a_start_up_error_of_one_line(
     site: Site, command: str, given: tuple[str, ...], reason: str
 ) -> None:
     config = (f"--kafka-config={each}" for each in (site.config, *given))
@@ -176,7 +176,7 @@ def test_wrong_credentials_end_the_start_with_one_line(
     assert "alice-secret" not in done.stderr
 
 
-def test_no_credentials_at_all_are_told_apart_from_no_kafka(site: Site) -> None:
+def test_missing_credentials_are_reported_with_the_property_to_set(site: Site) -> None:
     done = ran("topics", f"--kafka-brokers={site.brokers}")
     assert done.returncode == 1
     assert "security.protocol" in done.stderr.splitlines()[-1]
@@ -195,7 +195,7 @@ def test_plain_passwords_from_the_environment(site: Site) -> None:
     assert (done.returncode, done.stderr) == (0, "0 dead letters\n")
 
 
-def test_heapsters_messages_go_to_it(site: Site) -> None:
+def test_the_kafka_sink_authenticates(site: Site) -> None:
     topic = Topic(name="heapster-metrics", retention_ms=-1)
     ensure_topics(KafkaSettings(site.kafka.bootstrap), [topic], partitions=1)
     authority = site.config.with_name("ca.pem")
@@ -205,8 +205,8 @@ def test_heapsters_messages_go_to_it(site: Site) -> None:
     sink.write(b"{}\n[]\n")
     unchecked = f"kafka:?brokers={site.brokers}&user=bob&password=bob-secret&insecuressl=true"
     create_sink("--sink", unchecked).write(b"3\n")
-    with pytest.raises(UnavailableError, match=r"Kafka at .*Authentication failed") as refused:
+    with pytest.raises(UnavailableError, match=r"Kafka at .*Authentication failed") as raised:
         create_sink("--sink", f"{known}&password=wrong").prepare()
-    assert "wrong" not in str(refused.value)
+    assert "wrong" not in str(raised.value)
     with TopicReader(KafkaSettings(site.kafka.bootstrap), "test") as reader:
         assert reader.bounds(topic.name) == {0: (0, 3)}

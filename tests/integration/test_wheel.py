@@ -1,4 +1,4 @@
-"""What is installed: a wheel with all that the program needs, in an environment with nothing of this folder."""
+"""The wheel contains everything that the program needs; it is installed into a clean environment."""
 
 import os
 import subprocess
@@ -45,14 +45,14 @@ def files_of(package: str) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in found}
 
 
-def test_it_holds_the_files_of_all_packages_and_no_others(wheel: Path) -> None:
+def test_the_wheel_contains_all_files_of_the_packages_and_no_others(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         contents = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert contents == set().union(*map(files_of, PACKAGES))
     assert {"api/web/index.html", "schemas/versions/metric_batch-1.avsc"} <= contents, "not only modules"
 
 
-def test_every_command_works_where_nothing_else_is(wheel: Path, tmp_path: Path) -> None:
+def test_every_command_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
     locked, clean = tmp_path / "requirements.txt", tmp_path / "clean"
     uv("export", "--frozen", "--no-dev", "--no-emit-project", "--output-file", locked)
     uv("venv", "--python", sys.executable, clean)

@@ -4,12 +4,12 @@ from tests.topic_tables import DOCUMENT, METRIC_NAMES, current, metric_names
 from writer.pipeline.dead_letters import REFUSED_COUNT, REFUSED_LINES
 
 
-def test_the_documented_records_are_those_of_the_schemas() -> None:
-    assert DOCUMENT.read_text() == current(DOCUMENT.read_text()), "python -m tests.topic_tables writes it anew"
+def test_the_documented_records_equal_the_schemas() -> None:
+    assert DOCUMENT.read_text() == current(DOCUMENT.read_text()), "run python -m tests.topic_tables"
 
 
-def test_the_published_names_of_metrics_are_those_of_the_catalogue() -> None:
-    assert METRIC_NAMES.read_text() == metric_names(), "python -m tests.topic_tables writes it anew"
+def test_the_published_metric_names_equal_the_catalogue() -> None:
+    assert METRIC_NAMES.read_text() == metric_names(), "run python -m tests.topic_tables"
 
 
 def test_every_topic_and_every_header_of_a_dead_letter_is_documented() -> None:
@@ -19,7 +19,7 @@ def test_every_topic_and_every_header_of_a_dead_letter_is_documented() -> None:
         assert f"`{name}`" in text, name
 
 
-def test_the_documented_retention_is_that_of_the_topics() -> None:
+def test_the_documented_retention_equals_that_of_the_topics() -> None:
     days = {topic.name: topic.retention_ms // 86_400_000 for topic in topics().all}
     rows = [line for line in DOCUMENT.read_text().splitlines() if line.endswith("| public |")]
     documented = {name: row for row in rows for name in days if f"`{name}`" in row.split("|")[1]}

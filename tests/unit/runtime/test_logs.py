@@ -136,9 +136,9 @@ def test_an_uncaught_exception_of_a_thread_is_logged_as_json() -> None:
     assert (bug["level"], bug["in_thread"]) == ("critical", "t")
 
 
-@pytest.mark.parametrize(("asked", "logged"), [("info", "warning"), ("debug", "debug"), ("error", "error")])
-def test_a_level_set_by_the_user_overrides_the_default_of_a_command(asked: str, logged: str) -> None:
-    assert LogSettings(asked).with_default_level("warning").level == logged
+@pytest.mark.parametrize(("given", "expected"), [("info", "warning"), ("debug", "debug"), ("error", "error")])
+def test_a_level_set_by_the_user_overrides_the_default_of_a_command(given: str, expected: str) -> None:
+    assert LogSettings(given).with_default_level("warning").level == expected
 
 
 @pytest.mark.parametrize(

@@ -57,12 +57,10 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with the complete first paragraph of their help."""
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, _first_paragraph(self.get_command(ctx, name))) for name in self.list_commands(ctx)]
-            )
+            formatter.write_dl([(name, _summary(self.get_command(ctx, name))) for name in self.list_commands(ctx)])
 
 
-def _first_paragraph(command: click.Command | None) -> str:
+def _summary(command: click.Command | None) -> str:
     text = command.help if command is not None else None
     return " ".join((text or "").partition("\n\n")[0].split())
 

@@ -56,10 +56,9 @@ class DeadLetter:
     @property
     def line(self) -> str:
         """The line that `list` prints."""
-        header = self.headers.get
-        by = " ".join(filter(None, (header(dead_letter.REJECTED_BY, "?"), header(dead_letter.SINK))))
-        at, reason = header(dead_letter.REJECTED_AT, "?"), header(dead_letter.REASON, "?")
-        return f"{self.id}  {at}  {by}  {self.name}  {reason}"
+        get = self.headers.get
+        by = " ".join(filter(None, (get(dead_letter.REJECTED_BY, "?"), get(dead_letter.SINK))))
+        return f"{self.id}  {get(dead_letter.REJECTED_AT, '?')}  {by}  {self.name}  {get(dead_letter.REASON, '?')}"
 
 
 def _topics(kafka: KafkaSettings) -> tuple[str, ...]:

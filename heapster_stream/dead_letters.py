@@ -78,9 +78,7 @@ def requeue(kafka: KafkaSettings, letters: tuple[str, ...], everything: bool) ->
             click.echo(f"{record.id} skipped: its headers do not name the original record", err=True)
             continue
         if dead_letter.LEFT_OUT_BYTES in record.headers:
-            click.echo(
-                f"{record.id} skipped: it was stored without its value, see the record {record.origin}", err=True
-            )
+            click.echo(f"{record.id} skipped: it was stored without its value, see {record.origin}", err=True)
             continue
         if record.origin in requeued:
             skipped += 1
@@ -101,9 +99,7 @@ def requeue(kafka: KafkaSettings, letters: tuple[str, ...], everything: bool) ->
 def _flush(producer: Producer, count: int) -> None:
     left = producer.flush(_FLUSH_S)
     if left:
-        raise UnavailableError(
-            f"Kafka did not acknowledge {left} of {count} records in {_FLUSH_S:.0f} s: run the command again"
-        )
+        raise UnavailableError(f"Kafka acknowledged only {count - left} of {count} records: run the command again")
 
 
 def _send(producer: Producer, record: DeadLetter) -> None:

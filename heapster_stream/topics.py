@@ -24,11 +24,7 @@ from schemas.topics import Topic
     default="30d",
     help="Retention of kubelet-stats, such as 30d, 12h or INF for no limit; limits how far back a replay can go.",
 )
-@flags.flag(
-    "--derived-metrics-retention",
-    default="7d",
-    help="Retention of derived-metrics, such as 7d, 12h or INF for no limit.",
-)
+@flags.flag("--derived-metrics-retention", default="7d", help="Retention of derived-metrics, such as 7d, 12h or INF.")
 @flags.log_flags
 def topics(
     kafka: KafkaSettings,
@@ -38,8 +34,7 @@ def topics(
 ) -> None:
     """Create missing topics, including the changelogs of the processor; existing topics are not changed.
 
-    Services create missing topics at start-up with these defaults. If they have no permission to, run this command
-    first.
+    Services also create them at start-up, with these defaults. If they are not allowed to, run this command first.
     """
     logs.with_default_level("critical").start()  # errors are raised and printed
     raw_ms = _retention_ms("--kubelet-stats-retention", kubelet_stats_retention)

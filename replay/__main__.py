@@ -28,10 +28,8 @@ from writer.pipeline.sink_worker import GROUP_PREFIX, WriterConfig
 
 @click.command("replay", context_settings=flags.CONTEXT)
 @flags.kafka_flags
-@flags.flag(
-    "--from", "from_", required=True, metavar="TIME", help="End of the first window, such as 2026-01-01T00:00:00Z."
-)
-@flags.flag("--to", required=True, metavar="TIME", help="End of the last window, such as 2026-01-02T00:00:00Z.")
+@flags.flag("--from", "from_", required=True, metavar="TIME", help="First window end, such as 2026-01-01T00:00:00Z.")
+@flags.flag("--to", required=True, metavar="TIME", help="Last window end, such as 2026-01-02T00:00:00Z.")
 @flags.flag(
     "--topic-suffix",
     help="Suffix of the replay's topics and consumer groups; workers with the same suffix share a replay.",

@@ -1,9 +1,9 @@
 """Show the progress of a replay until it is complete, and restart its workers if they end."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
+from threading import Event
 from typing import Final
 
 from rich.console import Console
@@ -27,12 +27,7 @@ _STUCK_AFTER_S: Final = 300.0  # longer than all requests of one update, each wi
 
 
 def watch(
-    plan: Plan,
-    groups: ConsumerGroups,
-    history: History,
-    workers: list[WorkerProcess],
-    stopped: threading.Event,
-    health: Health,
+    plan: Plan, groups: ConsumerGroups, history: History, workers: list[WorkerProcess], stopped: Event, health: Health
 ) -> bool:
     """Show the progress until the replay is complete; return False if `stopped` is set before."""
     steps = _steps(plan, groups)

@@ -67,10 +67,7 @@ def count_left(ends: Mapping[int, int], committed: Mapping[int, int]) -> int:
 
 
 def slowest_partition(offsets: Offsets, committed: Mapping[int, int]) -> tuple[int, int] | None:
-    """The partition with the fewest records done, of those with records to read, and its last offset that is done.
-
-    None if it has none done.
-    """
+    """The partition (of those to read) with the fewest records done, and its last offset done; None if it has none."""
     records_done = [
         (min(committed.get(partition, begin), offsets.end[partition]) - begin, partition)
         for partition, begin in offsets.begin.items()

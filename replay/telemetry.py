@@ -11,16 +11,13 @@ from runtime.duration import NS_PER_S
 first_window: Final = Gauge("heapster_replay_first_window_seconds", "End of the first window, --from.")
 last_window: Final = Gauge("heapster_replay_last_window_seconds", "End of the last window, --to.")
 window_end: Final = Gauge(
-    "heapster_replay_window_end_seconds",
-    "End of the window that all partitions have reached; 0 before the first window.",
+    "heapster_replay_window_end_seconds", "End of the window that all partitions have reached; 0 before the first."
 )
 records: Final = Gauge("heapster_replay_records", "Number of records of kubelet-stats to read.")
 records_done: Final = Gauge("heapster_replay_records_done", "Number of records of kubelet-stats that are processed.")
 batches: Final = Gauge("heapster_replay_batches", "Batches computed.")
 batches_written: Final = Gauge("heapster_replay_batches_written", "Batches written to the sink.", ["sink"])
-lag: Final = Gauge(
-    "heapster_replay_lag_records", "Available records of the topic that are not processed yet.", ["topic"]
-)
+lag: Final = Gauge("heapster_replay_lag_records", "Available records that are not processed yet.", ["topic"])
 
 
 def export_progress(time_range: TimeRange, snapshot: ProgressSnapshot) -> None:

@@ -19,10 +19,7 @@ _LONGEST_REASON = 2000
 def headers(
     reason: str, *, topic: str, partition: int, offset: int, by: str, time_ms: int | None = None
 ) -> dict[str, bytes]:
-    """Headers of a dead letter: reason, topic, partition, offset and time of the record, service, current time.
-
-    `time_ms` is the record's Kafka timestamp, None if it has none; the current time is written as RFC 3339.
-    """
+    """Headers of a dead letter: why, by which service and when (RFC 3339); origin and timestamp of its record."""
     of_record = {} if time_ms is None else {RECORD_TIME_MS: str(time_ms).encode()}
     return of_record | {
         REASON: reason[:_LONGEST_REASON].encode(),

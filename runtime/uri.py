@@ -125,11 +125,11 @@ class UriOptions:
         known = self._read.union(without_effect)
         for name in self.values:
             if name not in known:
-                raise ConfigError(f"{self.flag}: unknown option `{name}`: {suggestion(name, known)}")
+                raise ConfigError(f"{self.flag}: unknown option `{name}`: {hint(name, known)}")
         return tuple(sorted(set(self.values) - self._read))
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
     """The end of an error message about a wrong name: the most similar known name, or all known names."""
     spelt = {each.lower(): each for each in known}
     nearest = get_close_matches(name.lower(), spelt, n=1)

@@ -1,8 +1,7 @@
 """Avro single-object encoding: a marker, the schema's fingerprint, the body.
 
-The fingerprint identifies the schema that wrote a record, so no schema registry is needed: `versions/` contains every
-published version, and old records stay readable. Format: Avro specification, "Single-object encoding"; the
-fingerprint is the CRC-64-AVRO of the schema's parsing canonical form.
+The fingerprint identifies the schema that wrote a record: `versions/` has every published one, so old records stay
+readable without a registry. Format: Avro specification, "Single-object encoding", CRC-64-AVRO of the canonical form.
 """
 
 import io

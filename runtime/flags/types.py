@@ -74,7 +74,5 @@ class TopicPrefix(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the text and return it unchanged."""
         if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", str(value)):
-            self.fail(
-                f"{value!r} is not a prefix: use up to 100 letters, digits, dots, dashes and underscores", param, ctx
-            )
+            self.fail(f"{value!r} is invalid: use up to 100 letters, digits, dots, dashes, underscores", param, ctx)
         return str(value)

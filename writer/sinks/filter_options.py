@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, get_args
 
 from runtime.errors import ConfigError
-from runtime.uri import UriOptions, suggestion
+from runtime.uri import UriOptions, hint
 from schemas.catalogue import EntityType
 from writer.lines.filters import IDENTIFYING_LABELS, Filter, NameFilter
 
@@ -47,9 +47,7 @@ def _types(option: UriOptions) -> NameFilter:
     for name in ("types", "exclude_types"):
         for kind in _names(option, name):
             if kind not in _TYPES:
-                raise ConfigError(
-                    f"{option.flag}: the option `{name}`: unknown type {kind!r}: {suggestion(kind, _TYPES)}"
-                )
+                raise ConfigError(f"{option.flag}: the option `{name}`: unknown type {kind!r}: {hint(kind, _TYPES)}")
     return _name_filter(option, "types")
 
 

@@ -64,7 +64,7 @@ def test_the_committed_offset_is_one_after_the_last_record_of_each_partition() -
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        pytest.param(None, "metric_batch: empty: a record without value", id="no value"),
+        pytest.param(None, "metric_batch: the record has no value", id="no value"),
         pytest.param(b"garbage", "metric_batch: not Avro", id="not Avro"),
         pytest.param(b"\xc3\x01" + b"\0" * 8, "metric_batch: unknown schema fingerprint", id="unknown fingerprint"),
         pytest.param((record(0).value or b"")[:-3], "metric_batch: damaged body", id="cut off"),
